@@ -1,0 +1,49 @@
+//! What a session or a POST may ask of a drawer: small, without content.
+//!
+//! The session and the POST run the same `execute(command, view)` of the server.
+
+use crate::entry::{Entry, Space};
+use crate::listing::ListPlan;
+use crate::path::Path;
+use crate::store::{MovePlan, RemovePlan, TouchPlan};
+
+/// One operation on the drawer.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// What a folder holds; one page.
+    List(Path, ListPlan),
+    /// What is there.
+    Stat(Path),
+    /// Make a folder.
+    MakeFolder(Path),
+    /// Rename.
+    Rename(Path, Path, MovePlan),
+    /// Copy.
+    Copy(Path, Path, MovePlan),
+    /// Set times or the executable bit.
+    Touch(Path, TouchPlan),
+    /// Remove.
+    Remove(Path, RemovePlan),
+    /// How much room there is.
+    Space,
+}
+
+/// What came of a [`Command`].
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Done; nothing to tell.
+    Done,
+    /// The entry as it is now.
+    Entry(Entry),
+    /// One page of a folder.
+    Page {
+        /// The entries.
+        entries: Vec<Entry>,
+        /// How many more things lie there whose names cannot be used, in the pages so far seen.
+        unnameable: u64,
+        /// The cursor of the next page, when there may be one.
+        next: Option<String>,
+    },
+    /// The room.
+    Space(Space),
+}

@@ -1,0 +1,40 @@
+//! What a drawer is. No socket, no disk, no HTTP.
+//!
+//! Everything that holds files is a [`Store`]: the served folder, the client's own disk, memory
+//! (for tests), and a remote drawer seen through the network. A transfer is a copy between two
+//! stores. The words of this crate are the words of the whole project:
+//!
+//! | word | type |
+//! |---|---|
+//! | path inside a drawer | [`Path`], [`Name`] |
+//! | entry, version | [`Entry`], [`Version`] |
+//! | store, upload | [`Store`], [`Upload`], [`WritePlan`] |
+//! | digest | [`Digest`] |
+//! | ranges that arrived | [`Ranges`] |
+//! | account, action | [`Account`], [`Action`] |
+//! | command, event | [`Command`], [`Event`] |
+//! | error | [`Error`], [`ErrorKind`] |
+
+pub mod command;
+pub mod digest;
+pub mod entry;
+pub mod error;
+pub mod event;
+pub mod grant;
+pub mod listing;
+pub mod path;
+pub mod ranges;
+pub mod store;
+pub mod upload;
+
+pub use command::{Answer, Command};
+pub use digest::{Digest, Hasher};
+pub use entry::{Entry, Kind, Space, Version};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, EventKind};
+pub use grant::{Account, Action};
+pub use listing::{Cursor, ListPlan, Listed, Listing, Order, OrderBy, Window};
+pub use path::{Name, Path, PathProblem};
+pub use ranges::Ranges;
+pub use store::{MovePlan, ReadPlan, Reading, RemovePlan, Replace, Store, TouchPlan};
+pub use upload::{Check, Content, OnDrop, Owner, Seal, Upload, UploadId, UploadState, WritePlan};

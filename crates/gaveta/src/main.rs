@@ -1,0 +1,5 @@
+//! The binary: arguments in, exit code out.
+
+mod exit;
+
+fn main() {}

@@ -1,0 +1,29 @@
+//! What goes over the line, for both ends: header names, target URLs, JSON bodies, session
+//! messages. Only forms and their conversion to the words of `gaveta-core`; no socket.
+//!
+//! PROTOCOL.md documents all of it for people who write another client.
+
+pub mod body;
+pub mod digest;
+pub mod header;
+pub mod session;
+pub mod url;
+
+/// The version of the session protocol, told in the greeting.
+pub const PROTOCOL: u32 = 1;
+/// The port a server listens on unless told otherwise.
+pub const DEFAULT_PORT: u16 = 4283;
+/// The longest session message or command body a server takes, in bytes.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// Paths of the server's own, beneath the reserved name.
+pub mod route {
+    /// Everything of the server's own starts with this.
+    pub const OWN: &str = "/.gaveta/";
+    /// The WebSocket session.
+    pub const SESSION: &str = "/.gaveta/session";
+    /// One session request by POST.
+    pub const COMMAND: &str = "/.gaveta/command";
+    /// Answers 200 while the server serves.
+    pub const HEALTH: &str = "/.gaveta/health";
+}
