@@ -78,7 +78,9 @@ impl Hasher {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hasher").field("count", &self.0.count()).finish()
+        f.debug_struct("Hasher")
+            .field("count", &self.0.count())
+            .finish()
     }
 }
 
@@ -105,7 +107,10 @@ mod tests {
         let digest = Digest::of(b"gaveta");
         assert_eq!(Digest::parse_hex(&digest.to_string()).unwrap(), digest);
         for bad in ["", "00", "zz", &"g".repeat(64), &"0".repeat(65)] {
-            assert_eq!(Digest::parse_hex(bad).unwrap_err().kind(), ErrorKind::BadRequest);
+            assert_eq!(
+                Digest::parse_hex(bad).unwrap_err().kind(),
+                ErrorKind::BadRequest
+            );
         }
     }
 

@@ -163,7 +163,10 @@ impl ErrorKind {
 
     /// May the very same request succeed a little later, without anyone changing anything?
     pub const fn is_transient(self) -> bool {
-        matches!(self, Self::Busy | Self::TimedOut | Self::Disconnected | Self::Closing)
+        matches!(
+            self,
+            Self::Busy | Self::TimedOut | Self::Disconnected | Self::Closing
+        )
     }
 }
 
@@ -216,7 +219,11 @@ pub struct Error {
 impl Error {
     /// An error of this kind, about nothing in particular.
     pub fn new(kind: ErrorKind) -> Self {
-        Self { kind, path: None, source: None }
+        Self {
+            kind,
+            path: None,
+            source: None,
+        }
     }
 
     /// An error of this kind about this path.
@@ -230,7 +237,11 @@ impl Error {
         if shown.len() < text.len() {
             shown.push('…');
         }
-        Self { kind: ErrorKind::BadPath(problem), path: Some(shown.into()), source: None }
+        Self {
+            kind: ErrorKind::BadPath(problem),
+            path: Some(shown.into()),
+            source: None,
+        }
     }
 
     /// [`ErrorKind::BadRequest`] with a sentence that says why.
@@ -293,7 +304,9 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -354,7 +367,10 @@ mod tests {
             .chain(PathProblem::ALL.into_iter().map(ErrorKind::BadPath))
             .collect();
         let codes: BTreeSet<_> = kinds.iter().map(|kind| kind.code()).collect();
-        assert_eq!(codes.len(), ErrorKind::ALL.len() - 1 + PathProblem::ALL.len());
+        assert_eq!(
+            codes.len(),
+            ErrorKind::ALL.len() - 1 + PathProblem::ALL.len()
+        );
         for kind in kinds {
             assert_eq!(ErrorKind::from_code(kind.code()), Some(kind));
         }
@@ -366,7 +382,10 @@ mod tests {
         let path = Path::parse("a/b").unwrap();
         let error = Error::at(ErrorKind::Io, &path).because("the disk is on fire");
         assert_eq!(error.to_string(), "/a/b: input/output error");
-        assert_eq!(error.chain(), "/a/b: input/output error: the disk is on fire");
+        assert_eq!(
+            error.chain(),
+            "/a/b: input/output error: the disk is on fire"
+        );
     }
 
     #[test]

@@ -23,8 +23,14 @@ pub enum Action {
 
 impl Action {
     /// Every action, for tables and tests.
-    pub const ALL: [Self; 6] =
-        [Self::List, Self::Read, Self::Create, Self::Replace, Self::Delete, Self::Manage];
+    pub const ALL: [Self; 6] = [
+        Self::List,
+        Self::Read,
+        Self::Create,
+        Self::Replace,
+        Self::Delete,
+        Self::Manage,
+    ];
 
     /// The stable word for this action.
     pub const fn code(self) -> &'static str {

@@ -69,7 +69,11 @@ pub struct ListPlan {
 impl ListPlan {
     /// A page in this order.
     pub fn sorted(by: OrderBy, descending: bool) -> Self {
-        Self { order: Some(Order { by, descending }), after: None, limit: None }
+        Self {
+            order: Some(Order { by, descending }),
+            after: None,
+            limit: None,
+        }
     }
 
     /// The window that keeps this plan's page; none when nothing is to be sorted.
@@ -105,7 +109,10 @@ impl Cursor {
             OrderBy::Size => i128::from(entry.size),
             OrderBy::Modified => nanos(entry.modified),
         };
-        Self { key, name: entry.path.name().unwrap_or_default().to_owned() }
+        Self {
+            key,
+            name: entry.path.name().unwrap_or_default().to_owned(),
+        }
     }
 
     /// Reads what [`Display`](fmt::Display) wrote.
@@ -117,12 +124,22 @@ impl Cursor {
         let (key, name) = text.split_once(':').ok_or_else(bad)?;
         let key = key.parse().map_err(|_| bad())?;
         Name::parse(name).map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
-        Ok(Self { key, name: name.to_owned() })
+        Ok(Self {
+            key,
+            name: name.to_owned(),
+        })
     }
 
     fn compare(&self, other: &Self, order: Order) -> Ordering {
-        let ascending = self.key.cmp(&other.key).then_with(|| self.name.cmp(&other.name));
-        if order.descending { ascending.reverse() } else { ascending }
+        let ascending = self
+            .key
+            .cmp(&other.key)
+            .then_with(|| self.name.cmp(&other.name));
+        if order.descending {
+            ascending.reverse()
+        } else {
+            ascending
+        }
     }
 }
 
@@ -146,10 +163,18 @@ impl Window {
     /// Offers one entry.
     pub fn push(&mut self, entry: Entry) {
         let at = Cursor::of(&entry, self.order);
-        if self.after.as_ref().is_some_and(|after| at.compare(after, self.order).is_le()) {
+        if self
+            .after
+            .as_ref()
+            .is_some_and(|after| at.compare(after, self.order).is_le())
+        {
             return;
         }
-        self.heap.push(Ranked { at, order: self.order, entry });
+        self.heap.push(Ranked {
+            at,
+            order: self.order,
+            entry,
+        });
         if self.heap.len() > self.limit {
             self.heap.pop();
         }
@@ -157,7 +182,11 @@ impl Window {
 
     /// The page, in order.
     pub fn into_page(self) -> Vec<Entry> {
-        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.entry).collect()
+        self.heap
+            .into_sorted_vec()
+            .into_iter()
+            .map(|ranked| ranked.entry)
+            .collect()
     }
 }
 
@@ -199,7 +228,10 @@ pub fn from_nanos(nanos: i128) -> Option<SystemTime> {
     let span = |n: i128| {
         let n = u128::try_from(n).ok()?;
         let seconds = u64::try_from(n / 1_000_000_000).ok()?;
-        Some(Duration::new(seconds, u32::try_from(n % 1_000_000_000).ok()?))
+        Some(Duration::new(
+            seconds,
+            u32::try_from(n % 1_000_000_000).ok()?,
+        ))
     };
     if nanos >= 0 {
         UNIX_EPOCH.checked_add(span(nanos)?)
@@ -276,10 +308,21 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for bad in ["", "x", "1", "1:", "a:b", "1:a/b", "1:.."] {
-            assert_eq!(Cursor::parse(bad).unwrap_err().kind(), ErrorKind::BadRequest, "{bad}");
+            assert_eq!(
+                Cursor::parse(bad).unwrap_err().kind(),
+                ErrorKind::BadRequest,
+                "{bad}"
+            );
         }
         let after = Some(Cursor::parse("0:a").unwrap());
-        assert!(ListPlan { after, ..ListPlan::default() }.window().is_err());
+        assert!(
+            ListPlan {
+                after,
+                ..ListPlan::default()
+            }
+            .window()
+            .is_err()
+        );
         assert_eq!(from_nanos(i128::MAX), None);
         assert_eq!(from_nanos(i128::MIN), None);
     }

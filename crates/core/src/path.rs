@@ -112,7 +112,10 @@ impl Name {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::parse(text),
-            Err(_) => Err(Error::bad_path(PathProblem::NotUtf8, &bytes.escape_ascii().to_string())),
+            Err(_) => Err(Error::bad_path(
+                PathProblem::NotUtf8,
+                &bytes.escape_ascii().to_string(),
+            )),
         }
     }
 
@@ -305,9 +308,9 @@ fn is_reserved(name: &str) -> bool {
         .chars()
         .filter(|c| !is_ignorable(*c))
         .map(|c| match c {
-            '\u{ff01}'..='\u{ff5e}' => {
-                char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c).to_ascii_lowercase()
-            }
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0)
+                .unwrap_or(c)
+                .to_ascii_lowercase(),
             '\u{2024}' | '\u{3002}' | '\u{fe52}' | '\u{ff61}' => '.',
             _ => c.to_ascii_lowercase(),
         })
@@ -346,8 +349,24 @@ mod tests {
     #[test]
     fn ordinary_names_are_kept_byte_for_byte() {
         for name in [
-            "a", "-rf", "a b", "a|b|c", "\"quoted\"", "it's", "relatório.pdf", "e\u{301}", "🗄️.txt",
-            "...", "..a", "a\\b", "%2e%2e", "~", "CON", ".gavetas", "gaveta", ".gaveta-old",
+            "a",
+            "-rf",
+            "a b",
+            "a|b|c",
+            "\"quoted\"",
+            "it's",
+            "relatório.pdf",
+            "e\u{301}",
+            "🗄️.txt",
+            "...",
+            "..a",
+            "a\\b",
+            "%2e%2e",
+            "~",
+            "CON",
+            ".gavetas",
+            "gaveta",
+            ".gaveta-old",
         ] {
             let path = Path::parse(name).unwrap();
             assert_eq!(path.as_str().as_bytes(), name.as_bytes());
@@ -392,12 +411,26 @@ mod tests {
     #[test]
     fn the_reserved_name_is_refused_in_any_spelling() {
         for name in [
-            ".gaveta", ".GAVETA", ".Gaveta", ".gaveta.", ".gaveta...", ".gaveta ", ".gaveta. .",
-            ".gav\u{200d}eta", "\u{feff}.gaveta", ".gaveta::$DATA", ".gaveta:x", "\u{ff0e}gaveta",
+            ".gaveta",
+            ".GAVETA",
+            ".Gaveta",
+            ".gaveta.",
+            ".gaveta...",
+            ".gaveta ",
+            ".gaveta. .",
+            ".gav\u{200d}eta",
+            "\u{feff}.gaveta",
+            ".gaveta::$DATA",
+            ".gaveta:x",
+            "\u{ff0e}gaveta",
             ".\u{ff47}aveta",
         ] {
             assert_eq!(problem(name), Some(PathProblem::Reserved), "{name:?}");
-            assert_eq!(problem(&format!("a/{name}/b")), Some(PathProblem::Reserved), "{name:?}");
+            assert_eq!(
+                problem(&format!("a/{name}/b")),
+                Some(PathProblem::Reserved),
+                "{name:?}"
+            );
         }
     }
 
@@ -409,7 +442,14 @@ mod tests {
         assert!(!share.holds(&Path::parse("share2").unwrap()));
         assert!(Path::root().holds(&share));
         assert!(!share.holds(&Path::root()));
-        assert_eq!(Path::parse("share/x/y").unwrap().beneath(&share).unwrap().as_str(), "x/y");
+        assert_eq!(
+            Path::parse("share/x/y")
+                .unwrap()
+                .beneath(&share)
+                .unwrap()
+                .as_str(),
+            "x/y"
+        );
         assert_eq!(share.beneath(&share).unwrap(), Path::root());
         assert_eq!(share.beneath(&Path::root()).unwrap(), share);
     }

@@ -126,15 +126,20 @@ mod tests {
         let mut ranges: Ranges = [0..10, 20..30].into_iter().collect();
         assert_eq!(ranges.pieces(), 2);
         ranges.insert(10..20);
-        assert_eq!(ranges.iter().collect::<Vec<_>>(), [0..30]);
-        assert_eq!((ranges.prefix(), ranges.total(), ranges.end()), (30, 30, 30));
+        assert_eq!(ranges.iter().next(), Some(0..30));
+        assert_eq!(ranges.pieces(), 1);
+        assert_eq!(
+            (ranges.prefix(), ranges.total(), ranges.end()),
+            (30, 30, 30)
+        );
     }
 
     #[test]
     fn the_far_end_does_not_overflow() {
         let mut ranges = Ranges::new();
         ranges.insert(u64::MAX - 1..u64::MAX);
-        assert_eq!(ranges.gaps(10).collect::<Vec<_>>(), [0..10]);
+        assert_eq!(ranges.gaps(10).next(), Some(0..10));
+        assert_eq!(ranges.gaps(10).count(), 1);
         assert_eq!(ranges.end(), u64::MAX);
     }
 

@@ -31,7 +31,13 @@ pub struct UploadId(Arc<str>);
 impl UploadId {
     /// An id from its 16 random bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+        Self(
+            bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .into(),
+        )
     }
 
     /// Reads 32 lower-case hexadecimal digits.
@@ -203,7 +209,14 @@ mod tests {
     fn an_id_leads_back_and_nothing_else_is_one() {
         let id = UploadId::from_bytes(*b"0123456789abcdef");
         assert_eq!(UploadId::parse(id.as_str()).unwrap(), id);
-        for bad in ["", "..", "0123", &"g".repeat(32), &"A".repeat(32), &"0".repeat(33)] {
+        for bad in [
+            "",
+            "..",
+            "0123",
+            &"g".repeat(32),
+            &"A".repeat(32),
+            &"0".repeat(33),
+        ] {
             assert!(UploadId::parse(bad).is_err(), "{bad}");
         }
     }

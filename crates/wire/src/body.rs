@@ -125,7 +125,11 @@ impl From<ErrorBody> for Error {
             Some(path) => error.about_text(path),
             None => error,
         };
-        if error.kind() == ErrorKind::BadRequest { error.because(body.message) } else { error }
+        if error.kind() == ErrorKind::BadRequest {
+            error.because(body.message)
+        } else {
+            error
+        }
     }
 }
 
@@ -138,8 +142,13 @@ pub struct Failure {
 
 /// A time as RFC 3339, to the nanosecond. Times that RFC 3339 cannot hold become its nearest.
 pub fn time_to_text(time: SystemTime) -> String {
-    let bounded = nanos(time).clamp(Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
-    Timestamp::from_nanosecond(bounded).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+    let bounded = nanos(time).clamp(
+        Timestamp::MIN.as_nanosecond(),
+        Timestamp::MAX.as_nanosecond(),
+    );
+    Timestamp::from_nanosecond(bounded)
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+        .to_string()
 }
 
 /// Reads RFC 3339.
@@ -147,8 +156,9 @@ pub fn time_to_text(time: SystemTime) -> String {
 /// # Errors
 /// `BadRequest`.
 pub fn time_from_text(text: &str) -> Result<SystemTime> {
-    let timestamp: Timestamp =
-        text.parse().map_err(|error| Error::bad_request(format!("bad time: {error}")))?;
+    let timestamp: Timestamp = text
+        .parse()
+        .map_err(|error| Error::bad_request(format!("bad time: {error}")))?;
     from_nanos(timestamp.as_nanosecond()).ok_or_else(|| Error::bad_request("bad time"))
 }
 
@@ -165,7 +175,11 @@ mod tests {
         assert!(!body.message.contains("secret"));
         let back = Error::from(body);
         assert_eq!((back.kind(), back.path()), (ErrorKind::Io, Some("/a")));
-        let unknown = ErrorBody { code: "from-the-future".into(), message: String::new(), path: None };
+        let unknown = ErrorBody {
+            code: "from-the-future".into(),
+            message: String::new(),
+            path: None,
+        };
         assert_eq!(Error::from(unknown).kind(), ErrorKind::Io);
     }
 

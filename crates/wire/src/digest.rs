@@ -4,7 +4,7 @@
 //! the digest that `b3sum` prints. Unknown algorithms are passed over, as the RFC asks.
 
 use gaveta_core::{Digest, Error, Result};
-use sfv::{BareItem, Dictionary, DictSerializer, ListEntry, Parser, RefBareItem, key_ref};
+use sfv::{BareItem, DictSerializer, Dictionary, ListEntry, Parser, RefBareItem, key_ref};
 
 /// The digests a message promises of its content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,7 +27,10 @@ pub struct Wanted {
 impl Digests {
     /// Only BLAKE3.
     pub fn blake3(digest: Digest) -> Self {
-        Self { blake3: Some(digest), sha256: None }
+        Self {
+            blake3: Some(digest),
+            sha256: None,
+        }
     }
 
     /// Nothing promised?
@@ -45,25 +48,37 @@ impl Digests {
             .parse()
             .map_err(|error| Error::bad_request(format!("bad digest field: {error}")))?;
         let bytes = |name: &str| -> Result<Option<[u8; 32]>> {
-            let Some(entry) = dictionary.get(name) else { return Ok(None) };
+            let Some(entry) = dictionary.get(name) else {
+                return Ok(None);
+            };
             let ListEntry::Item(item) = entry else {
-                return Err(Error::bad_request(format!("digest {name} is no byte sequence")));
+                return Err(Error::bad_request(format!(
+                    "digest {name} is no byte sequence"
+                )));
             };
             let BareItem::ByteSequence(bytes) = &item.bare_item else {
-                return Err(Error::bad_request(format!("digest {name} is no byte sequence")));
+                return Err(Error::bad_request(format!(
+                    "digest {name} is no byte sequence"
+                )));
             };
             <[u8; 32]>::try_from(bytes.as_slice())
                 .map(Some)
                 .map_err(|_| Error::bad_request(format!("digest {name} is not 32 bytes long")))
         };
-        Ok(Self { blake3: bytes("blake3")?.map(Digest::from_bytes), sha256: bytes("sha-256")? })
+        Ok(Self {
+            blake3: bytes("blake3")?.map(Digest::from_bytes),
+            sha256: bytes("sha-256")?,
+        })
     }
 
     /// The field's text; none when nothing is promised.
     pub fn to_field(self) -> Option<String> {
         let mut out = DictSerializer::new();
         if let Some(digest) = self.blake3 {
-            let _ = out.bare_item(key_ref("blake3"), RefBareItem::ByteSequence(digest.as_bytes()));
+            let _ = out.bare_item(
+                key_ref("blake3"),
+                RefBareItem::ByteSequence(digest.as_bytes()),
+            );
         }
         if let Some(bytes) = self.sha256 {
             let _ = out.bare_item(key_ref("sha-256"), RefBareItem::ByteSequence(&bytes));
@@ -86,7 +101,10 @@ impl Wanted {
             },
             _ => false,
         };
-        Self { blake3: wants("blake3"), sha256: wants("sha-256") }
+        Self {
+            blake3: wants("blake3"),
+            sha256: wants("sha-256"),
+        }
     }
 }
 
@@ -97,8 +115,14 @@ mod tests {
 
     #[test]
     fn fields_lead_back() {
-        let digests = Digests { blake3: Some(Digest::of(b"x")), sha256: Some([7; 32]) };
-        assert_eq!(Digests::parse(&digests.to_field().unwrap()).unwrap(), digests);
+        let digests = Digests {
+            blake3: Some(Digest::of(b"x")),
+            sha256: Some([7; 32]),
+        };
+        assert_eq!(
+            Digests::parse(&digests.to_field().unwrap()).unwrap(),
+            digests
+        );
         assert_eq!(Digests::default().to_field(), None);
         // The example of RFC 9530, appendix B.1, with an algorithm we do not know beside it.
         let field = "md5=:AAAA:, sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
@@ -107,14 +131,28 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["sha-256", "sha-256=abc", "sha-256=:AAAA:", "blake3=1", "=:", "sha-256=(1 2)"] {
-            assert_eq!(Digests::parse(bad).unwrap_err().kind(), ErrorKind::BadRequest, "{bad}");
+        for bad in [
+            "sha-256",
+            "sha-256=abc",
+            "sha-256=:AAAA:",
+            "blake3=1",
+            "=:",
+            "sha-256=(1 2)",
+        ] {
+            assert_eq!(
+                Digests::parse(bad).unwrap_err().kind(),
+                ErrorKind::BadRequest,
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn wishes_are_advice() {
-        let both = Wanted { blake3: true, sha256: true };
+        let both = Wanted {
+            blake3: true,
+            sha256: true,
+        };
         assert_eq!(Wanted::parse("sha-256=1, blake3=10"), both);
         assert_eq!(Wanted::parse("sha-256=0, md5=3"), Wanted::default());
         assert_eq!(Wanted::parse("((("), Wanted::default());

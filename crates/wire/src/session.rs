@@ -114,8 +114,21 @@ pub const MAX_SESSION_PAGE: usize = 100;
 
 /// The words of every call, for `help`.
 pub const CALLS: &[&str] = &[
-    "sign-in", "sign-out", "whoami", "help", "ping", "watch", "unwatch", "list", "stat",
-    "make-folder", "rename", "copy", "touch", "delete", "space",
+    "sign-in",
+    "sign-out",
+    "whoami",
+    "help",
+    "ping",
+    "watch",
+    "unwatch",
+    "list",
+    "stat",
+    "make-folder",
+    "rename",
+    "copy",
+    "touch",
+    "delete",
+    "space",
 ];
 
 /// The password never shows.
@@ -199,9 +212,9 @@ impl TryFrom<ReplaceBody> for Replace {
         Ok(match body {
             ReplaceBody::Never => Self::Never,
             ReplaceBody::Always => Self::Always,
-            ReplaceBody::Only(text) => Self::Only(
-                Version::parse(&text).ok_or_else(|| Error::bad_request("bad version"))?,
-            ),
+            ReplaceBody::Only(text) => {
+                Self::Only(Version::parse(&text).ok_or_else(|| Error::bad_request("bad version"))?)
+            }
         })
     }
 }
@@ -228,7 +241,10 @@ impl MoveBody {
     }
 
     fn parse(self) -> Result<(Path, Path, MovePlan)> {
-        let plan = MovePlan { replace: self.replace.try_into()?, version: version(self.version)? };
+        let plan = MovePlan {
+            replace: self.replace.try_into()?,
+            version: version(self.version)?,
+        };
         Ok((Path::parse(&self.from)?, Path::parse(&self.to)?, plan))
     }
 }
@@ -278,7 +294,13 @@ impl Call {
             Self::Ping => Parsed::Ping,
             Self::Watch { path } => Parsed::Watch(Path::parse(&path)?),
             Self::Unwatch { path } => Parsed::Unwatch(Path::parse(&path)?),
-            Self::List { path, sort, descending, after, limit } => {
+            Self::List {
+                path,
+                sort,
+                descending,
+                after,
+                limit,
+            } => {
                 let by = sort.unwrap_or(SortBody::Name).into();
                 let plan = ListPlan {
                     order: Some(Order { by, descending }),
@@ -297,13 +319,27 @@ impl Call {
                 let (from, to, plan) = body.parse()?;
                 Parsed::Command(Command::Copy(from, to, plan))
             }
-            Self::Touch { path, modified, executable } => {
+            Self::Touch {
+                path,
+                modified,
+                executable,
+            } => {
                 let modified = modified.as_deref().map(time_from_text).transpose()?;
-                let plan = TouchPlan { modified, executable };
+                let plan = TouchPlan {
+                    modified,
+                    executable,
+                };
                 Parsed::Command(Command::Touch(Path::parse(&path)?, plan))
             }
-            Self::Delete { path, recursive, version: named } => {
-                let plan = RemovePlan { recursive, version: version(named)? };
+            Self::Delete {
+                path,
+                recursive,
+                version: named,
+            } => {
+                let plan = RemovePlan {
+                    recursive,
+                    version: version(named)?,
+                };
                 Parsed::Command(Command::Remove(Path::parse(&path)?, plan))
             }
             Self::Space => Parsed::Command(Command::Space),
@@ -487,7 +523,11 @@ impl TryFrom<EventBody> for Event {
             ("renamed", Some(entry)) => EventKind::Renamed(entry),
             _ => return Err(Error::bad_request("unknown event")),
         };
-        Ok(Self { path: Path::parse(&body.path)?, kind, by: body.by })
+        Ok(Self {
+            path: Path::parse(&body.path)?,
+            kind,
+            by: body.by,
+        })
     }
 }
 
@@ -508,34 +548,67 @@ mod tests {
         let request: Request = serde_json::from_str(text).unwrap();
         assert!(matches!(
             request.call.parse().unwrap(),
-            Parsed::Command(Command::Rename(_, _, MovePlan { replace: Replace::Only(_), .. }))
+            Parsed::Command(Command::Rename(
+                _,
+                _,
+                MovePlan {
+                    replace: Replace::Only(_),
+                    ..
+                }
+            ))
         ));
     }
 
     #[test]
     fn every_call_is_in_the_help_and_leads_back() {
         let path = || String::from("a");
-        let body = MoveBody { from: path(), to: path(), replace: ReplaceBody::Never, version: None };
+        let body = MoveBody {
+            from: path(),
+            to: path(),
+            replace: ReplaceBody::Never,
+            version: None,
+        };
         let calls = [
-            Call::SignIn { name: path(), password: path() },
+            Call::SignIn {
+                name: path(),
+                password: path(),
+            },
             Call::SignOut,
             Call::Whoami,
             Call::Help,
             Call::Ping,
             Call::Watch { path: path() },
             Call::Unwatch { path: path() },
-            Call::List { path: path(), sort: None, descending: false, after: None, limit: None },
+            Call::List {
+                path: path(),
+                sort: None,
+                descending: false,
+                after: None,
+                limit: None,
+            },
             Call::Stat { path: path() },
             Call::MakeFolder { path: path() },
             Call::Rename(body.clone()),
             Call::Copy(body),
-            Call::Touch { path: path(), modified: None, executable: None },
-            Call::Delete { path: path(), recursive: false, version: None },
+            Call::Touch {
+                path: path(),
+                modified: None,
+                executable: None,
+            },
+            Call::Delete {
+                path: path(),
+                recursive: false,
+                version: None,
+            },
             Call::Space,
         ];
         assert_eq!(calls.len(), CALLS.len());
         for (call, word) in calls.into_iter().zip(CALLS) {
-            let json = serde_json::to_value(Request { id: 1, call: call.clone() }).unwrap();
+            let json = serde_json::to_value(Request {
+                id: 1,
+                call: call.clone(),
+            })
+            .unwrap();
             assert_eq!(json["do"], *word);
             let back: Request = serde_json::from_value(json).unwrap();
             assert_eq!(back.call, call);
@@ -547,7 +620,10 @@ mod tests {
     fn what_the_server_sends_leads_back() {
         let end = EndBody::default();
         for message in [
-            FromServer::Reply(Reply { id: Some(1), outcome: Outcome::Ok(AnswerBody::Done) }),
+            FromServer::Reply(Reply {
+                id: Some(1),
+                outcome: Outcome::Ok(AnswerBody::Done),
+            }),
             FromServer::Reply(Reply {
                 id: None,
                 outcome: Outcome::Ok(AnswerBody::Page { list: vec![], end }),
@@ -556,13 +632,20 @@ mod tests {
             FromServer::Notice(Notice::Missed { events: 3 }),
         ] {
             let json = serde_json::to_string(&message).unwrap();
-            assert_eq!(serde_json::from_str::<FromServer>(&json).unwrap(), message, "{json}");
+            assert_eq!(
+                serde_json::from_str::<FromServer>(&json).unwrap(),
+                message,
+                "{json}"
+            );
         }
     }
 
     #[test]
     fn a_password_never_shows() {
-        let call = Call::SignIn { name: "admin".into(), password: "hunter2".into() };
+        let call = Call::SignIn {
+            name: "admin".into(),
+            password: "hunter2".into(),
+        };
         assert!(!format!("{call:?}").contains("hunter2"));
         assert!(!format!("{:?}", call.parse().unwrap()).contains("hunter2"));
     }

@@ -1,1 +1,51 @@
-# error
+# What went wrong: a sentence for each error code, and a hint where something can be done.
+error-not-found = does not exist
+error-exists = is there already
+error-not-a-folder = is not a folder
+error-is-a-folder = is a folder
+error-not-a-regular-file = is a link or special file, which is never opened
+error-not-empty = the folder is not empty
+error-path-empty-name = a name in the path is empty
+error-path-dots = "." and ".." are not names
+error-path-separator = a name cannot hold "/"
+error-path-control-character = a name cannot hold control characters
+error-path-not-utf8 = the name is not UTF-8
+error-path-name-too-long = a name is longer than 255 bytes
+error-path-too-long = the path is too long or too deep
+error-path-reserved = the name .gaveta is reserved for the server
+error-bad-move = cannot be moved or copied there
+error-version-mismatch = changed in the meantime
+error-digest-mismatch = the content does not match its digest
+error-length-mismatch = the content is longer or shorter than announced, or changed while it was read
+error-incomplete = some of the content has not arrived
+error-unknown-upload = there is no such upload
+error-upload-lost = the upload was taken over or ended
+error-bad-range = the range lies outside the content
+error-no-space = no space left
+error-too-large = larger than allowed
+error-read-only = read-only
+error-other-mount = another file system is mounted there
+error-locked = another server is using this folder
+error-sign-in-needed = this wants the administrator's password
+error-wrong-password = wrong name or password
+error-denied = not allowed
+error-busy = too many requests; try again in a moment
+error-bad-request = the request makes no sense
+error-unsupported = not supported
+error-timed-out = no progress within the deadline
+error-disconnected = the connection was lost
+error-closing = the server is going down
+error-permission = the system does not permit it
+error-io = input/output error
+
+hint-exists = To replace it: --replace
+hint-sign-in-needed = Give the password with --password-file FILE or in the variable GAVETA_PASSWORD.
+hint-not-empty = To delete the folder with all that is in it: rm -r
+hint-version-mismatch = Somebody changed the file just now. See what is there and try again.
+hint-no-space = Make room on the server and try again; what was there before is still there.
+hint-locked = Stop the other server or serve another folder.
+hint-disconnected = Is the server running? Check the address and the port.
+hint-path-reserved = Choose another name.
+
+format-today = today
+format-months = Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec

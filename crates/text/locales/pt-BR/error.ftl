@@ -1,1 +1,51 @@
-# error
+# O que deu errado: uma frase para cada código de erro, e uma dica onde algo se pode fazer.
+error-not-found = não existe
+error-exists = já existe
+error-not-a-folder = não é uma pasta
+error-is-a-folder = é uma pasta
+error-not-a-regular-file = é um link ou arquivo especial, que nunca é aberto
+error-not-empty = a pasta não está vazia
+error-path-empty-name = há um nome vazio no caminho
+error-path-dots = "." e ".." não são nomes
+error-path-separator = um nome não pode ter "/"
+error-path-control-character = um nome não pode ter caracteres de controle
+error-path-not-utf8 = o nome não é UTF-8
+error-path-name-too-long = um nome tem mais de 255 bytes
+error-path-too-long = o caminho é longo ou profundo demais
+error-path-reserved = o nome .gaveta é reservado ao servidor
+error-bad-move = não pode ser movido nem copiado para lá
+error-version-mismatch = mudou nesse meio-tempo
+error-digest-mismatch = o conteúdo não confere com seu resumo criptográfico
+error-length-mismatch = o conteúdo é maior ou menor do que o anunciado, ou mudou enquanto era lido
+error-incomplete = uma parte do conteúdo não chegou
+error-unknown-upload = esse envio não existe
+error-upload-lost = o envio foi assumido por outro ou encerrado
+error-bad-range = o trecho fica fora do conteúdo
+error-no-space = não há espaço
+error-too-large = é maior do que o permitido
+error-read-only = só leitura
+error-other-mount = há outro sistema de arquivos montado ali
+error-locked = outro servidor está usando esta pasta
+error-sign-in-needed = isto pede a senha do administrador
+error-wrong-password = nome ou senha incorretos
+error-denied = não é permitido
+error-busy = pedidos demais; tente de novo daqui a pouco
+error-bad-request = o pedido não faz sentido
+error-unsupported = não há suporte para isso
+error-timed-out = nada avançou dentro do prazo
+error-disconnected = a conexão se perdeu
+error-closing = o servidor está sendo desligado
+error-permission = o sistema não dá permissão
+error-io = erro de leitura ou escrita
+
+hint-exists = Para substituir: --replace
+hint-sign-in-needed = Dê a senha com --password-file ARQUIVO ou na variável GAVETA_PASSWORD.
+hint-not-empty = Para apagar a pasta com tudo o que há nela: rm -r
+hint-version-mismatch = Alguém mudou o arquivo agora há pouco. Veja como está e tente de novo.
+hint-no-space = Libere espaço no servidor e tente de novo; o que havia antes continua lá.
+hint-locked = Encerre o outro servidor ou sirva outra pasta.
+hint-disconnected = O servidor está no ar? Confira o endereço e a porta.
+hint-path-reserved = Escolha outro nome.
+
+format-today = hoje
+format-months = jan fev mar abr mai jun jul ago set out nov dez
