@@ -1,0 +1,267 @@
+//! The served folder, open: paths resolved beneath it, folders made and flushed.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use gaveta_core::{Error, ErrorKind, Kind, Path, Result, UploadId};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::errno::{Os, error_of, error_on_the_way, found};
+use crate::locks::Locks;
+use crate::meta::Meta;
+use crate::reserved::Reserved;
+use crate::upload::Body;
+use crate::{Durability, Options, Resolver, Staging, os};
+
+/// What every operation works on. Its methods block: never call them on an async thread.
+#[derive(Debug)]
+pub(crate) struct Base {
+    root: OwnedFd,
+    options: Options,
+    /// The kernel said once that it does not resolve paths.
+    walks: AtomicBool,
+    pub(crate) umask: u32,
+    /// None when staging lies beside the targets or nothing is ever written.
+    pub(crate) reserved: Option<Reserved>,
+    pub(crate) locks: Locks,
+    /// Kept uploads that somebody holds.
+    pub(crate) live: Mutex<HashMap<UploadId, Weak<Body>>>,
+    /// Held while a kept upload is loaded, so that it is loaded once.
+    pub(crate) loading: tokio::sync::Mutex<()>,
+}
+
+/// Folders that were made on the way to something, from the top down.
+#[derive(Debug, Default)]
+pub(crate) struct Made(Vec<(OwnedFd, String)>);
+
+impl Made {
+    /// Takes them away again, where nobody else uses them by now.
+    pub(crate) fn undo(self) {
+        for (folder, name) in self.0.iter().rev() {
+            if rustix::fs::unlinkat(folder, name.as_str(), AtFlags::REMOVEDIR).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Base {
+    pub(crate) fn open(root: &std::path::Path, options: Options) -> Result<Self> {
+        let about = |error: Error| error.about_text(root.display().to_string());
+        let flags = os::FOLDER.difference(OFlags::NOFOLLOW);
+        let root = rustix::fs::open(root, flags, Mode::empty())
+            .os()
+            .map_err(about)?;
+        let reserves = options.staging == Staging::Reserved && !options.read_only;
+        let full = options.durability == Durability::Full;
+        let reserved = if reserves {
+            Some(Reserved::open(&root, full).map_err(about)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            root,
+            walks: AtomicBool::new(options.resolver == Resolver::Walk),
+            options,
+            umask: os::umask(),
+            reserved,
+            locks: Locks::new(),
+            live: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Refuses when nothing may be written.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.options.read_only {
+            Err(Error::new(ErrorKind::ReadOnly))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Are changes flushed before they are acknowledged?
+    pub(crate) fn is_full(&self) -> bool {
+        self.options.durability == Durability::Full
+    }
+
+    pub(crate) fn staging(&self) -> Staging {
+        self.options.staging
+    }
+
+    pub(crate) fn root(&self) -> &OwnedFd {
+        &self.root
+    }
+
+    /// Opens the folder at this path. A link on the way, or there, is no folder.
+    pub(crate) fn folder(&self, path: &Path) -> Result<OwnedFd> {
+        if path.is_root() {
+            return os::open_folder(&self.root, ".").os_at(path);
+        }
+        if !self.walks.load(Ordering::Relaxed) {
+            match os::resolve(self.root.as_fd(), path.as_str()) {
+                Err(Errno::NOSYS | Errno::PERM) if self.options.resolver == Resolver::Auto => {
+                    tracing::info!("the kernel does not resolve paths beneath a folder: walking");
+                    self.walks.store(true, Ordering::Relaxed);
+                }
+                // Renames on the way would not let the kernel finish.
+                Err(Errno::AGAIN) => {}
+                result => return result.map_err(|e| error_on_the_way(e).about(path)),
+            }
+        }
+        self.walk(path)
+    }
+
+    fn walk(&self, path: &Path) -> Result<OwnedFd> {
+        let mut at = os::open_folder(&self.root, ".").os_at(path)?;
+        for name in path.names() {
+            at = os::open_folder(&at, name).map_err(|e| error_on_the_way(e).about(path))?;
+        }
+        Ok(at)
+    }
+
+    /// The open parent, and the last name.
+    ///
+    /// # Errors
+    /// `BadMove` for the root, which has none.
+    pub(crate) fn parent<'a>(&self, path: &'a Path) -> Result<(OwnedFd, &'a str)> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Err(Error::at(ErrorKind::BadMove, path));
+        };
+        Ok((self.folder(&parent).map_err(|e| renamed(e, path))?, name))
+    }
+
+    /// What is at this path.
+    pub(crate) fn look(&self, path: &Path) -> Result<Meta> {
+        if path.is_root() {
+            return os::meta_of(&self.root).os_at(path);
+        }
+        let (parent, name) = self.parent(path)?;
+        os::meta_at(&parent, name).os_at(path)
+    }
+
+    /// Opens the regular file at this path for reading, with what it is.
+    pub(crate) fn file(&self, path: &Path) -> Result<(OwnedFd, Meta)> {
+        if path.is_root() {
+            return Err(Error::at(ErrorKind::IsFolder, path));
+        }
+        let (parent, name) = self.parent(path)?;
+        open_file(&parent, name, OFlags::RDONLY).map_err(|error| error.about(path))
+    }
+
+    /// Opens the parent of `path`, making what is missing of it.
+    pub(crate) fn make_parents<'a>(&self, path: &'a Path) -> Result<(OwnedFd, &'a str, Made)> {
+        let mut made = Made::default();
+        match self.parent(path) {
+            Ok((parent, name)) => return Ok((parent, name, made)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Err(Error::at(ErrorKind::BadMove, path));
+        };
+        let mut at = self.folder(&Path::root())?;
+        for part in parent.names() {
+            match self.step(at, part, &mut made) {
+                Ok(next) => at = next,
+                Err(errno) => {
+                    made.undo();
+                    return Err(error_on_the_way(errno).about(path));
+                }
+            }
+        }
+        Ok((at, name, made))
+    }
+
+    /// Goes into a folder, making it when it is not there.
+    fn step(&self, at: OwnedFd, name: &str, made: &mut Made) -> rustix::io::Result<OwnedFd> {
+        if let Some(next) = found(os::open_folder(&at, name))? {
+            return Ok(next);
+        }
+        match rustix::fs::mkdirat(&at, name, Mode::from_raw_mode(0o777)) {
+            Err(Errno::EXIST) => os::open_folder(&at, name),
+            Err(errno) => Err(errno),
+            Ok(()) => {
+                let next = os::open_folder(&at, name);
+                made.0.push((at, name.to_owned()));
+                next
+            }
+        }
+    }
+
+    /// Makes an open file's content and attributes survive a power cut.
+    pub(crate) fn flush_file(&self, file: impl AsFd) -> Result<()> {
+        if self.options.durability == Durability::Full {
+            os::flush(file).os()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes the names in an open folder survive a power cut.
+    pub(crate) fn flush_folder(&self, folder: impl AsFd) -> Result<()> {
+        if self.options.durability == Durability::Fast {
+            return Ok(());
+        }
+        os::open_readable(folder).and_then(os::flush).os()
+    }
+
+    /// Makes folders made on the way survive a power cut.
+    pub(crate) fn flush_made(&self, made: &Made) -> Result<()> {
+        made.0
+            .iter()
+            .try_for_each(|(folder, _)| self.flush_folder(folder))
+    }
+}
+
+/// Opens a regular file by name, and only that: what is something else is not even opened, unless
+/// it takes the file's place in the instant between the look and the opening; then it is opened
+/// without waiting, and closed.
+pub(crate) fn open_file(
+    parent: impl AsFd,
+    name: impl rustix::path::Arg + Copy,
+    access: OFlags,
+) -> Result<(OwnedFd, Meta)> {
+    for _ in 0..64 {
+        let seen = os::meta_at(&parent, name).os()?;
+        match seen.kind {
+            Kind::File => {}
+            Kind::Folder => return Err(Error::new(ErrorKind::IsFolder)),
+            Kind::Link | Kind::Special => return Err(Error::new(ErrorKind::NotRegular)),
+        }
+        let flags = os::FILE | access;
+        let file = rustix::fs::openat(&parent, name, flags, Mode::empty()).os()?;
+        let opened = os::meta_of(&file).os()?;
+        if opened.is_same(&seen) {
+            return Ok((file, opened));
+        }
+    }
+    Err(Error::new(ErrorKind::Busy).because("the file is replaced all the time"))
+}
+
+/// The same error about another path.
+fn renamed(error: Error, path: &Path) -> Error {
+    let kind = error.kind();
+    Error::at(kind, path).because(error)
+}
+
+/// The error for an open folder handle that lost its name meanwhile.
+pub(crate) fn is_vanished(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound
+}
+
+/// A shared folder handle.
+pub(crate) type Folder = Arc<OwnedFd>;
+
+/// Removes a name, whatever it is, but a folder; it is no error when it is gone.
+pub(crate) fn unlink_quietly(folder: impl AsFd, name: &str) {
+    match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => {
+            tracing::warn!(error = %error_of(errno).chain(), name, "a leftover stays");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Linux.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FallocateFlags, Mode, OFlags, ResolveFlags, StatxFlags, XattrFlags, openat2, statx,
+};
+use rustix::io::{Errno, Result};
+use rustix::path::Arg;
+
+use crate::meta::{Meta, kind_of};
+
+/// How a folder is opened on the way: nothing of it is read, so search permission is enough.
+pub(crate) const FOLDER: OFlags = OFlags::PATH
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// The attribute that keeps a file's digest.
+const NOTE: &str = "user.gaveta.digest";
+/// Longer than any note of ours.
+const NOTE_MAX: usize = 512;
+
+/// Opens the folder at a path beneath `root`, in one step. `AGAIN` when somebody renames on the
+/// way all the time; `NOSYS` and `PERM` when this kernel or its filter does not do it.
+pub(crate) fn resolve(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd> {
+    let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    for _ in 0..64 {
+        match openat2(root, path, FOLDER, Mode::empty(), how) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            result => return result,
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS
+    .union(StatxFlags::BTIME)
+    .union(StatxFlags::MNT_ID);
+
+/// What has this name; a link is not followed and nothing is mounted by looking.
+pub(crate) fn meta_at(folder: impl AsFd, name: impl Arg) -> Result<Meta> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    statx(folder, name, flags, WANTED).map(|found| meta(&found))
+}
+
+/// What is open.
+pub(crate) fn meta_of(open: impl AsFd) -> Result<Meta> {
+    statx(open, "", AtFlags::EMPTY_PATH, WANTED).map(|found| meta(&found))
+}
+
+fn meta(found: &rustix::fs::Statx) -> Meta {
+    let has = |flag: StatxFlags| found.stx_mask & flag.bits() != 0;
+    let device = (u64::from(found.stx_dev_major) << 32) | u64::from(found.stx_dev_minor);
+    let mode = u32::from(found.stx_mode);
+    Meta {
+        kind: kind_of(mode),
+        mode,
+        size: found.stx_size,
+        modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+        born: has(StatxFlags::BTIME).then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec)),
+        inode: found.stx_ino,
+        device,
+        // The device tells mounts apart where the kernel (before 5.8) does not number them.
+        mount: if has(StatxFlags::MNT_ID) {
+            found.stx_mnt_id
+        } else {
+            device
+        },
+        links: u64::from(found.stx_nlink),
+        owner: found.stx_uid,
+    }
+}
+
+/// Takes the room for so many bytes now, where the file system can. The size does not change.
+pub(crate) fn preallocate(file: impl AsFd, length: u64) -> Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, length) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR) => Ok(()),
+        result => result,
+    }
+}
+
+/// Makes what was written to an open file or folder survive a power cut.
+pub(crate) fn flush(open: impl AsFd) -> Result<()> {
+    rustix::fs::fsync(open)
+}
+
+/// The digest note of an open file.
+pub(crate) fn note(file: impl AsFd) -> Option<String> {
+    let mut space = Vec::with_capacity(NOTE_MAX);
+    rustix::fs::fgetxattr(file, NOTE, rustix::buffer::spare_capacity(&mut space)).ok()?;
+    String::from_utf8(space).ok()
+}
+
+/// Sets the digest note of an open file.
+pub(crate) fn set_note(file: impl AsFd, text: &str) -> Result<()> {
+    rustix::fs::fsetxattr(file, NOTE, text.as_bytes(), XattrFlags::empty())
+}
+
+/// Copies up to `length` bytes from one offset to the same one, inside the kernel, sharing extents
+/// where the file system can. None: it cannot between these two.
+pub(crate) fn copy_range(
+    from: impl AsFd,
+    to: impl AsFd,
+    offset: u64,
+    length: usize,
+) -> Result<Option<usize>> {
+    let (mut read, mut written) = (offset, offset);
+    match rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut written), length) {
+        Ok(copied) => Ok(Some(copied)),
+        Err(
+            Errno::XDEV
+            | Errno::INVAL
+            | Errno::NOSYS
+            | Errno::OPNOTSUPP
+            | Errno::PERM
+            | Errno::INTR,
+        ) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Is something mounted at or beneath this open folder? None when the system does not say.
+///
+/// The mount table is asked, not the tree: it knows mounts at any depth, on files too, without
+/// a walk. Its columns: `proc_pid_mountinfo(5)`.
+pub(crate) fn mounts_beneath(folder: impl AsFd) -> Option<bool> {
+    use std::os::unix::ffi::OsStrExt;
+    let link = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
+    let here = std::fs::read_link(link).ok()?;
+    let here = here.as_os_str().as_bytes();
+    let table = std::fs::read("/proc/self/mountinfo").ok()?;
+    let mut points = table
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| line.split(|&byte| byte == b' ').nth(4))
+        .map(unescape);
+    Some(points.any(|point| {
+        point
+            .strip_prefix(here)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }))
+}
+
+/// Undoes the table's `\040` for a space and the like.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (
+                b'\\',
+                [
+                    a @ b'0'..=b'3',
+                    b @ b'0'..=b'7',
+                    c @ b'0'..=b'7',
+                    after @ ..,
+                ],
+            ) => {
+                out.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
+                rest = after;
+            }
+            _ => out.push(*first),
+        }
+    }
+    out
+}
+
+/// The process's file mode mask, read without changing it even for a moment.
+pub(crate) fn umask() -> u32 {
+    let read = || {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Umask:"))?;
+        u32::from_str_radix(line.trim(), 8).ok()
+    };
+    read().unwrap_or(0o022)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_escapes_are_undone() {
+        assert_eq!(unescape(br"/a\040b\134c"), b"/a b\\c");
+        assert_eq!(unescape(br"/a\9"), br"/a\9");
+        assert_eq!(unescape(b""), b"");
+    }
+
+    #[test]
+    fn the_root_has_mounts_beneath_and_a_new_folder_none() {
+        let root = open_path("/");
+        assert_eq!(mounts_beneath(&root), Some(true));
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(mounts_beneath(open_path(folder.path())), Some(false));
+    }
+
+    fn open_path(path: impl Arg) -> OwnedFd {
+        rustix::fs::open(path, FOLDER, Mode::empty()).unwrap()
+    }
+}

@@ -1,0 +1,60 @@
+//! What depends on the operating system, behind one set of functions.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use other::*;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::{Errno, Result};
+use rustix::path::Arg;
+
+/// How a regular file is opened: never through a link, never waiting for a FIFO's other end, never
+/// as a controlling terminal.
+pub(crate) const FILE: OFlags = OFlags::NOFOLLOW
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
+/// Opens a folder by one name, never through a link, to reach what is in it.
+pub(crate) fn open_folder(at: impl AsFd, name: impl Arg) -> Result<OwnedFd> {
+    rustix::fs::openat(at, name, FOLDER, Mode::empty())
+}
+
+/// Opens a folder again to read its names or to flush it.
+pub(crate) fn open_readable(folder: impl AsFd) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, ".", flags, Mode::empty())
+}
+
+/// Renames, but never onto something. Where the file system cannot say so in one step, a file is
+/// linked under its new name and unlinked under its old one, and a folder is renamed after a look
+/// (another program that makes an empty folder in between loses it).
+pub(crate) fn rename_new(
+    from: impl AsFd,
+    old: impl Arg + Copy,
+    to: impl AsFd,
+    new: impl Arg + Copy,
+    is_folder: bool,
+) -> Result<()> {
+    match rustix::fs::renameat_with(&from, old, &to, new, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+        result => return result,
+    }
+    if is_folder {
+        return match rustix::fs::statat(&to, new, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => rustix::fs::renameat(&from, old, &to, new),
+            Err(errno) => Err(errno),
+            Ok(_) => Err(Errno::EXIST),
+        };
+    }
+    rustix::fs::linkat(&from, old, &to, new, AtFlags::empty())?;
+    rustix::fs::unlinkat(&from, old, AtFlags::empty())
+}
