@@ -1,0 +1,302 @@
+//! Runs a transfer: one walk, several workers, one summary.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+
+use gaveta_core::{Error, ErrorKind, Path, Result, Store};
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::cancel::Cancel;
+use crate::file::{self, Context, Ended};
+use crate::observer::{FileId, Observer, Outcome};
+use crate::options::{Options, Source};
+use crate::summary::{Failed, Skipped, Summary};
+use crate::walk::{self, Found, Task};
+
+/// How far the walk may be ahead of the workers, in entries: what a progress display needs to say
+/// how much there is, without a bound on the tree.
+const AHEAD: usize = 4096;
+/// How many big files wait until another big one is done, before small ones wait too.
+const BIG_WAITING: usize = 1024;
+
+/// Copies every source to the target, and says what came of it.
+///
+/// A file's failure is kept in the summary and stops no other. Each file appears at the target
+/// whole, with the digest of what was read, or not at all: whatever fails, is cancelled or dropped.
+/// A source that changes while it is read fails (`LengthMismatch`, `VersionMismatch`). Failures
+/// that may pass are tried again; where an answer was lost, only after looking whether it is there.
+///
+/// Cancelling ([`Cancel`]) drops what is in flight, waits until the target has thrown it away, and
+/// returns the summary so far. Dropping the future stops everything at once.
+///
+/// Must run within a tokio runtime.
+pub async fn transfer(
+    sources: Vec<Source>,
+    target: Arc<dyn Store>,
+    options: Options,
+    observer: Arc<dyn Observer>,
+    cancel: Cancel,
+) -> Summary {
+    let retries = options.retries;
+    let context = Arc::new(Context {
+        target,
+        options,
+        observer: observer.clone(),
+        cancel: cancel.clone(),
+        decided: tokio::sync::Mutex::new(None),
+    });
+    let (out, mut found) = mpsc::channel(AHEAD);
+    let mut walk = pin!(walk::walk(sources, retries, observer.as_ref(), out));
+    let mut walking = true;
+    let mut crew = Crew::new(context);
+    loop {
+        let taking = !found.is_closed() || !found.is_empty();
+        if !taking && crew.is_idle() {
+            break;
+        }
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => break,
+            Some(ended) = crew.workers.join_next_with_id() => crew.end(ended),
+            thing = found.recv(), if taking && crew.has_room() => match thing {
+                Some(thing) => crew.take(thing),
+                None => found.close(),
+            },
+            () = &mut walk, if walking => walking = false,
+        }
+    }
+    crew.finish(cancel.is_cancelled()).await
+}
+
+/// The workers and what they did.
+struct Crew {
+    context: Arc<Context>,
+    workers: JoinSet<JobEnd>,
+    running: HashMap<Id, Job>,
+    big: usize,
+    waiting: VecDeque<Task>,
+    summary: Summary,
+}
+
+/// What a worker does.
+enum Job {
+    File {
+        id: FileId,
+        path: Path,
+        to: Path,
+        big: bool,
+    },
+    Folder {
+        path: Path,
+        to: Path,
+    },
+}
+
+/// How a worker's job ended.
+enum JobEnd {
+    File(Ended),
+    Folder(Option<Result<()>>),
+}
+
+impl Crew {
+    fn new(context: Arc<Context>) -> Self {
+        Self {
+            context,
+            workers: JoinSet::new(),
+            running: HashMap::new(),
+            big: 0,
+            waiting: VecDeque::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.workers.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Can one more thing be taken?
+    fn has_room(&self) -> bool {
+        self.workers.len() < self.context.options.parallel.max(1)
+            && self.waiting.len() < BIG_WAITING
+    }
+
+    fn take(&mut self, found: Found) {
+        match found {
+            Found::Skipped(skipped) => {
+                self.context.observer.skipped(&skipped);
+                self.summary.skip(skipped);
+            }
+            Found::Failed(id, failed) => {
+                self.context
+                    .observer
+                    .finished(id, &failed.to, Outcome::Failed(&failed.error));
+                self.summary.fail(failed);
+            }
+            Found::Folder { path, to, bare } => self.folder(path, to, bare),
+            Found::File(task) if self.context.options.dry_run => {
+                self.context
+                    .observer
+                    .finished(task.id, &task.to, Outcome::Planned);
+                self.summary.files += 1;
+                self.summary.bytes = self.summary.bytes.saturating_add(task.entry.size);
+            }
+            Found::File(task) => {
+                if self.is_big(&task) && self.big >= self.context.options.parallel_big.max(1) {
+                    self.waiting.push_back(task);
+                } else {
+                    self.start(task);
+                }
+            }
+        }
+    }
+
+    fn is_big(&self, task: &Task) -> bool {
+        task.entry.size >= self.context.options.big
+    }
+
+    fn start(&mut self, task: Task) {
+        let big = self.is_big(&task);
+        self.big += usize::from(big);
+        let job = Job::File {
+            id: task.id,
+            path: task.entry.path.clone(),
+            to: task.to.clone(),
+            big,
+        };
+        let context = self.context.clone();
+        let handle = self
+            .workers
+            .spawn(async move { JobEnd::File(file::copy(&context, &task).await) });
+        self.running.insert(handle.id(), job);
+    }
+
+    fn folder(&mut self, path: Path, to: Path, bare: bool) {
+        if !bare {
+            self.summary.folders += 1;
+            return;
+        }
+        if self.context.options.dry_run {
+            self.context.observer.folder(&to);
+            self.summary.folders += 1;
+            return;
+        }
+        let job = Job::Folder {
+            path,
+            to: to.clone(),
+        };
+        let context = self.context.clone();
+        let handle = self.workers.spawn(async move {
+            let made = tokio::select! {
+                biased;
+                () = context.cancel.cancelled() => None,
+                made = make_folder(context.target.as_ref(), &to) => Some(made),
+            };
+            JobEnd::Folder(made)
+        });
+        self.running.insert(handle.id(), job);
+    }
+
+    /// A worker ended: count it, and let the next big file start.
+    fn end(&mut self, ended: Result<(Id, JobEnd), JoinError>) {
+        let (id, ended) = match ended {
+            Ok((id, ended)) => (id, Ok(ended)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        let Some(job) = self.running.remove(&id) else {
+            return;
+        };
+        let broken = |error: JoinError| Error::new(ErrorKind::Io).because(error);
+        match job {
+            Job::File { id, path, to, big } => {
+                self.big -= usize::from(big);
+                let ended = match ended {
+                    Ok(JobEnd::File(ended)) => ended,
+                    Ok(JobEnd::Folder(_)) => Ended::Cancelled,
+                    Err(error) => Ended::Failed(broken(error).about(&path)),
+                };
+                self.end_file(id, path, to, ended);
+            }
+            Job::Folder { path, to } => match ended {
+                Ok(JobEnd::Folder(Some(Ok(())))) => {
+                    self.context.observer.folder(&to);
+                    self.summary.folders += 1;
+                }
+                Ok(JobEnd::Folder(Some(Err(error)))) => {
+                    self.summary.fail(Failed { path, to, error });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let error = broken(error).about(&path);
+                    self.summary.fail(Failed { path, to, error });
+                }
+            },
+        }
+        if self.big < self.context.options.parallel_big.max(1)
+            && !self.context.cancel.is_cancelled()
+            && let Some(task) = self.waiting.pop_front()
+        {
+            self.start(task);
+        }
+    }
+
+    fn end_file(&mut self, id: FileId, path: Path, to: Path, ended: Ended) {
+        let observer = self.context.observer.clone();
+        match ended {
+            Ended::Done(entry) => {
+                observer.finished(id, &to, Outcome::Done(&entry));
+                self.summary.files += 1;
+                self.summary.bytes = self.summary.bytes.saturating_add(entry.size);
+            }
+            Ended::Skipped(why) => {
+                observer.finished(id, &to, Outcome::Skipped(&why));
+                self.summary.skip(Skipped { path, why });
+            }
+            Ended::Failed(error) => {
+                observer.finished(id, &to, Outcome::Failed(&error));
+                self.summary.fail(Failed { path, to, error });
+            }
+            Ended::Cancelled => observer.finished(id, &to, Outcome::Cancelled),
+        }
+    }
+
+    /// Waits for those who still run: each hears of a cancel by itself.
+    async fn finish(mut self, cancelled: bool) -> Summary {
+        self.waiting.clear();
+        while let Some(ended) = self.workers.join_next_with_id().await {
+            self.end(ended);
+        }
+        self.summary.cancelled = cancelled;
+        self.summary
+    }
+}
+
+/// Makes a folder and those above it. One that is there already is no error.
+async fn make_folder(target: &dyn Store, path: &Path) -> Result<()> {
+    // From the folder itself up to the first whose parent is there, then down again.
+    let mut missing = vec![path.clone()];
+    while let Some(folder) = missing.last() {
+        match target.make_folder(folder).await {
+            Ok(_) => {
+                missing.pop();
+            }
+            Err(error) => match (error.kind(), folder.parent()) {
+                (ErrorKind::Exists, _) => {
+                    let there = target.stat(folder).await?;
+                    if !there.is_folder() {
+                        return Err(Error::at(ErrorKind::NotFolder, folder));
+                    }
+                    missing.pop();
+                }
+                (ErrorKind::NotFound, Some(parent))
+                    if !parent.is_root() && missing.len() <= path.depth() =>
+                {
+                    missing.push(parent);
+                }
+                _ => return Err(error.about(folder)),
+            },
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! What to copy, and how.
+
+use std::collections::hash_map::RandomState;
+use std::fmt::Debug;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gaveta_core::{Account, Entry, Owner, Path, Store};
+
+/// One thing to copy: a file, or a folder with all that is in it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Where it lies.
+    pub store: Arc<dyn Store>,
+    /// Its path there.
+    pub path: Path,
+    /// Its path at the target: the file's own, or the folder's own (not: the folder to put it in).
+    pub to: Path,
+}
+
+/// How to copy.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whose the uploads are, where the target asks.
+    pub owner: Owner,
+    /// About files that are at the target already.
+    pub existing: Existing,
+    /// How many files at once, at least 1.
+    pub parallel: usize,
+    /// From how many bytes on a file is big.
+    pub big: u64,
+    /// How many big files at once, at least 1.
+    pub parallel_big: usize,
+    /// About failures that may pass.
+    pub retries: Retries,
+    /// Only find out what would be copied; nothing is read from a file, nothing written.
+    pub dry_run: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            owner: Account::Visitor.owner(),
+            existing: Existing::Keep,
+            parallel: 8,
+            big: 8 * 1024 * 1024,
+            parallel_big: 4,
+            retries: Retries::default(),
+            dry_run: false,
+        }
+    }
+}
+
+/// When to try again what failed for a passing reason.
+#[derive(Debug, Clone, Copy)]
+pub struct Retries {
+    /// So many times after the first try.
+    pub times: u32,
+    /// The pause before the first of them; it doubles each time, with some chance in it.
+    pub pause: Duration,
+}
+
+impl Retries {
+    /// The pause before the try after so many retries: between half of it and all of it, so that
+    /// those who failed together do not come back together.
+    pub(crate) fn pause(&self, tries: u32) -> Duration {
+        let longest = self.pause.saturating_mul(1 << tries.min(6));
+        let chance = RandomState::new().build_hasher().finish() % 512 + 512;
+        longest.mul_f64(chance as f64 / 1024.0)
+    }
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            times: 3,
+            pause: Duration::from_millis(300),
+        }
+    }
+}
+
+/// What to do about a file that is at the target already.
+#[derive(Debug, Clone, Default)]
+pub enum Existing {
+    /// Leave it; the file fails with [`Exists`](gaveta_core::ErrorKind::Exists).
+    #[default]
+    Keep,
+    /// Replace it, whatever it is.
+    Replace,
+    /// Ask, file by file.
+    Ask(Arc<dyn OnConflict>),
+}
+
+/// A file that is at the target already.
+#[derive(Debug)]
+pub struct Conflict<'a> {
+    /// What would be copied.
+    pub source: &'a Entry,
+    /// What is there.
+    pub there: &'a Entry,
+}
+
+/// What was decided about a [`Conflict`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Replace this one, if it is still what was shown.
+    Replace,
+    /// Replace this one and every later one.
+    ReplaceAll,
+    /// Leave this one.
+    Skip,
+    /// Leave this one and every later one.
+    SkipAll,
+    /// Cancel the whole transfer.
+    Cancel,
+}
+
+/// Decides about conflicts. Asked for one at a time; other files go on meanwhile.
+#[async_trait]
+pub trait OnConflict: Debug + Send + Sync {
+    /// Decides. An "all" is remembered by the transfer: nothing more is asked.
+    async fn decide(&self, conflict: Conflict<'_>) -> Decision;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_within_bounds() {
+        let retries = Retries {
+            times: 9,
+            pause: Duration::from_millis(100),
+        };
+        for tries in 0..100 {
+            let longest = Duration::from_millis(100 * (1 << tries.min(6)));
+            let pause = retries.pause(tries);
+            assert!(
+                pause >= longest / 2 && pause <= longest,
+                "{tries}: {pause:?}"
+            );
+        }
+    }
+}

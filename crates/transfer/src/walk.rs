@@ -1,0 +1,292 @@
+//! Finds what there is to copy, as the workers take it.
+//!
+//! A folder is read page by page, in the order of names: no listing stays open while files are
+//! copied (a server would take the reader for dead), and no folder is ever held whole.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use gaveta_core::{
+    Cursor, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Order, OrderBy, Path, Result, Store,
+};
+use tokio::sync::mpsc;
+
+use crate::observer::{FileId, Observer};
+use crate::options::{Retries, Source};
+use crate::summary::{Failed, Skipped, Why};
+
+/// How many entries of a folder are held at once; of one that lies deep, fewer. With the largest
+/// depth of a path this bounds the memory of a walk.
+const PAGE: usize = 10_000;
+const DEEP_PAGE: usize = 500;
+const DEEP: usize = 8;
+
+/// A file to copy.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub(crate) id: FileId,
+    pub(crate) source: Arc<dyn Store>,
+    pub(crate) entry: Entry,
+    pub(crate) to: Path,
+}
+
+/// What a walk comes across.
+#[derive(Debug)]
+pub(crate) enum Found {
+    File(Task),
+    /// A folder was walked; nothing below it makes it appear at the target when `bare`.
+    Folder {
+        path: Path,
+        to: Path,
+        bare: bool,
+    },
+    Skipped(Skipped),
+    Failed(FileId, Failed),
+}
+
+/// Nobody takes what is found any more.
+struct Unwanted;
+
+/// Walks every source. Ends early when nobody takes what it finds.
+pub(crate) async fn walk(
+    sources: Vec<Source>,
+    retries: Retries,
+    observer: &dyn Observer,
+    out: mpsc::Sender<Found>,
+) {
+    let mut walk = Walk {
+        retries,
+        observer,
+        out,
+        files: 0,
+        bytes: 0,
+        last_id: 0,
+    };
+    for source in sources {
+        if walk.source(source).await.is_err() {
+            return;
+        }
+    }
+    observer.found_all();
+}
+
+struct Walk<'a> {
+    retries: Retries,
+    observer: &'a dyn Observer,
+    out: mpsc::Sender<Found>,
+    files: u64,
+    bytes: u64,
+    last_id: u64,
+}
+
+/// A folder on the way down.
+struct Frame {
+    path: Path,
+    to: Path,
+    page: std::vec::IntoIter<Entry>,
+    after: Option<Cursor>,
+    more: bool,
+    bare: bool,
+}
+
+impl Frame {
+    fn new(path: Path, to: Path) -> Self {
+        Self {
+            path,
+            to,
+            page: Vec::new().into_iter(),
+            after: None,
+            more: true,
+            bare: true,
+        }
+    }
+}
+
+impl Walk<'_> {
+    async fn source(&mut self, source: Source) -> Result<(), Unwanted> {
+        let Source { store, path, to } = source;
+        let entry = again(self.retries, || store.stat(&path)).await;
+        match entry {
+            Err(error) => self.fail(path, to, error).await,
+            Ok(entry) if entry.path != path => {
+                self.fail(path, to, Error::bad_request("not what was asked for"))
+                    .await
+            }
+            Ok(entry) if entry.is_folder() => self.folder(&store, Frame::new(path, to)).await,
+            Ok(entry) => self.entry(&store, entry, to).await.map(|_| ()),
+        }
+    }
+
+    async fn folder(&mut self, store: &Arc<dyn Store>, top: Frame) -> Result<(), Unwanted> {
+        let mut stack = vec![top];
+        loop {
+            let depth = stack.len();
+            let Some(frame) = stack.last_mut() else {
+                return Ok(());
+            };
+            if let Some(entry) = frame.page.next() {
+                let name = entry.path.name().unwrap_or_default();
+                match frame.to.join(name) {
+                    Err(error) => {
+                        let to = frame.to.clone();
+                        self.fail(entry.path, to, error).await?;
+                    }
+                    Ok(to) if entry.is_folder() => {
+                        frame.bare = false;
+                        stack.push(Frame::new(entry.path, to));
+                    }
+                    Ok(to) => {
+                        if self.entry(store, entry, to).await? {
+                            frame.bare = false;
+                        }
+                    }
+                }
+            } else if frame.more {
+                if let Err(error) = self.page(store, frame, depth).await? {
+                    // What could not be read must not look like an empty folder.
+                    frame.more = false;
+                    frame.bare = false;
+                    let (path, to) = (frame.path.clone(), frame.to.clone());
+                    self.fail(path, to, error).await?;
+                }
+            } else if let Some(Frame { path, to, bare, .. }) = stack.pop() {
+                let bare = bare && !to.is_root();
+                self.tell(Found::Folder { path, to, bare }).await?;
+            }
+        }
+    }
+
+    /// Reads the next page of a folder, and tells of what in it has no usable name.
+    async fn page(
+        &mut self,
+        store: &Arc<dyn Store>,
+        frame: &mut Frame,
+        depth: usize,
+    ) -> Result<Result<()>, Unwanted> {
+        let order = Order {
+            by: OrderBy::Name,
+            descending: false,
+        };
+        let limit = if depth > DEEP { DEEP_PAGE } else { PAGE };
+        let plan = ListPlan {
+            order: Some(order),
+            after: frame.after.clone(),
+            limit: Some(limit),
+        };
+        let read = again(self.retries, || read_page(store, &frame.path, plan.clone())).await;
+        let (entries, unnameable) = match read {
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error)),
+        };
+        // Every page tells of them again.
+        if frame.after.is_none() {
+            for shown in unnameable {
+                let why = Why::Unnameable(shown);
+                self.tell(Found::Skipped(Skipped {
+                    path: frame.path.clone(),
+                    why,
+                }))
+                .await?;
+            }
+        }
+        frame.more = entries.len() >= limit;
+        frame.after = entries.last().map(|entry| Cursor::of(entry, order));
+        frame.page = entries.into_iter();
+        Ok(Ok(()))
+    }
+
+    /// Tells of an entry that is no folder. Is it a file?
+    async fn entry(
+        &mut self,
+        store: &Arc<dyn Store>,
+        entry: Entry,
+        to: Path,
+    ) -> Result<bool, Unwanted> {
+        let why = match entry.kind {
+            Kind::File | Kind::Folder => {
+                self.files += 1;
+                self.bytes = self.bytes.saturating_add(entry.size);
+                self.observer.found(self.files, self.bytes);
+                let id = self.id();
+                let task = Task {
+                    id,
+                    source: store.clone(),
+                    entry,
+                    to,
+                };
+                self.tell(Found::File(task)).await?;
+                return Ok(true);
+            }
+            Kind::Link => Why::Link,
+            Kind::Special => Why::Special,
+        };
+        self.tell(Found::Skipped(Skipped {
+            path: entry.path,
+            why,
+        }))
+        .await?;
+        Ok(false)
+    }
+
+    async fn fail(&mut self, path: Path, to: Path, error: Error) -> Result<(), Unwanted> {
+        let id = self.id();
+        let error = error.about(&path);
+        self.tell(Found::Failed(id, Failed { path, to, error }))
+            .await
+    }
+
+    async fn tell(&mut self, found: Found) -> Result<(), Unwanted> {
+        self.out.send(found).await.map_err(|_| Unwanted)
+    }
+
+    fn id(&mut self) -> FileId {
+        self.last_id += 1;
+        FileId(self.last_id)
+    }
+}
+
+/// One page, whole, and the unusable names that were told with it.
+async fn read_page(
+    store: &Arc<dyn Store>,
+    folder: &Path,
+    plan: ListPlan,
+) -> Result<(Vec<Entry>, Vec<String>)> {
+    let mut listing = store.list(folder, plan).await?;
+    let (mut entries, mut unnameable) = (Vec::new(), Vec::new());
+    while let Some(listed) = listing.try_next().await? {
+        match listed {
+            Listed::Entry(entry) => {
+                // A store far away must not lead out of the folder that was asked for.
+                if entry.path.parent().as_ref() != Some(folder) {
+                    return Err(Error::new(ErrorKind::BadRequest)
+                        .about(folder)
+                        .because(format!("{} does not lie in it", entry.path)));
+                }
+                if entries.len() >= PAGE {
+                    return Err(Error::bad_request("more entries than asked for").about(folder));
+                }
+                entries.push(entry);
+            }
+            Listed::Unnameable { shown } if unnameable.len() < PAGE => unnameable.push(shown),
+            Listed::Unnameable { .. } => {}
+        }
+    }
+    Ok((entries, unnameable))
+}
+
+/// Tries a question again that failed for a passing reason.
+async fn again<T, F: Future<Output = Result<T>>>(
+    retries: Retries,
+    mut ask: impl FnMut() -> F,
+) -> Result<T> {
+    let mut tries = 0;
+    loop {
+        match ask().await {
+            Err(error) if error.kind().is_transient() && tries < retries.times => {
+                tokio::time::sleep(retries.pause(tries)).await;
+                tries += 1;
+            }
+            told => return told,
+        }
+    }
+}
