@@ -103,9 +103,10 @@ impl From<&Error> for ErrorBody {
     /// What caused an error of ours inside (`Io`, `Permission`) stays inside: only a request's own
     /// faults are explained.
     fn from(error: &Error) -> Self {
-        let message = match error.kind() {
-            ErrorKind::BadRequest => error.chain(),
-            kind => kind.to_string(),
+        let why = std::error::Error::source(error);
+        let message = match (error.kind(), why) {
+            (ErrorKind::BadRequest, Some(why)) => why.to_string(),
+            (kind, _) => kind.to_string(),
         };
         Self {
             code: error.kind().code().to_owned(),
@@ -175,6 +176,10 @@ mod tests {
         assert!(!body.message.contains("secret"));
         let back = Error::from(body);
         assert_eq!((back.kind(), back.path()), (ErrorKind::Io, Some("/a")));
+        let why = "the moon is full";
+        let body = ErrorBody::from(&Error::bad_request(why));
+        assert_eq!(body.message, why);
+        assert!(Error::from(body).chain().ends_with(&format!(": {why}")));
         let unknown = ErrorBody {
             code: "from-the-future".into(),
             message: String::new(),
