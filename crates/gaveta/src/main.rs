@@ -1,5 +1,11 @@
 //! The binary: arguments in, exit code out.
 
+mod cli;
 mod exit;
+mod serve;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os().collect()).into()
+}

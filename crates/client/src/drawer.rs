@@ -1,0 +1,280 @@
+//! One server, as a verb talks to it: connect, and sign in when that is needed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
+use gaveta_text::escape;
+use gaveta_wire::session::Secret;
+
+use crate::address::{Address, Server};
+use crate::fault::{Fault, Outcome, Sentence};
+use crate::pattern::{self, matches};
+use crate::printer::Printer;
+use crate::remote::{self, Remote};
+
+/// The largest password file that is read, in bytes.
+const MAX_PASSWORD: u64 = 4096;
+/// A person may mistype so often.
+const TRIES: u32 = 3;
+
+/// Where the password comes from, in this order; a person on a terminal is asked last.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Passwords {
+    /// Given with the verb, as the seed did.
+    pub(crate) given: Option<Secret>,
+    /// The first line of this file.
+    pub(crate) file: Option<PathBuf>,
+    /// From the environment.
+    pub(crate) variable: Option<Secret>,
+}
+
+impl Passwords {
+    /// The password that needs no question.
+    fn find(&self) -> Outcome<Option<Secret>> {
+        if let Some(given) = &self.given {
+            return Ok(Some(given.clone()));
+        }
+        match &self.file {
+            Some(file) => read_password(file).map(Some),
+            None => Ok(self.variable.clone()),
+        }
+    }
+}
+
+fn read_password(file: &std::path::Path) -> Outcome<Secret> {
+    let fault = |kind: ErrorKind, why: String| {
+        let name = file.to_string_lossy();
+        Fault::Said(
+            kind,
+            Sentence::new("client-password-file")
+                .with("name", name)
+                .with("why", why),
+        )
+    };
+    let read = || {
+        use std::io::Read;
+        let mut bytes = Vec::new();
+        std::fs::File::open(file)?
+            .take(MAX_PASSWORD + 1)
+            .read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    let bytes = read().map_err(|error| fault(ErrorKind::Permission, error.to_string()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| fault(ErrorKind::BadRequest, error.to_string()))?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() || text.len() as u64 > MAX_PASSWORD {
+        return Err(fault(
+            ErrorKind::BadRequest,
+            format!("{} bytes", text.len()),
+        ));
+    }
+    Ok(Secret(line.to_owned()))
+}
+
+/// A drawer on a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Drawer {
+    /// The store.
+    pub(crate) remote: Remote,
+    server: Server,
+    passwords: Arc<Passwords>,
+    printer: Arc<Printer>,
+}
+
+impl Drawer {
+    /// Connects as a visitor.
+    ///
+    /// # Errors
+    /// As [`Remote::connect`], with a sentence that names the server.
+    pub(crate) async fn open(
+        server: &Server,
+        passwords: Passwords,
+        printer: Arc<Printer>,
+    ) -> Outcome<Self> {
+        let address = remote::Address::new(server.host.clone(), server.port);
+        let named = |error: Error| match (error.kind(), causes(&error)) {
+            (kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut), why) => {
+                let why = why.unwrap_or_else(|| printer.text().kind(kind));
+                let sentence = Sentence::new("client-no-answer");
+                Fault::Said(
+                    kind,
+                    sentence.with("server", server.to_string()).with("why", why),
+                )
+            }
+            _ => Fault::Store(about(&error, server.to_string())),
+        };
+        let remote = Remote::connect(address, remote::Options::default())
+            .await
+            .map_err(named)?;
+        Ok(Self {
+            remote,
+            server: server.clone(),
+            passwords: Arc::new(passwords),
+            printer,
+        })
+    }
+
+    /// The drawer as a store.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.remote.clone())
+    }
+
+    /// A path of it as it would be typed. Not escaped for a terminal.
+    pub(crate) fn show(&self, path: &Path) -> String {
+        format!("{}{path}", self.server)
+    }
+
+    /// Sees to it that the account may do this, by signing in where it may not. Where nobody can
+    /// give a password, nothing happens here, and the server will say what it wants.
+    ///
+    /// # Errors
+    /// `WrongPassword`, `Busy`, an unreadable password file.
+    pub(crate) async fn need(&self, action: Action) -> Outcome {
+        let account = self.remote.whoami().await?;
+        if account.may.iter().any(|may| may == action.code()) {
+            return Ok(());
+        }
+        if let Some(password) = self.passwords.find()? {
+            return self.sign_in(&password).await;
+        }
+        if !self.printer.can_ask() {
+            return Ok(());
+        }
+        let text = self.printer.text();
+        let server = escape(&self.server.to_string()).into_owned();
+        let question = text.say("client-ask-password", &[("server", server.into())]);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let password = Secret(self.printer.ask_password(&question).await?);
+            match self.sign_in(&password).await {
+                Err(fault) if fault.kind() == Some(ErrorKind::WrongPassword) && tries < TRIES => {
+                    self.printer.note(&text.kind(ErrorKind::WrongPassword));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Signs in at once when a password was given in so many words: then it must be right.
+    ///
+    /// # Errors
+    /// As [`Drawer::need`].
+    pub(crate) async fn use_given(&self) -> Outcome {
+        match &self.passwords.given {
+            Some(password) => self.sign_in(&password.clone()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn sign_in(&self, password: &Secret) -> Outcome {
+        self.remote.sign_in(Account::ADMIN, password).await?;
+        Ok(())
+    }
+
+    /// What an address names here: one entry, or all that a pattern matches, sorted by path and
+    /// without what lies in another match.
+    ///
+    /// # Errors
+    /// `NotFound`, and what the server says, with the address as it was typed.
+    pub(crate) async fn find(&self, address: &Address) -> Outcome<Vec<gaveta_core::Entry>> {
+        match address.pattern()? {
+            Some(pattern) => {
+                let found = matches(&self.remote, &pattern).await.map_err(|error| {
+                    if error.kind() == ErrorKind::NotFound {
+                        Fault::Said(
+                            ErrorKind::NotFound,
+                            Sentence::new("client-no-match").with("pattern", address.to_string()),
+                        )
+                    } else {
+                        error.into()
+                    }
+                })?;
+                Ok(pattern::outermost(found))
+            }
+            None => {
+                let path = address.path()?;
+                let entry = self
+                    .remote
+                    .stat(&path)
+                    .await
+                    .map_err(|error| self.named(error, &path))?;
+                if address.folder && !entry.is_folder() {
+                    let error = Error::new(ErrorKind::NotFolder).about_text(address.to_string());
+                    return Err(error.into());
+                }
+                Ok(vec![entry])
+            }
+        }
+    }
+
+    /// The error with the address of what it is about.
+    pub(crate) fn named(&self, error: Error, path: &Path) -> Fault {
+        Fault::Store(about(&error, self.show(path)))
+    }
+}
+
+/// The error about what a person calls so, whatever a store called it.
+pub(crate) fn about(error: &Error, shown: String) -> Error {
+    let named = Error::new(error.kind()).about_text(shown);
+    match causes(error) {
+        Some(causes) => named.because(causes),
+        None => named,
+    }
+}
+
+/// All that caused it, in one line.
+fn causes(error: &Error) -> Option<String> {
+    let mut next = std::error::Error::source(error);
+    let mut causes = Vec::new();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    (!causes.is_empty()).then(|| causes.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_source_of_a_password_wins() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("password");
+        std::fs::write(&file, "from file\r\nnot this\n").unwrap();
+        let secret = |text: &str| Some(Secret(text.to_owned()));
+        let found = |passwords: &Passwords| passwords.find().unwrap().map(|secret| secret.0);
+        let mut passwords = Passwords {
+            given: secret("given"),
+            file: Some(file),
+            variable: secret("variable"),
+        };
+        assert_eq!(found(&passwords).as_deref(), Some("given"));
+        passwords.given = None;
+        assert_eq!(found(&passwords).as_deref(), Some("from file"));
+        passwords.file = None;
+        assert_eq!(found(&passwords).as_deref(), Some("variable"));
+        passwords.variable = None;
+        assert_eq!(found(&passwords), None);
+    }
+
+    #[test]
+    fn a_password_file_without_password_is_a_named_fault() {
+        let home = tempfile::tempdir().unwrap();
+        let empty = home.path().join("empty");
+        std::fs::write(&empty, "\n").unwrap();
+        let large = home.path().join("large");
+        std::fs::write(&large, "x".repeat(5000)).unwrap();
+        for file in [
+            empty,
+            large,
+            home.path().join("missing"),
+            home.path().to_owned(),
+        ] {
+            assert!(read_password(&file).is_err(), "{file:?}");
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! The progress of a transfer: bars for people, events for programs.
+//!
+//! The transfer's workers only count; one task of ours draws, a few times a second, and only when
+//! the transfer takes longer than half a second.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gaveta_core::{Entry, Error, Path};
+use gaveta_text::escape;
+use gaveta_transfer::{FileId, Observer, Outcome as FileOutcome, Skipped, Why};
+use gaveta_wire::body::EntryBody;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tokio::task::AbortHandle;
+
+use super::Printer;
+
+/// Bars appear only after so long: the total's, and each file's.
+const PATIENCE: Duration = Duration::from_millis(500);
+const REDRAW: Duration = Duration::from_millis(120);
+/// So many running files have a bar; the total has its own.
+const SHOWN: usize = 8;
+
+type Shower = dyn Fn(&Path) -> String + Send + Sync;
+
+/// How the person names the two ends of each file.
+pub struct Names {
+    /// For each source, by its path at the target: how it was named.
+    sources: HashMap<Path, String>,
+    target: Box<Shower>,
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Names")
+            .field("sources", &self.sources.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Names {
+    /// `sources`: the path at the target of each, and how it was named; `target`: how a path at
+    /// the target is named.
+    pub fn new(
+        sources: HashMap<Path, String>,
+        target: impl Fn(&Path) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            sources,
+            target: Box::new(target),
+        }
+    }
+
+    /// The name of the source of what is (to be) at this path of the target. Not escaped.
+    pub fn source(&self, to: &Path) -> String {
+        let mut above = Some(to.clone());
+        while let Some(path) = above {
+            if let Some(shown) = self.sources.get(&path) {
+                return match to.beneath(&path) {
+                    Some(rest) if !rest.is_root() => {
+                        let slash = if shown.ends_with('/') { "" } else { "/" };
+                        format!("{shown}{slash}{}", rest.as_str())
+                    }
+                    _ => shown.clone(),
+                };
+            }
+            above = path.parent();
+        }
+        to.as_str().to_owned()
+    }
+
+    /// The name of this path of the target. Not escaped.
+    pub fn target(&self, to: &Path) -> String {
+        (self.target)(to)
+    }
+}
+
+#[derive(Debug)]
+struct Running {
+    name: String,
+    size: u64,
+    bytes: u64,
+    since: Instant,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    running: BTreeMap<FileId, Running>,
+    found_files: u64,
+    found_bytes: u64,
+    found_all: bool,
+    done_files: u64,
+    done_bytes: u64,
+    /// Nothing may be drawn any more.
+    ended: bool,
+}
+
+impl State {
+    fn bytes(&self) -> u64 {
+        self.done_bytes + self.running.values().map(|file| file.bytes).sum::<u64>()
+    }
+}
+
+/// Hears a transfer, tells programs at once, and draws for people.
+#[derive(Debug)]
+pub struct Progress {
+    printer: Arc<Printer>,
+    names: Names,
+    state: Arc<Mutex<State>>,
+    drawing: Option<AbortHandle>,
+}
+
+impl Progress {
+    /// Starts to listen; the bars go when it is dropped.
+    pub fn start(printer: Arc<Printer>, names: Names) -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let drawing = printer
+            .shows_progress()
+            .then(|| tokio::spawn(draw(Arc::clone(&printer), Arc::clone(&state))).abort_handle());
+        Self {
+            printer,
+            names,
+            state,
+            drawing,
+        }
+    }
+
+    /// Takes the bars away, for good.
+    pub fn end(&self) {
+        // Whoever draws holds this lock, and looks at it first.
+        self.lock().ended = true;
+        if let Some(drawing) = &self.drawing {
+            drawing.abort();
+            self.printer.hide_bars();
+        }
+    }
+
+    /// The names of both ends.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Observer for Progress {
+    fn found(&self, files: u64, bytes: u64) {
+        let mut state = self.lock();
+        state.found_files = files;
+        state.found_bytes = bytes;
+    }
+
+    fn found_all(&self) {
+        self.lock().found_all = true;
+    }
+
+    fn started(&self, file: FileId, to: &Path, size: u64) {
+        let name = if self.drawing.is_some() {
+            escape(to.name().unwrap_or_default()).into_owned()
+        } else {
+            String::new()
+        };
+        let running = Running {
+            name,
+            size,
+            bytes: 0,
+            since: Instant::now(),
+        };
+        self.lock().running.insert(file, running);
+        self.event("started", to, &[("size", size.into())]);
+    }
+
+    fn advanced(&self, file: FileId, bytes: u64) {
+        if let Some(running) = self.lock().running.get_mut(&file) {
+            running.bytes = bytes;
+        }
+    }
+
+    fn retrying(&self, _: FileId, to: &Path, error: &Error) {
+        let text = self.printer.text();
+        self.printer.note(&text.say(
+            "client-retrying",
+            &[
+                ("name", escape(&self.names.source(to)).into_owned().into()),
+                ("why", text.kind(error.kind()).into()),
+            ],
+        ));
+        self.event("retrying", to, &[("code", error.kind().code().into())]);
+    }
+
+    fn finished(&self, file: FileId, to: &Path, outcome: FileOutcome<'_>) {
+        {
+            let mut state = self.lock();
+            state.running.remove(&file);
+            state.done_files += 1;
+            if let FileOutcome::Done(entry) = &outcome {
+                state.done_bytes += entry.size;
+            }
+        }
+        match outcome {
+            FileOutcome::Done(entry) => self.done(to, entry),
+            FileOutcome::Planned => self.planned(to),
+            FileOutcome::Skipped(why) => self.left_out(to, why),
+            // Failures are named at the end, all in one place.
+            FileOutcome::Failed(_) | FileOutcome::Cancelled => {}
+        }
+    }
+
+    fn folder(&self, to: &Path) {
+        self.event("folder", to, &[]);
+    }
+
+    fn skipped(&self, skipped: &Skipped) {
+        // Its path is the one in the source; the person gets the words of the command line where
+        // only one source can hold it.
+        let name = match &skipped.why {
+            Why::Unnameable(shown) => format!("{}/{shown}", skipped.path.as_str()),
+            Why::Link | Why::Special | Why::Exists => skipped.path.as_str().to_owned(),
+        };
+        self.tell_left_out(&name, &skipped.why);
+    }
+}
+
+impl Progress {
+    fn event(&self, what: &str, to: &Path, more: &[(&str, serde_json::Value)]) {
+        if !self.printer.is_json() {
+            return;
+        }
+        let mut object = json!({
+            "type": what,
+            "path": self.names.source(to),
+            "to": self.names.target(to),
+        });
+        if let Some(map) = object.as_object_mut() {
+            map.extend(
+                more.iter()
+                    .map(|(key, value)| ((*key).to_owned(), value.clone())),
+            );
+        }
+        // Who no longer reads the events does not stop the transfer: the work goes on.
+        let _ = self.printer.json(&object);
+    }
+
+    fn done(&self, to: &Path, entry: &Entry) {
+        let entry = serde_json::to_value(EntryBody::from(entry)).unwrap_or_default();
+        self.event("finished", to, &[("entry", entry)]);
+    }
+
+    fn planned(&self, to: &Path) {
+        self.event("planned", to, &[]);
+        if !self.printer.is_json() {
+            let safe = |name: String| escape(&name).into_owned();
+            let _ = self.printer.line(&format!(
+                "{} → {}",
+                safe(self.names.source(to)),
+                safe(self.names.target(to))
+            ));
+        }
+    }
+
+    fn left_out(&self, to: &Path, why: &Why) {
+        self.tell_left_out(&self.names.source(to), why);
+    }
+
+    fn tell_left_out(&self, name: &str, why: &Why) {
+        let (key, code) = match why {
+            Why::Link => ("client-skipped-link", "link"),
+            Why::Special => ("client-skipped-special", "special"),
+            Why::Unnameable(_) => ("client-skipped-unnameable", "unnameable"),
+            Why::Exists => ("client-skipped-exists", "exists"),
+        };
+        let line = self
+            .printer
+            .text()
+            .say(key, &[("name", escape(name).into_owned().into())]);
+        let object = json!({"type": "skipped", "path": name, "why": code});
+        let _ = self.printer.warn(&line, &object);
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Redraws until it is aborted.
+async fn draw(printer: Arc<Printer>, state: Arc<Mutex<State>>) {
+    let mut rate = Rate::new(0);
+    tokio::time::sleep(PATIENCE).await;
+    let style = |template: &str| {
+        ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("█▌░")
+    };
+    let total = printer.bars.add(ProgressBar::new(0));
+    total.set_style(style("{prefix} {wide_bar} {percent:>3} %  {msg}"));
+    let file_style = style("{prefix:<28!} {wide_bar} {percent:>3} %  {msg}");
+    let mut bars: BTreeMap<FileId, ProgressBar> = BTreeMap::new();
+    loop {
+        {
+            let state = lock(&state);
+            if state.ended {
+                return;
+            }
+            printer.show_bars();
+            rate.sample(state.bytes());
+            bars.retain(|file, bar| {
+                let runs = state.running.contains_key(file);
+                if !runs {
+                    bar.finish_and_clear();
+                    printer.bars.remove(bar);
+                }
+                runs
+            });
+            for (file, running) in &state.running {
+                // A small file is gone before anyone could read its name.
+                let new = !bars.contains_key(file);
+                if new && (bars.len() >= SHOWN || running.since.elapsed() < PATIENCE) {
+                    continue;
+                }
+                let bar = bars.entry(*file).or_insert_with(|| {
+                    let bar = printer
+                        .bars
+                        .insert_before(&total, ProgressBar::new(running.size));
+                    bar.set_style(file_style.clone());
+                    bar.set_prefix(running.name.clone());
+                    bar
+                });
+                show_file(&printer, bar, running);
+            }
+            show_total(&printer, &total, &state, rate.per_second());
+        }
+        tokio::time::sleep(REDRAW).await;
+    }
+}
+
+fn show_file(printer: &Printer, bar: &ProgressBar, running: &Running) {
+    let text = printer.text();
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let rate = running.bytes as f64 / running.since.elapsed().as_secs_f64().max(0.001);
+    bar.set_length(running.size);
+    bar.set_position(running.bytes);
+    bar.set_message(text.say(
+        "client-progress",
+        &[
+            ("done", text.size(running.bytes).into()),
+            ("size", text.size(running.size).into()),
+            ("rate", text.rate(rate).into()),
+            (
+                "left",
+                left(printer, running.size.saturating_sub(running.bytes), rate).into(),
+            ),
+        ],
+    ));
+}
+
+fn show_total(printer: &Printer, bar: &ProgressBar, state: &State, rate: f64) {
+    let text = printer.text();
+    let bytes = state.bytes();
+    bar.set_length(state.found_bytes.max(bytes));
+    bar.set_position(bytes);
+    bar.set_prefix(text.say(
+        "client-progress-files",
+        &[
+            ("done", text.count(state.done_files).into()),
+            ("count", text.count(state.found_files).into()),
+        ],
+    ));
+    // Before everything is found nobody knows what is left.
+    let left = if state.found_all {
+        left(printer, state.found_bytes.saturating_sub(bytes), rate)
+    } else {
+        "…".to_owned()
+    };
+    bar.set_message(text.say(
+        "client-progress",
+        &[
+            ("done", text.size(bytes).into()),
+            ("size", text.size(state.found_bytes).into()),
+            ("rate", text.rate(rate).into()),
+            ("left", left.into()),
+        ],
+    ));
+}
+
+fn left(printer: &Printer, bytes: u64, rate: f64) -> String {
+    if rate < 1.0 {
+        return "…".to_owned();
+    }
+    #[allow(clippy::cast_precision_loss, reason = "seconds are shown")]
+    let seconds = (bytes as f64 / rate).min(1e9);
+    printer
+        .text()
+        .duration(Duration::from_secs_f64(seconds.ceil()))
+}
+
+/// Bytes per second, smoothed over some seconds.
+#[derive(Debug)]
+struct Rate {
+    last: (Instant, u64),
+    smooth: Option<f64>,
+}
+
+impl Rate {
+    fn new(bytes: u64) -> Self {
+        Self {
+            last: (Instant::now(), bytes),
+            smooth: None,
+        }
+    }
+
+    fn sample(&mut self, bytes: u64) {
+        self.sample_at(Instant::now(), bytes);
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    fn sample_at(&mut self, now: Instant, bytes: u64) {
+        let seconds = now.duration_since(self.last.0).as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        let rate = bytes.saturating_sub(self.last.1) as f64 / seconds;
+        // Half of the weight lies on about the last two seconds.
+        let weight = 1.0 - (-seconds / 3.0).exp();
+        self.smooth = Some(
+            self.smooth
+                .map_or(rate, |smooth| smooth + weight * (rate - smooth)),
+        );
+        self.last = (now, bytes);
+    }
+
+    fn per_second(&self) -> f64 {
+        self.smooth.unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_are_named_as_the_person_named_them() {
+        let path = |text: &str| Path::parse(text).unwrap();
+        let sources = HashMap::from([
+            (path("in/a"), "../x/a".to_owned()),
+            (path("in/d"), "/".to_owned()),
+        ]);
+        let names = Names::new(sources, |to| format!("h{to}"));
+        assert_eq!(names.source(&path("in/a")), "../x/a");
+        assert_eq!(names.source(&path("in/a/b/c")), "../x/a/b/c");
+        assert_eq!(names.source(&path("in/d/b")), "/b");
+        assert_eq!(names.source(&path("other")), "other");
+        assert_eq!(names.target(&path("in/a")), "h/in/a");
+    }
+
+    #[test]
+    fn the_rate_follows_the_bytes() {
+        let mut rate = Rate::new(0);
+        let start = rate.last.0;
+        for second in 1..=60u64 {
+            rate.sample_at(start + Duration::from_secs(second), second * 1000);
+        }
+        assert!((rate.per_second() - 1000.0).abs() < 1.0);
+        for second in 61..=120u64 {
+            rate.sample_at(start + Duration::from_secs(second), 60_000);
+        }
+        assert!(rate.per_second() < 1.0);
+    }
+}

@@ -1,0 +1,340 @@
+//! Requests to one server: pooled connections, deadlines, sign-in.
+
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use gaveta_core::{Command, Content, Entry, Error, ErrorKind, Path, Result};
+use gaveta_wire::route;
+use gaveta_wire::session::{
+    AccountBody, AnswerBody, Call, Outcome, Reply, Request as Asked, Secret,
+};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use super::body::Out;
+use super::fault::{self, Refusal};
+use super::{Address, Deadlines, Options, SignIn};
+
+/// The longest answer that is kept whole, in bytes: a page of entries fits, a file does not.
+const MAX_ANSWER: usize = 1024 * 1024;
+/// Idle connections are closed before a server of ours would close them.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// What a request carries to show who asks.
+struct Signed {
+    sign_in: SignIn,
+    header: HeaderValue,
+}
+
+impl Signed {
+    /// Basic sign-in (RFC 7617).
+    fn new(sign_in: SignIn) -> Result<Self> {
+        if sign_in.name.contains(':') {
+            return Err(Error::bad_request("an account's name holds no ':'"));
+        }
+        let pair = format!("{}:{}", sign_in.name, sign_in.password.0);
+        let mut header = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+        header.set_sensitive(true);
+        Ok(Self { sign_in, header })
+    }
+}
+
+/// A server, and the connections to it.
+pub(super) struct Line {
+    address: Address,
+    authority: Authority,
+    deadlines: Deadlines,
+    client: Client<HttpConnector, Out>,
+    signed: RwLock<Option<Signed>>,
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    /// Connects nowhere yet.
+    pub(super) fn new(address: Address, options: &Options) -> Result<Self> {
+        if address.host.is_empty() || address.host.contains('@') {
+            return Err(Error::bad_request("not the name of a host"));
+        }
+        let authority = Authority::try_from(address.to_string())
+            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(options.deadlines.connect));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(options.idle_connections)
+            .build(connector);
+        let signed = options.sign_in.clone().map(Signed::new).transpose()?;
+        Ok(Self {
+            address,
+            authority,
+            deadlines: options.deadlines,
+            client,
+            signed: RwLock::new(signed),
+        })
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(super) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
+    }
+
+    pub(super) fn signed_in(&self) -> Option<SignIn> {
+        let signed = self.signed.read().unwrap_or_else(PoisonError::into_inner);
+        signed.as_ref().map(|signed| signed.sign_in.clone())
+    }
+
+    pub(super) fn sign_out(&self) {
+        *self.signed.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Tries the sign-in, and keeps it when the server takes it.
+    pub(super) async fn sign_in(&self, name: &str, password: &Secret) -> Result<AccountBody> {
+        let sign_in = SignIn {
+            name: name.to_owned(),
+            password: password.clone(),
+        };
+        let signed = Signed::new(sign_in)?;
+        let mut request = self.asking(Call::Whoami)?;
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, signed.header.clone());
+        let account = account_of(
+            self.answer_of(request)
+                .await
+                .map_err(|refused| refused.error)?,
+        )?;
+        *self.signed.write().unwrap_or_else(PoisonError::into_inner) = Some(signed);
+        Ok(account)
+    }
+
+    pub(super) async fn whoami(&self) -> Result<AccountBody> {
+        account_of(self.call(Call::Whoami).await?)
+    }
+
+    /// The first request to a server: what answers must be one of ours.
+    pub(super) async fn greet(&self) -> Result<AccountBody> {
+        let mut request = self.asking(Call::Whoami)?;
+        self.sign(&mut request);
+        let told = match self.answer_of(request).await {
+            Ok(answer) => account_of(answer),
+            Err(Refusal { error, known: true }) => return Err(error),
+            Err(Refusal {
+                error,
+                known: false,
+            }) => Err(error),
+        };
+        told.map_err(|error| match error.kind() {
+            kind if kind.is_transient() => error.about_text(self.address.to_string()),
+            _ => Error::new(ErrorKind::Unsupported)
+                .about_text(self.address.to_string())
+                .because(format!("this is no Gaveta server: {}", error.chain())),
+        })
+    }
+
+    /// Asks one call by `POST`.
+    pub(super) async fn call(&self, call: Call) -> Result<AnswerBody> {
+        let mut request = self.asking(call)?;
+        self.sign(&mut request);
+        self.answer_of(request)
+            .await
+            .map_err(|refused| refused.error)
+    }
+
+    /// What is at a path.
+    pub(super) async fn stat(&self, path: &Path) -> Result<Entry> {
+        match self.call(Call::from(&Command::Stat(path.clone()))).await? {
+            AnswerBody::Entry(body) => fault::entry_at(body, path),
+            other => Err(fault::odd_answer(&other)),
+        }
+    }
+
+    fn asking(&self, call: Call) -> Result<Request<Out>> {
+        let json = serde_json::to_vec(&Asked { id: 1, call })
+            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+        let mut request =
+            self.request(Method::POST, route::COMMAND, Out::Whole(Bytes::from(json)))?;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
+        Ok(request)
+    }
+
+    async fn answer_of(&self, request: Request<Out>) -> Result<AnswerBody, Refusal> {
+        let unknown = |error| Refusal {
+            error,
+            known: false,
+        };
+        let response = self.send(request).await.map_err(unknown)?;
+        let (parts, body) = response.into_parts();
+        let body = self.whole(body).await.map_err(unknown)?;
+        if !parts.status.is_success() {
+            return Err(fault::refusal(parts.status, &parts.headers, &body));
+        }
+        match serde_json::from_slice::<Reply>(&body) {
+            Ok(Reply {
+                outcome: Outcome::Ok(answer),
+                ..
+            }) => Ok(answer),
+            Ok(Reply {
+                outcome: Outcome::Error(body),
+                ..
+            }) => Err(Refusal {
+                error: Error::from(body),
+                known: true,
+            }),
+            Err(error) => Err(unknown(fault::nonsense(error.to_string()))),
+        }
+    }
+
+    /// A request for a target on this server; not signed yet.
+    pub(super) fn request(&self, method: Method, target: &str, body: Out) -> Result<Request<Out>> {
+        let bad = |error: http::Error| Error::new(ErrorKind::BadRequest).because(error);
+        let target = PathAndQuery::try_from(target).map_err(|error| bad(error.into()))?;
+        let uri = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query(target)
+            .build()
+            .map_err(bad)?;
+        Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(body)
+            .map_err(bad)
+    }
+
+    /// Adds the sign-in, if there is one.
+    pub(super) fn sign(&self, request: &mut Request<Out>) {
+        let signed = self.signed.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signed) = signed.as_ref() {
+            request
+                .headers_mut()
+                .insert(AUTHORIZATION, signed.header.clone());
+        }
+    }
+
+    /// Sends a request with a small body and waits for the head of its answer.
+    pub(super) async fn send(&self, request: Request<Out>) -> Result<Response<Incoming>> {
+        let wait = self.deadlines.connect.saturating_add(self.deadlines.answer);
+        timeout(wait, self.start(request))
+            .await
+            .map_err(|_| ErrorKind::TimedOut)?
+    }
+
+    /// Sends a request without a deadline of its own: for bodies that are watched elsewhere.
+    pub(super) async fn start(&self, request: Request<Out>) -> Result<Response<Incoming>> {
+        self.client.request(request).await.map_err(|error| {
+            if error.is_connect() {
+                fault::from_line(error).about_text(self.address.to_string())
+            } else {
+                fault::from_line(error)
+            }
+        })
+    }
+
+    /// Sends a request without a body, with the sign-in; an answer that is a refusal is an error.
+    /// A redirection is handed on: it is never followed.
+    pub(super) async fn get(&self, mut request: Request<Out>) -> Result<Response<Incoming>> {
+        self.sign(&mut request);
+        let response = self.send(request).await?;
+        if response.status().is_success() || response.status().is_redirection() {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let body = self.whole(body).await?;
+        Err(fault::refusal(parts.status, &parts.headers, &body).error)
+    }
+
+    /// A small body, whole.
+    pub(super) async fn whole(&self, body: Incoming) -> Result<Bytes> {
+        let mut pieces = self.pieces(body);
+        let mut whole = BytesMut::new();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            if whole.len() + piece.len() > MAX_ANSWER {
+                return Err(fault::nonsense("it is too long"));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// A body in pieces, each within the deadline.
+    pub(super) fn pieces(&self, body: Incoming) -> Content {
+        let progress = self.deadlines.progress;
+        Box::pin(futures_util::stream::try_unfold(
+            body,
+            move |mut body| async move {
+                loop {
+                    let frame = timeout(progress, body.frame()).await;
+                    match frame.map_err(|_| Error::new(ErrorKind::TimedOut))? {
+                        None => return Ok(None),
+                        Some(Err(error)) => return Err(fault::from_line(error)),
+                        Some(Ok(frame)) => {
+                            if let Ok(data) = frame.into_data() {
+                                return Ok(Some((data, body)));
+                            }
+                        }
+                    }
+                }
+            },
+        ))
+    }
+}
+
+fn account_of(answer: AnswerBody) -> Result<AccountBody> {
+    match answer {
+        AnswerBody::Account(account) => Ok(account),
+        other => Err(fault::odd_answer(&other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_would_become_something_else_are_refused() {
+        for host in ["a b", "a/b", "user@host", "", "a\nb", "a?b", "a#b"] {
+            let made = Line::new(Address::new(host, 1), &Options::default());
+            assert!(made.is_err(), "{host:?}");
+        }
+        assert!(Line::new(Address::new("::1", 1), &Options::default()).is_ok());
+    }
+
+    #[test]
+    fn a_password_never_shows() {
+        let password = Secret("hunter2".into());
+        let sign_in = SignIn {
+            name: "admin".into(),
+            password,
+        };
+        let signed = Signed::new(sign_in.clone()).unwrap();
+        assert!(!format!("{:?} {:?}", signed.header, sign_in).contains("hunter2"));
+        assert!(!format!("{:?}", signed.header).contains(&STANDARD.encode("admin:hunter2")));
+    }
+}

@@ -1,0 +1,138 @@
+//! Stopped in the middle: nothing of a part remains on either side.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may"
+)]
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use common::{House, content, tree, wait};
+use rustix::process::{Pid, Signal, kill_process};
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_child(child);
+    kill_process(pid, signal).unwrap();
+}
+
+/// Waits for a state of the disk, not for a time.
+fn until(mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "it never came so far"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn an_upload_that_is_stopped_leaves_nothing() {
+    for which in [Signal::INT, Signal::TERM] {
+        let house = House::open();
+        // Standard input never ends, so the upload stands in the middle when it is stopped.
+        let mut command = house.client(["send", "-", &house.at("part")]);
+        let mut client = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = client.stdin.take().unwrap();
+        stdin.write_all(&content(2_000_000)).unwrap();
+        let staged = house.served.path().join(".gaveta/staging");
+        until(|| staged.exists() && fs::read_dir(&staged).unwrap().count() > 0);
+        signal(&client, which);
+        assert_eq!(wait(&mut client).code(), Some(130));
+        drop(stdin);
+        assert_eq!(tree(house.served.path()), Vec::<String>::new());
+        until(|| fs::read_dir(&staged).unwrap().count() == 0);
+        house.run(["list", &house.at("")]).ok();
+    }
+}
+
+/// Stands between client and server, and lets only so much of the server's words through; the end
+/// of either side it passes on.
+fn narrow(port: u16, bytes: usize) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else {
+                continue;
+            };
+            let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || pass(from, to, usize::MAX));
+            std::thread::spawn(move || pass(server, client, bytes));
+        }
+    });
+    own
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, mut left: usize) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(read) = from.read(&mut buffer) {
+        let let_through = read.min(left);
+        left -= let_through;
+        if read == 0 || to.write_all(&buffer[..let_through]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}
+
+/// A client that gets a file and now stands in the middle of it.
+fn stuck(house: &House) -> Child {
+    house.serve_file("large", content(4_000_000));
+    let port = narrow(house.port, 1_000_000);
+    let address = format!("127.0.0.1:{port}/large");
+    let to = house.home.path().join("to");
+    fs::create_dir(&to).unwrap();
+    let client = house.client(["get", &address, "to/"]).spawn().unwrap();
+    until(|| files(&to) > 0);
+    client
+}
+
+#[test]
+fn a_download_that_is_stopped_leaves_no_part_file() {
+    for which in [Signal::INT, Signal::TERM] {
+        let house = House::open();
+        let mut client = stuck(&house);
+        signal(&client, which);
+        assert_eq!(wait(&mut client).code(), Some(130));
+        let mut err = String::new();
+        client
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        assert!(err.contains("stopped"), "{err}");
+        assert_eq!(files(&house.home.path().join("to")), 0);
+    }
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_is_told_and_nothing_remains() {
+    let mut house = House::open();
+    let mut client = stuck(&house);
+    house.kill();
+    assert_eq!(wait(&mut client).code(), Some(3));
+    assert_eq!(files(&house.home.path().join("to")), 0);
+}
+
+/// How many things lie there, hidden ones too.
+fn files(folder: &std::path::Path) -> usize {
+    if folder.exists() {
+        fs::read_dir(folder).unwrap().count()
+    } else {
+        0
+    }
+}
