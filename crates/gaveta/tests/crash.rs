@@ -5,7 +5,12 @@
 //! flush. `GAVETA_CRASH_ROUNDS` sets the number of rounds (100 unless set). The last test shows
 //! that all of this can fail: a store that writes in place does.
 #![cfg(feature = "failpoints")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may"
+)]
 #![allow(clippy::print_stderr, reason = "the figures of a run are for people")]
 
 use std::collections::BTreeMap;
@@ -48,7 +53,9 @@ impl Dice {
 
 /// The content of a version of a name: its length and every byte follow from both.
 fn content(name: &str, version: u64) -> Vec<u8> {
-    let seed = name.bytes().fold(version + 1, |seed, b| seed.wrapping_mul(31) ^ u64::from(b));
+    let seed = name
+        .bytes()
+        .fold(version + 1, |seed, b| seed.wrapping_mul(31) ^ u64::from(b));
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let length = match dice.roll(4) {
         0 => dice.roll(40),
@@ -79,7 +86,15 @@ struct Server {
 impl Server {
     fn start(drawer: &Path, state: &Path, env: &[(&str, String)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gaveta"));
-        command.args(["serve", "--port", "0", "--lang", "en", "--log-level", "error"]);
+        command.args([
+            "serve",
+            "--port",
+            "0",
+            "--lang",
+            "en",
+            "--log-level",
+            "error",
+        ]);
         command.arg("--state-dir").arg(state).arg(drawer);
         command.env("GAVETA_ADMIN_PASSWORD", "crash-test");
         command.envs(env.iter().map(|(name, value)| (name, value.as_str())));
@@ -89,9 +104,16 @@ impl Server {
         let mut line = String::new();
         let port = loop {
             line.clear();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "the server did not come up");
-            let digits = line.split("localhost:").nth(1).or_else(|| line.split("127.0.0.1:").nth(1));
-            let digits = digits.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap());
+            assert!(
+                lines.read_line(&mut line).unwrap() > 0,
+                "the server did not come up"
+            );
+            let digits = line
+                .split("localhost:")
+                .nth(1)
+                .or_else(|| line.split("127.0.0.1:").nth(1));
+            let digits =
+                digits.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap());
             if let Some(port) = digits.and_then(|digits| digits.parse().ok()) {
                 break port;
             }
@@ -126,9 +148,14 @@ fn request(port: u16, head: &str, body: &[u8], slowly: bool) -> std::io::Result<
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer)?;
     let cut = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-    let split = answer.windows(4).position(|w| w == b"\r\n\r\n").ok_or_else(cut)?;
+    let split = answer
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .ok_or_else(cut)?;
     let status = std::str::from_utf8(answer.get(9..12).ok_or_else(cut)?).ok();
-    let status = status.and_then(|digits| digits.parse().ok()).ok_or_else(cut)?;
+    let status = status
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(cut)?;
     Ok((status, answer.split_off(split + 4)))
 }
 
@@ -142,7 +169,10 @@ fn writer(port: u16, number: usize, ledger: &Ledger, mut dice: Dice, stop: &Atom
         let version = {
             let mut ledger = ledger.lock().unwrap();
             let known = ledger.entry(name.clone()).or_default();
-            let version = known.acknowledged.max(known.in_flight).map_or(0, |version| version + 1);
+            let version = known
+                .acknowledged
+                .max(known.in_flight)
+                .map_or(0, |version| version + 1);
             known.in_flight = Some(version);
             version
         };
@@ -179,7 +209,9 @@ fn examine(drawer: &Path, ledger: &Ledger, violations: &mut Vec<String>) {
             known.acknowledged = known.in_flight;
         } else if !is(known.acknowledged) {
             let length = found.as_ref().map(Vec::len);
-            violations.push(format!("{name}: {known:?}, and {length:?} bytes are neither"));
+            violations.push(format!(
+                "{name}: {known:?}, and {length:?} bytes are neither"
+            ));
             known.acknowledged = None;
             let _ = fs::remove_file(drawer.join(name));
         }
@@ -215,19 +247,34 @@ fn torture(rounds: usize, env: &[(&str, String)]) -> Outcome {
     let state = tempfile::tempdir().unwrap();
     let ledger = Ledger::default();
     let mut dice = Dice(0x6761_7665_7461);
-    let mut outcome = Outcome { violations: vec![], rounds_with_staged: 0, by_failpoint: 0 };
+    let mut outcome = Outcome {
+        violations: vec![],
+        rounds_with_staged: 0,
+        by_failpoint: 0,
+    };
     for round in 0..rounds {
         let point = POINTS.get(round % POINTS.len()).unwrap();
         let mut env = env.to_vec();
         if !point.is_empty() {
-            env.push(("GAVETA_FAILPOINT", format!("{point}:{}=kill", 1 + dice.roll(25))));
+            env.push((
+                "GAVETA_FAILPOINT",
+                format!("{point}:{}=kill", 1 + dice.roll(25)),
+            ));
         }
         let mut server = Server::start(drawer.path(), state.path(), &env);
-        assert_eq!(staged(drawer.path()), 0, "leftovers are cleared at the start");
+        assert_eq!(
+            staged(drawer.path()),
+            0,
+            "leftovers are cleared at the start"
+        );
         for (name, known) in ledger.lock().unwrap().iter() {
             let (status, body) = request(server.port, &format!("GET /{name}"), b"", false).unwrap();
             assert_eq!(status, 200, "{name}");
-            assert_eq!(Some(body), known.acknowledged.map(|v| content(name, v)), "{name}");
+            assert_eq!(
+                Some(body),
+                known.acknowledged.map(|v| content(name, v)),
+                "{name}"
+            );
         }
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (0..WRITERS)
@@ -237,7 +284,11 @@ fn torture(rounds: usize, env: &[(&str, String)]) -> Outcome {
                 thread::spawn(move || writer(port, number, &ledger, dice, &stop))
             })
             .collect();
-        let patience = if point.is_empty() { 20 + dice.roll(180) } else { 5_000 };
+        let patience = if point.is_empty() {
+            20 + dice.roll(180)
+        } else {
+            5_000
+        };
         for _ in 0..patience / 5 {
             thread::sleep(Duration::from_millis(5));
             if server.child.try_wait().unwrap().is_some() {
@@ -248,7 +299,9 @@ fn torture(rounds: usize, env: &[(&str, String)]) -> Outcome {
         server.kill();
         outcome.rounds_with_staged += usize::from(staged(drawer.path()) > 0);
         stop.store(true, Ordering::Relaxed);
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
         examine(drawer.path(), &ledger, &mut outcome.violations);
         // Few enough names that reading them all back stays quick.
         ledger.lock().unwrap().retain(|name, _| {
@@ -271,12 +324,21 @@ fn every_name_shows_an_old_or_a_new_content_whole() {
         outcome.rounds_with_staged, outcome.by_failpoint
     );
     assert!(outcome.violations.is_empty(), "{:#?}", outcome.violations);
-    assert!(outcome.rounds_with_staged * 2 >= rounds, "too few rounds hit an upload");
-    assert!(outcome.by_failpoint * 2 >= rounds, "too few rounds ended by a fail point");
+    assert!(
+        outcome.rounds_with_staged * 2 >= rounds,
+        "too few rounds hit an upload"
+    );
+    assert!(
+        outcome.by_failpoint * 2 >= rounds,
+        "too few rounds ended by a fail point"
+    );
 }
 
 #[test]
 fn a_store_that_writes_in_place_fails_this() {
     let outcome = torture(16, &[("GAVETA_UNSAFE_IN_PLACE", "1".to_owned())]);
-    assert!(!outcome.violations.is_empty(), "writing in place was not noticed");
+    assert!(
+        !outcome.violations.is_empty(),
+        "writing in place was not noticed"
+    );
 }

@@ -2,7 +2,12 @@
 //!
 //! `GAVETA_SCALE_ENTRIES` (1,000,000 unless set) and `GAVETA_SCALE_BYTES` (1 GiB unless set) make
 //! the tests smaller on a small machine.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may"
+)]
 #![allow(clippy::print_stderr, reason = "the figures of a run are for people")]
 
 use std::fs;
@@ -20,7 +25,15 @@ struct Server {
 impl Server {
     fn start(drawer: &Path, state: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gaveta"));
-        command.args(["serve", "--port", "0", "--lang", "en", "--log-level", "error"]);
+        command.args([
+            "serve",
+            "--port",
+            "0",
+            "--lang",
+            "en",
+            "--log-level",
+            "error",
+        ]);
         command.arg("--state-dir").arg(state).arg(drawer);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
@@ -28,7 +41,10 @@ impl Server {
         let mut line = String::new();
         let port = loop {
             line.clear();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "the server did not come up");
+            assert!(
+                lines.read_line(&mut line).unwrap() > 0,
+                "the server did not come up"
+            );
             let found = line.split("localhost:").nth(1);
             let found = found.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
             if let Some(port) = found.and_then(|digits| digits.parse().ok()) {
@@ -42,8 +58,16 @@ impl Server {
     /// The most memory the server has used so far, in bytes (`VmHWM` of Linux).
     fn peak(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            * 1024
     }
 }
 
@@ -59,7 +83,9 @@ fn list(folder: &Path, name: &str) -> (u64, u64) {
     let state = tempfile::tempdir().unwrap();
     let server = Server::start(folder, state.path());
     let mut socket = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
     write!(
         socket,
         "GET /{name}/ HTTP/1.0\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n"
@@ -101,7 +127,10 @@ fn listing_a_million_entries_takes_no_more_memory_than_a_tenth_of_them() {
     let (all, all_peak) = list(drawer.path(), "many");
     assert_eq!((some, all), (many / 10, many));
     eprintln!("peak memory: {some} entries {some_peak} bytes, {all} entries {all_peak} bytes");
-    assert!(all_peak.abs_diff(some_peak) < 8 << 20, "{some_peak} and {all_peak} bytes");
+    assert!(
+        all_peak.abs_diff(some_peak) < 8 << 20,
+        "{some_peak} and {all_peak} bytes"
+    );
 }
 
 #[test]
@@ -113,7 +142,9 @@ fn sending_a_large_file_takes_little_memory() {
     let local = tempfile::tempdir().unwrap();
     let source = local.path().join("large.bin");
     let mut file = fs::File::create(&source).unwrap();
-    let block: Vec<u8> = (0..1 << 20).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let block: Vec<u8> = (0..1 << 20)
+        .map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
     for i in 0..length >> 20 {
         file.write_all(&i.to_le_bytes()).unwrap();
         file.write_all(block.get(8..).unwrap()).unwrap();
@@ -138,8 +169,14 @@ fn sending_a_large_file_takes_little_memory() {
     loop {
         left.clear();
         right.clear();
-        Read::by_ref(&mut here).take(1 << 22).read_to_end(&mut left).unwrap();
-        Read::by_ref(&mut there).take(1 << 22).read_to_end(&mut right).unwrap();
+        Read::by_ref(&mut here)
+            .take(1 << 22)
+            .read_to_end(&mut left)
+            .unwrap();
+        Read::by_ref(&mut there)
+            .take(1 << 22)
+            .read_to_end(&mut right)
+            .unwrap();
         assert!(left == right, "what arrived differs");
         if left.is_empty() {
             break;

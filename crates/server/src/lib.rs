@@ -1,1 +1,19 @@
-//! server
+//! The server: the house rules and the doors.
+//!
+//! - `drawer` is the store as the accounts see it: what each may do, what happened, how much.
+//! - `port` listens, tells protocols apart by their first bytes, and keeps the deadlines.
+//! - `http` is the door for files, the session and single commands.
+//!
+//! A connection's request goes door → guard → store and back through the door's one place where
+//! errors become answers. Start one with [`Server::bind`] and [`Server::run`], or, within a test,
+//! [`Server::spawn`].
+
+pub(crate) mod drawer;
+pub(crate) mod execute;
+pub(crate) mod http;
+pub(crate) mod port;
+mod server;
+
+pub use drawer::meters::Totals;
+pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source};
+pub use server::{BindError, Config, Handle, Listening, Running, Server};

@@ -1,6 +1,11 @@
 //! Both languages say the same things, with the same arguments, and nothing is said nowhere.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

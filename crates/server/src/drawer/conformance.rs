@@ -1,0 +1,269 @@
+//! The administrator's view passes the suite that every store passes; a visitor's refuses.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use gaveta_core::{
+    Account, Action, Check, ErrorKind, EventKind, MovePlan, OnDrop, Path, ReadPlan, RemovePlan,
+    Replace, Seal, Store, TouchPlan, WritePlan,
+};
+use gaveta_testkit::MemoryStore;
+use gaveta_testkit::conformance::{self, Abilities, Subject};
+
+use super::Drawer;
+use super::password::{AdminPassword, Doorkeeper};
+
+fn drawer() -> Arc<Drawer> {
+    let keeper = Doorkeeper::new(Some(AdminPassword::cheap("x").unwrap())).unwrap();
+    Drawer::new(Arc::new(MemoryStore::new()), keeper)
+}
+
+fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+fn content(text: &'static str) -> gaveta_core::Content {
+    Box::pin(futures_util::stream::iter([Ok(Bytes::from_static(
+        text.as_bytes(),
+    ))]))
+}
+
+async fn put(
+    store: &dyn Store,
+    at: &str,
+    text: &'static str,
+    replace: Replace,
+) -> gaveta_core::Result<gaveta_core::Entry> {
+    let plan = WritePlan {
+        replace,
+        ..WritePlan::new(path(at), Account::Visitor.owner())
+    };
+    let upload = store.begin(plan).await?;
+    upload.write(0, content(text), Check::None).await?;
+    upload.commit(Seal::default()).await
+}
+
+#[derive(Debug)]
+struct Administrator;
+
+#[async_trait]
+impl Subject for Administrator {
+    fn name(&self) -> &str {
+        "the administrator's view"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::ALL
+    }
+
+    async fn fresh(&self) -> Arc<dyn Store> {
+        Arc::new(drawer().view(Account::Admin))
+    }
+}
+
+#[tokio::test]
+async fn the_administrators_view_is_a_store() {
+    conformance::run(&Administrator).await;
+}
+
+#[tokio::test]
+async fn a_visitor_adds_and_changes_nothing() {
+    let drawer = drawer();
+    let (admin, visitor) = (drawer.view(Account::Admin), drawer.view(Account::Visitor));
+    let there = put(&admin, "a", "old", Replace::Always).await.unwrap();
+    put(&visitor, "new", "mine", Replace::Always).await.unwrap();
+    put(&visitor, "newer", "mine", Replace::Never)
+        .await
+        .unwrap();
+    visitor.make_folder(&path("folder")).await.unwrap();
+    visitor
+        .copy(&path("a"), &path("copy"), MovePlan::default())
+        .await
+        .unwrap();
+
+    let onto = |replace: Replace| MovePlan {
+        replace,
+        version: None,
+    };
+    let only = || Replace::Only(there.version.clone());
+    let kinds = [
+        put(&visitor, "a", "bad", Replace::Always)
+            .await
+            .unwrap_err()
+            .kind(),
+        put(&visitor, "a", "bad", only()).await.unwrap_err().kind(),
+        visitor
+            .remove(&path("a"), RemovePlan::default())
+            .await
+            .unwrap_err()
+            .kind(),
+        visitor
+            .remove(&path("none"), RemovePlan::default())
+            .await
+            .unwrap_err()
+            .kind(),
+        visitor
+            .rename(&path("a"), &path("b"), onto(Replace::Never))
+            .await
+            .unwrap_err()
+            .kind(),
+        visitor
+            .copy(&path("new"), &path("a"), onto(Replace::Always))
+            .await
+            .unwrap_err()
+            .kind(),
+        visitor
+            .copy(&path("new"), &path("a"), onto(only()))
+            .await
+            .unwrap_err()
+            .kind(),
+        visitor
+            .touch(&path("a"), TouchPlan::default())
+            .await
+            .unwrap_err()
+            .kind(),
+    ];
+    assert!(
+        kinds.iter().all(|kind| *kind == ErrorKind::SignInNeeded),
+        "{kinds:?}"
+    );
+    let kind = put(&visitor, "none", "x", only()).await.unwrap_err().kind();
+    assert_eq!(kind, ErrorKind::VersionMismatch);
+    let kind = put(&visitor, "folder", "x", Replace::Always)
+        .await
+        .unwrap_err()
+        .kind();
+    assert_eq!(kind, ErrorKind::IsFolder);
+    let kind = put(&visitor, "a", "x", Replace::Never)
+        .await
+        .unwrap_err()
+        .kind();
+    assert_eq!(kind, ErrorKind::Exists);
+    assert_eq!(admin.stat(&path("a")).await.unwrap().version, there.version);
+    assert!(!visitor.may(Action::Delete, &path("a")) && visitor.may(Action::Read, &path("a")));
+}
+
+#[tokio::test]
+async fn a_visitor_who_loses_the_race_for_a_new_name_replaces_nothing() {
+    let drawer = drawer();
+    let visitor = drawer.view(Account::Visitor);
+    let plan = || WritePlan {
+        replace: Replace::Always,
+        ..WritePlan::new(path("new"), Account::Visitor.owner())
+    };
+    let (first, second) = (
+        visitor.begin(plan()).await.unwrap(),
+        visitor.begin(plan()).await.unwrap(),
+    );
+    for (upload, text) in [(&first, "one"), (&second, "two")] {
+        upload.write(0, content(text), Check::None).await.unwrap();
+    }
+    first.commit(Seal::default()).await.unwrap();
+    let lost = second.commit(Seal::default()).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::VersionMismatch);
+    let reading = visitor
+        .read(&path("new"), ReadPlan::default())
+        .await
+        .unwrap();
+    let got: Vec<_> = reading.stream(0..3).collect().await;
+    assert_eq!(
+        got.into_iter()
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+            .concat(),
+        b"one"
+    );
+    assert!(drawer.meters.totals().read >= 3 && drawer.meters.totals().written >= 6);
+}
+
+#[tokio::test]
+async fn an_upload_belongs_to_who_began_it() {
+    let drawer = drawer();
+    let (admin, visitor) = (drawer.view(Account::Admin), drawer.view(Account::Visitor));
+    let plan = |at: &str| WritePlan {
+        on_drop: OnDrop::Keep,
+        ..WritePlan::new(path(at), Account::Admin.owner())
+    };
+    let admins = admin.begin(plan("a")).await.unwrap().state().await.unwrap();
+    // A visitor who says he is the administrator is a visitor.
+    let visitors = visitor
+        .begin(plan("b"))
+        .await
+        .unwrap()
+        .state()
+        .await
+        .unwrap();
+    assert_eq!(visitors.owner, Account::Visitor.owner());
+    let refused = visitor.upload(&admins.id).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::UnknownUpload);
+    visitor.upload(&visitors.id).await.unwrap();
+    admin.upload(&visitors.id).await.unwrap();
+    assert_eq!(visitor.uploads().await.unwrap().count().await, 1);
+    assert_eq!(admin.uploads().await.unwrap().count().await, 2);
+}
+
+#[tokio::test]
+async fn what_happens_is_announced_once_it_has() {
+    let drawer = drawer();
+    let admin = drawer.view(Account::Admin);
+    let mut events = drawer.events();
+    put(&admin, "a", "1", Replace::Always).await.unwrap();
+    put(&admin, "a", "2", Replace::Always).await.unwrap();
+    admin.make_folder(&path("f")).await.unwrap();
+    admin
+        .rename(&path("a"), &path("f/b"), MovePlan::default())
+        .await
+        .unwrap();
+    admin
+        .rename(&path("none"), &path("x"), MovePlan::default())
+        .await
+        .unwrap_err();
+    admin
+        .copy(&path("f/b"), &path("c"), MovePlan::default())
+        .await
+        .unwrap();
+    admin
+        .touch(
+            &path("c"),
+            TouchPlan {
+                executable: Some(true),
+                modified: None,
+            },
+        )
+        .await
+        .unwrap();
+    admin
+        .remove(
+            &path("f"),
+            RemovePlan {
+                recursive: true,
+                version: None,
+            },
+        )
+        .await
+        .unwrap();
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        let what = match &event.kind {
+            EventKind::Created(entry) => format!("created {}", entry.path),
+            EventKind::Changed(entry) => format!("changed {}", entry.path),
+            EventKind::Deleted => "deleted".to_owned(),
+            EventKind::Renamed(entry) => format!("renamed {}", entry.path),
+        };
+        told.push(format!("{}: {what} by {}", event.path, event.by));
+    }
+    assert_eq!(
+        told,
+        [
+            "/a: created /a by admin",
+            "/a: changed /a by admin",
+            "/f: created /f by admin",
+            "/a: renamed /f/b by admin",
+            "/c: created /c by admin",
+            "/c: changed /c by admin",
+            "/f: deleted by admin",
+        ]
+    );
+}

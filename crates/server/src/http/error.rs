@@ -1,0 +1,204 @@
+//! The one place where an error becomes an HTTP answer.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use gaveta_core::{Error, ErrorKind};
+use gaveta_wire::body::{ErrorBody, Failure};
+use gaveta_wire::header as names;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::body::{Body, full};
+use super::headers::{escape_html, own_page};
+use crate::drawer::guesses::RetryAfter;
+
+/// How long a client that was told "busy" waits when nothing better is known.
+const SOON: Duration = Duration::from_secs(5);
+
+/// The status of an error.
+///
+/// - 412 says that a precondition failed: somebody else's content is there (`Exists`,
+///   `VersionMismatch`), so `If-None-Match: *` and `If-Match` (RFC 9110, section 13) answer alike.
+/// - 409 says that what lies there does not fit the request (a folder, a link, a mount).
+/// - 400 says that what was sent contradicts itself (length, digest, path).
+/// - 429 is for an address that asks too often; 503 for a server that is busy or going down.
+pub(crate) fn status(error: &Error) -> StatusCode {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::UnknownUpload => StatusCode::NOT_FOUND,
+        ErrorKind::Exists | ErrorKind::VersionMismatch => StatusCode::PRECONDITION_FAILED,
+        ErrorKind::NotFolder
+        | ErrorKind::IsFolder
+        | ErrorKind::NotRegular
+        | ErrorKind::NotEmpty
+        | ErrorKind::BadMove
+        | ErrorKind::Incomplete
+        | ErrorKind::UploadLost
+        | ErrorKind::OtherMount => StatusCode::CONFLICT,
+        ErrorKind::BadPath(_)
+        | ErrorKind::DigestMismatch
+        | ErrorKind::LengthMismatch
+        | ErrorKind::BadRequest
+        // Nobody is there to read it; it stands in the log.
+        | ErrorKind::Disconnected => StatusCode::BAD_REQUEST,
+        ErrorKind::BadRange => StatusCode::RANGE_NOT_SATISFIABLE,
+        ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::ReadOnly | ErrorKind::Denied | ErrorKind::Permission => StatusCode::FORBIDDEN,
+        ErrorKind::Locked => StatusCode::LOCKED,
+        ErrorKind::SignInNeeded | ErrorKind::WrongPassword => StatusCode::UNAUTHORIZED,
+        ErrorKind::Busy if retry_after(error).is_some() => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Busy | ErrorKind::Closing => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
+        ErrorKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
+        ErrorKind::Io => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Is it the server's fault, or its machine's? So the log warns.
+pub(crate) fn is_ours(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Io | ErrorKind::Permission | ErrorKind::NoSpace
+    )
+}
+
+/// How long this address was asked to wait; none when the server as a whole is busy.
+fn retry_after(error: &Error) -> Option<Duration> {
+    error
+        .source()?
+        .downcast_ref::<RetryAfter>()
+        .map(|after| after.0)
+}
+
+/// The whole answer to an error: status, fields, and a body as JSON
+/// ([`Failure`]) or, for who prefers it, a page.
+pub(crate) fn answer(error: &Error, prefers_html: bool) -> Response<Body> {
+    answer_with(error, status(error), prefers_html)
+}
+
+/// As [`answer`], with a status that only the door can know (421, 415).
+pub(crate) fn answer_with(error: &Error, status: StatusCode, prefers_html: bool) -> Response<Body> {
+    log(error, status);
+    let body = ErrorBody::from(error);
+    let (kind, text) = if prefers_html {
+        ("text/html; charset=utf-8", page(status, &body))
+    } else {
+        ("application/json", json(body))
+    };
+    let mut response = Response::new(full(text));
+    fields(&mut response, error, status);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if prefers_html {
+        own_page(response.headers_mut());
+    }
+    response
+}
+
+/// The status and fields of an error on a response that has its body already.
+pub(crate) fn fields(response: &mut Response<Body>, error: &Error, status: StatusCode) {
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(names::ERROR, HeaderValue::from_static(error.kind().code()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"gaveta\", charset=\"UTF-8\""),
+        );
+    }
+    let wait = match error.kind() {
+        ErrorKind::Busy => Some(retry_after(error).unwrap_or(SOON)),
+        ErrorKind::Closing => Some(SOON),
+        _ => None,
+    };
+    if let Some(wait) = wait {
+        // Never 0: that would say "at once".
+        headers.insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(wait.as_secs().max(1)),
+        );
+    }
+}
+
+fn json(error: ErrorBody) -> String {
+    let mut text = serde_json::to_string(&Failure { error }).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn page(status: StatusCode, body: &ErrorBody) -> String {
+    let shown = |text: &str| escape_html(&gaveta_text::escape(text));
+    let path = body
+        .path
+        .as_deref()
+        .map(|path| format!("<p><code>{}</code></p>\n", shown(path)));
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{status}</title>\n\
+         <h1>{status}</h1>\n<p>{}</p>\n{}</html>\n",
+        shown(&body.message),
+        path.unwrap_or_default(),
+    )
+}
+
+/// Our faults at warn, the client's at debug: the request's own line tells of those.
+fn log(error: &Error, status: StatusCode) {
+    let chain = error.chain();
+    let shown = gaveta_text::escape(&chain);
+    if is_ours(error) {
+        tracing::warn!(target: "gaveta::error", status = status.as_u16(), "{shown}");
+    } else {
+        tracing::debug!(target: "gaveta::error", status = status.as_u16(), "{shown}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gaveta_core::{Path, PathProblem};
+    use http_body_util::BodyExt;
+
+    #[test]
+    fn every_error_is_an_error_to_http_too() {
+        let all = ErrorKind::ALL.into_iter();
+        for kind in all.chain(PathProblem::ALL.into_iter().map(ErrorKind::BadPath)) {
+            let response = answer(&Error::new(kind), false);
+            assert!(response.status().is_client_error() || response.status().is_server_error());
+            assert_eq!(response.headers()[names::ERROR], kind.code());
+            let asks = response.headers().contains_key(header::WWW_AUTHENTICATE);
+            assert_eq!(asks, response.status() == StatusCode::UNAUTHORIZED);
+        }
+    }
+
+    #[test]
+    fn a_busy_server_is_503_and_a_busy_address_429() {
+        let server = answer(&Error::new(ErrorKind::Busy), false);
+        assert_eq!(server.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let wait = RetryAfter(Duration::from_secs(7));
+        let address = answer(&Error::new(ErrorKind::Busy).because(wait), false);
+        assert_eq!(address.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(address.headers()[header::RETRY_AFTER], "7");
+    }
+
+    #[tokio::test]
+    async fn a_page_echoes_no_markup_and_no_secrets() {
+        let path = Path::parse("<script>alert(1)</script>").unwrap();
+        let error = Error::at(ErrorKind::Io, &path).because("/secret/place");
+        let response = answer(&error, true);
+        assert!(
+            response
+                .headers()
+                .contains_key(header::CONTENT_SECURITY_POLICY)
+        );
+        let text = response.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        assert!(
+            !text.contains("<script") && text.contains("&lt;script"),
+            "{text}"
+        );
+        assert!(!text.contains("secret"));
+    }
+}

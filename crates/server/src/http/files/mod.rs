@@ -1,0 +1,160 @@
+//! The files: GET, HEAD, PUT, DELETE and OPTIONS of every path that is not the server's own.
+//!
+//! A request is parsed, turned into one call of the [`View`], and rendered. What a path may be is
+//! `gaveta_wire::url`'s to say, what the account may do the view's, and how an error looks
+//! [`error`]'s.
+
+mod accept;
+mod conditional;
+mod delete;
+mod digest;
+mod fields;
+mod get;
+mod listing;
+mod media;
+mod multipart;
+mod page;
+mod put;
+mod query;
+mod range;
+mod render;
+
+use gaveta_core::{Account, Error, ErrorKind, Path};
+use gaveta_wire::url::{self, Target};
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::FilesSettings;
+use super::body::{Body, empty};
+use super::{content, error, headers};
+use crate::drawer::View;
+use query::Query;
+
+/// What a path answers to.
+const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, OPTIONS");
+
+/// A request, parsed as far as every method needs it.
+#[derive(Debug)]
+struct Asked<'a> {
+    head: &'a Parts,
+    target: Target,
+    query: Query,
+    view: &'a View,
+}
+
+impl Asked<'_> {
+    fn path(&self) -> &Path {
+        &self.target.path
+    }
+
+    fn is_head(&self) -> bool {
+        self.head.method == Method::HEAD
+    }
+
+    /// Who keeps a copy must ask before using it; a shared cache keeps none of what was given to
+    /// somebody who signed in (RFC 9111, section 5.2.2).
+    fn cache_control(&self) -> HeaderValue {
+        HeaderValue::from_static(match self.view.account() {
+            Account::Visitor => "no-cache",
+            Account::Admin => "private, no-cache",
+        })
+    }
+}
+
+/// Why a request is refused, and the status where the error's own does not say it.
+#[derive(Debug)]
+struct Refusal {
+    error: Error,
+    status: Option<StatusCode>,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            status: None,
+        }
+    }
+}
+
+impl Refusal {
+    fn with(error: Error, status: StatusCode) -> Self {
+        Self {
+            error,
+            status: Some(status),
+        }
+    }
+
+    fn answer(&self, head: &Parts) -> Response<Body> {
+        let status = self.status.unwrap_or_else(|| error::status(&self.error));
+        error::answer_with(&self.error, status, headers::prefers_html(&head.headers))
+    }
+}
+
+/// Answers one request for a file or folder.
+///
+/// Dropping the future leaves the drawer as if the request had not come, or with the change
+/// completed.
+pub(crate) async fn serve(
+    request: Request<Incoming>,
+    view: &View,
+    settings: &FilesSettings,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    if head.method == Method::PUT {
+        return put::put(&head, body, view, settings).await;
+    }
+    let answer = match route(&head, view).await {
+        Ok(answer) => answer,
+        Err(refusal) => refusal.answer(&head),
+    };
+    // None of these has a use for content; what comes is read away so that the answer arrives.
+    content::refuse(Request::from_parts(head, body));
+    answer
+}
+
+async fn route(head: &Parts, view: &View) -> Result<Response<Body>, Refusal> {
+    match head.method {
+        Method::GET | Method::HEAD => get::get(&asked(head, view)?).await,
+        Method::DELETE => delete::delete(&asked(head, view)?).await,
+        Method::OPTIONS => {
+            if head.uri.path() != "*" {
+                url::parse(head.uri.path())?;
+            }
+            let mut response = Response::new(empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response.headers_mut().insert(header::ALLOW, ALLOW);
+            response
+                .headers_mut()
+                .insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+            Ok(response)
+        }
+        _ => Ok(not_allowed(head)),
+    }
+}
+
+/// 405 for what HTTP knows and files do not do; 501 for what we have never heard of (RFC 9110,
+/// sections 15.5.6 and 15.6.2).
+fn not_allowed(head: &Parts) -> Response<Body> {
+    let known = [Method::POST, Method::PATCH, Method::TRACE, Method::CONNECT];
+    let status = match known.contains(&head.method) {
+        true => StatusCode::METHOD_NOT_ALLOWED,
+        false => StatusCode::NOT_IMPLEMENTED,
+    };
+    let mut response = Refusal::with(Error::new(ErrorKind::Unsupported), status).answer(head);
+    response.headers_mut().insert(header::ALLOW, ALLOW);
+    response
+}
+
+fn asked<'a>(head: &'a Parts, view: &'a View) -> Result<Asked<'a>, Error> {
+    let target = url::parse(head.uri.path())?;
+    let query = Query::parse(head.uri.query());
+    Ok(Asked {
+        head,
+        target,
+        query,
+        view,
+    })
+}

@@ -1,0 +1,20 @@
+//! The HTTP door: files, the session and single commands.
+
+pub(crate) mod body;
+pub(crate) mod command;
+pub(crate) mod content;
+pub(crate) mod error;
+pub(crate) mod files;
+pub(crate) mod headers;
+pub(crate) mod reply;
+pub(crate) mod router;
+pub(crate) mod session;
+pub(crate) mod stranger;
+pub(crate) mod talk;
+
+/// What the files door is told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FilesSettings {
+    /// The largest file it takes, in bytes.
+    pub(crate) max_file_size: Option<u64>,
+}

@@ -1,0 +1,165 @@
+//! Where a request goes: past the strangers' check and the sign-in to its door.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gaveta_core::{Account, Error, ErrorKind, Result};
+use gaveta_wire::route;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use zeroize::Zeroizing;
+
+use super::body::{Body, full};
+use super::content::refuse;
+use super::headers::{everywhere, prefers_html};
+use super::{command, error, files, session, stranger};
+use crate::port::line::Line;
+use crate::port::log::RequestLog;
+use crate::server::House;
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    line: Arc<Line>,
+    house: Arc<House>,
+) -> Response<Body> {
+    house.drawer.meters.request();
+    let mut log = RequestLog::begin(&request, Arc::clone(&line));
+    let mut response = route(request, &line, &house, &mut log).await;
+    everywhere(response.headers_mut());
+    log.answered(response.status(), promised(&response));
+    response.map(|body| body.logged(log))
+}
+
+/// How long the answer says it is.
+fn promised(response: &Response<Body>) -> Option<u64> {
+    let declared = response.headers().get(header::CONTENT_LENGTH);
+    declared
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .or_else(|| http_body::Body::size_hint(response.body()).exact())
+}
+
+async fn route(
+    request: Request<Incoming>,
+    line: &Arc<Line>,
+    house: &Arc<House>,
+    log: &mut RequestLog,
+) -> Response<Body> {
+    let html = prefers_html(request.headers());
+    let path = request.uri().path();
+    let own = path.starts_with(route::OWN);
+    if let Err(refusal) = stranger::check(&request, &house.hosts, own) {
+        refuse(request);
+        return error::answer_with(&refusal.error, refusal.status, html);
+    }
+    let account = match sign_in(request.headers(), line, house).await {
+        Ok(account) => account,
+        Err(failed) => {
+            refuse(request);
+            return error::answer(&failed, html);
+        }
+    };
+    log.account(&account);
+    let view = house.drawer.view(account);
+    if !own {
+        if request.method() == Method::CONNECT {
+            return error::answer(&Error::new(ErrorKind::Unsupported), html);
+        }
+        return files::serve(request, &view, &house.files).await;
+    }
+    match (request.uri().path(), request.method()) {
+        (route::SESSION, &Method::GET) => session::open(request, view, line, house),
+        (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
+        (route::HEALTH, &Method::GET | &Method::HEAD) => health(),
+        (route::SESSION, _) => wrong_method(request, "GET", html),
+        (route::COMMAND, _) => wrong_method(request, "POST", html),
+        (route::HEALTH, _) => wrong_method(request, "GET, HEAD", html),
+        _ => {
+            refuse(request);
+            error::answer(&Error::new(ErrorKind::NotFound), html)
+        }
+    }
+}
+
+fn health() -> Response<Body> {
+    let mut response = Response::new(full("{\"status\":\"ok\"}\n"));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> Response<Body> {
+    refuse(request);
+    let failed = Error::new(ErrorKind::Unsupported);
+    let mut response = error::answer_with(&failed, StatusCode::METHOD_NOT_ALLOWED, html);
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// Who asks, by `Authorization: Basic` (RFC 7617). Whoever gives credentials is never taken for a
+/// visitor when they are wrong.
+async fn sign_in(headers: &HeaderMap, line: &Line, house: &House) -> Result<Account> {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(field) = fields.next() else {
+        return Ok(Account::Visitor);
+    };
+    let wrong = || Error::new(ErrorKind::WrongPassword);
+    if fields.next().is_some() {
+        return Err(wrong());
+    }
+    let (name, password) = credentials(field).ok_or_else(wrong)?;
+    house
+        .drawer
+        .doorkeeper
+        .sign_in(&name, password, line.peer().ip())
+        .await
+}
+
+fn credentials(field: &HeaderValue) -> Option<(String, Zeroizing<String>)> {
+    let (scheme, encoded) = field.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let bytes = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
+    let (name, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    Some((name.to_owned(), Zeroizing::new(password.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_read_as_the_rfc_has_them() {
+        let read = |text: &str| {
+            credentials(&HeaderValue::from_str(text).unwrap())
+                .map(|(name, password)| (name, password.to_string()))
+        };
+        let aladdin = Some(("Aladdin".to_owned(), "open sesame".to_owned()));
+        assert_eq!(read("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), aladdin);
+        assert_eq!(read("basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), aladdin);
+        let colons = STANDARD.encode("admin:a:b:ç");
+        assert_eq!(
+            read(&format!("Basic {colons}")),
+            Some(("admin".into(), "a:b:ç".into()))
+        );
+        for bad in [
+            "Basic",
+            "Basic ",
+            "Basic !!!",
+            "Bearer abc",
+            "Basic YWRtaW4=",
+            "Basic /////w==",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

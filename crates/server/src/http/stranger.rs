@@ -1,0 +1,281 @@
+//! A browser on this machine is a stranger too: a page of another origin, or a name that was
+//! rebound to this address, must get nothing.
+
+use gaveta_core::{Error, ErrorKind};
+use http::header::{self, HeaderMap, HeaderName};
+use http::uri::Authority;
+use http::{Method, Request, StatusCode};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// Why somebody is sent away.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// Why.
+    pub(crate) error: Error,
+}
+
+/// The names this server answers to beside those of the loopback, in lower case, without ports.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hosts(Vec<String>);
+
+impl Hosts {
+    /// Also answers to these.
+    pub(crate) fn also(names: &[String]) -> Self {
+        Self(names.iter().map(|name| name.to_ascii_lowercase()).collect())
+    }
+
+    fn knows(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        if host == "localhost" || self.0.contains(&host) {
+            return true;
+        }
+        if let Ok(v4) = host.parse::<Ipv4Addr>() {
+            return v4.is_loopback();
+        }
+        host.strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .and_then(|inner| inner.parse::<Ipv6Addr>().ok())
+            .is_some_and(|v6| IpAddr::V6(v6).to_canonical().is_loopback())
+    }
+}
+
+/// Lets through who may be listened to. `own` says whether the request goes to a path of the
+/// server's own, where not even a navigation from elsewhere is welcome.
+///
+/// Sources: RFC 9110 section 7.2 (Host) and 15.5.20 (421); the Fetch standard (Origin); the
+/// W3C's Fetch Metadata (`Sec-Fetch-*`).
+///
+/// # Errors
+/// 421 for a host that is not this server; 403 for another origin.
+pub(crate) fn check<B>(request: &Request<B>, hosts: &Hosts, own: bool) -> Result<(), Refusal> {
+    let authority = authority(request).ok_or_else(misdirected)?;
+    if !hosts.knows(authority.host()) {
+        return Err(misdirected());
+    }
+    let headers = request.headers();
+    if !same_origin(headers, &authority) {
+        return Err(foreign());
+    }
+    let Some(site) = single(headers, &SEC_FETCH_SITE) else {
+        return Ok(());
+    };
+    if matches!(site, b"same-origin" | b"none") {
+        return Ok(());
+    }
+    // From elsewhere: only a person who follows a link, at the top of a window.
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    let navigates = single(headers, &SEC_FETCH_MODE) == Some(b"navigate");
+    let top = matches!(single(headers, &SEC_FETCH_DEST), None | Some(b"document"));
+    if safe && navigates && top && !own {
+        Ok(())
+    } else {
+        Err(foreign())
+    }
+}
+
+/// Whom the request is for. A request that says it twice, differently, says nothing.
+fn authority<B>(request: &Request<B>) -> Option<Authority> {
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let host = match named.next() {
+        Some(value) => Some(Authority::try_from(value.as_bytes()).ok()?),
+        None => None,
+    };
+    if named.next().is_some() {
+        return None;
+    }
+    let authority = match (request.uri().authority().cloned(), host) {
+        (Some(target), Some(host)) if target != host => return None,
+        (Some(authority), _) | (None, Some(authority)) => authority,
+        (None, None) => return None,
+    };
+    let port_is_sound = match authority.as_str().strip_prefix(authority.host()) {
+        Some("") => true,
+        Some(rest) => rest
+            .strip_prefix(':')
+            .is_some_and(|port| port.parse::<u16>().is_ok()),
+        // User information before the host has no place here.
+        None => false,
+    };
+    port_is_sound.then_some(authority)
+}
+
+/// Is there no origin, or our own? `null`, several, and nonsense are foreign.
+fn same_origin(headers: &HeaderMap, authority: &Authority) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let Some(origin) = origins.next() else {
+        return true;
+    };
+    if origins.next().is_some() {
+        return false;
+    }
+    let Some(origin) = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.strip_prefix("http://"))
+    else {
+        return false;
+    };
+    let plain = |text: &str| {
+        text.strip_suffix(":80")
+            .unwrap_or(text)
+            .to_ascii_lowercase()
+    };
+    plain(origin) == plain(authority.as_str())
+}
+
+/// A field's one value; a field that comes several times is as good as a foreign one.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some(if values.next().is_some() {
+        b""
+    } else {
+        first.as_bytes()
+    })
+}
+
+fn misdirected() -> Refusal {
+    let why = "this server answers only to localhost: the Host of the request is another";
+    Refusal {
+        status: StatusCode::MISDIRECTED_REQUEST,
+        error: Error::bad_request(why),
+    }
+}
+
+fn foreign() -> Refusal {
+    Refusal {
+        status: StatusCode::FORBIDDEN,
+        error: Error::new(ErrorKind::Denied),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(method: &str, fields: &[(&str, &str)], own: bool) -> Option<u16> {
+        let mut request = Request::builder().method(method).uri("/");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let hosts = Hosts::also(&["Gaveta.Example".to_owned()]);
+        check(&request.body(()).unwrap(), &hosts, own)
+            .err()
+            .map(|r| r.status.as_u16())
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for host in [
+            "localhost",
+            "localhost:4283",
+            "LOCALHOST:1",
+            "127.0.0.1",
+            "127.8.9.1:80",
+            "[::1]",
+            "[::1]:4283",
+            "gaveta.example",
+            "gaveta.example:4283",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert_eq!(status("GET", &[("host", host)], false), None, "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "evil.example:4283",
+            "127.0.0.1.evil.example",
+            "128.0.0.1",
+            "10.0.0.1",
+            "[::2]",
+            "0.0.0.0",
+            "[::]",
+            "localhost.",
+            "",
+            "user@localhost",
+            "localhost@evil.example",
+            "127.1",
+            "0x7f.0.0.1",
+            "2130706433",
+            "localhost:x",
+            "localhost:99999",
+            "evil.example:80@localhost",
+            "localhost:",
+            "notlocalhost",
+        ] {
+            assert_eq!(status("GET", &[("host", host)], false), Some(421), "{host}");
+        }
+        assert_eq!(status("GET", &[], false), Some(421));
+        assert_eq!(
+            status(
+                "GET",
+                &[("host", "localhost"), ("host", "localhost")],
+                false
+            ),
+            Some(421)
+        );
+        let request = Request::get("http://evil.example/")
+            .header("host", "localhost")
+            .body(());
+        assert!(check(&request.unwrap(), &Hosts::default(), false).is_err());
+    }
+
+    #[test]
+    fn another_origin_gets_nothing() {
+        let with = |method, origin: &str| {
+            status(
+                method,
+                &[("host", "localhost:4283"), ("origin", origin)],
+                false,
+            )
+        };
+        for origin in [
+            "http://evil.example",
+            "null",
+            "",
+            "http://localhost",
+            "http://localhost:80",
+            "https://localhost:4283",
+            "http://localhost:42830",
+            "http://127.0.0.1:4283",
+            "http://localhost:4283/",
+            "file://",
+            "http://localhost:4283.evil.example",
+        ] {
+            for method in ["GET", "PUT", "DELETE", "POST", "OPTIONS"] {
+                assert_eq!(with(method, origin), Some(403), "{method} {origin}");
+            }
+        }
+        assert_eq!(with("PUT", "http://localhost:4283"), None);
+        assert_eq!(with("PUT", "http://LOCALHOST:4283"), None);
+        let port_80 = [("host", "localhost"), ("origin", "http://localhost:80")];
+        assert_eq!(status("PUT", &port_80, false), None);
+    }
+
+    #[test]
+    fn a_link_may_be_followed_but_nothing_embedded_or_sent() {
+        let from = |method, site, mode, dest, own| {
+            let mut fields = vec![("host", "localhost"), ("sec-fetch-site", site)];
+            fields.extend([("sec-fetch-mode", mode), ("sec-fetch-dest", dest)]);
+            status(method, &fields, own)
+        };
+        for site in ["cross-site", "same-site", "nonsense"] {
+            assert_eq!(from("GET", site, "navigate", "document", false), None);
+            assert_eq!(from("GET", site, "navigate", "document", true), Some(403));
+            assert_eq!(from("GET", site, "navigate", "iframe", false), Some(403));
+            assert_eq!(from("GET", site, "no-cors", "image", false), Some(403));
+            assert_eq!(from("GET", site, "cors", "empty", false), Some(403));
+            assert_eq!(from("POST", site, "navigate", "document", false), Some(403));
+            assert_eq!(from("PUT", site, "cors", "empty", false), Some(403));
+        }
+        for site in ["same-origin", "none"] {
+            assert_eq!(from("PUT", site, "cors", "empty", true), None);
+        }
+    }
+}

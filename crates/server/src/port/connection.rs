@@ -1,0 +1,241 @@
+//! One connection: its first bytes tell the protocol, its deadlines keep it moving.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::line::Line;
+use super::paced::{Pace, Paced};
+use crate::http::router;
+use crate::server::House;
+
+/// What an HTTP/2 client that knows its server says first (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// HTTP/1: the most header fields, the longest head, and the most bytes of one buffer.
+const FIELDS: usize = 100;
+const BUFFER: usize = 256 * 1024;
+/// HTTP/2: requests at once, what may come unread of one and of all, what may wait to leave.
+const STREAMS: u32 = 100;
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const SEND_BUFFER: usize = 512 * 1024;
+const HEADER_LIST: u32 = 64 * 1024;
+/// HTTP/2: how often the peer is asked whether it is there, and how long it may take to answer.
+const PING: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(20);
+
+/// Fewer bytes than this in one stall are no progress.
+const PROGRESS: u64 = 1024;
+
+/// What speaks first. TLS (a first byte of 0x16) and SSH (`SSH-`) will be told apart here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(mut socket: TcpStream, line: Arc<Line>, house: Arc<House>) {
+    let work = async {
+        // Answers are small or in large pieces: waiting to fill a packet only delays them.
+        let _ = socket.set_nodelay(true);
+        let sniffed = timeout(house.limits.head, sniff(&mut socket)).await;
+        let Ok(Ok(Some((protocol, before)))) = sniffed else {
+            return;
+        };
+        if protocol == Protocol::Http1 {
+            let pace = Pace {
+                head: Some(house.limits.head),
+                stall: house.limits.stall,
+            };
+            http1(
+                Paced::new(socket, before, Arc::clone(&line), pace),
+                &line,
+                &house,
+            )
+            .await;
+        } else {
+            let pace = Pace {
+                head: None,
+                stall: house.limits.stall,
+            };
+            http2(
+                Paced::new(socket, before, Arc::clone(&line), pace),
+                &line,
+                &house,
+            )
+            .await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = house.over() => {}
+    }
+}
+
+/// The protocol, and what was read of it; none when the peer left without a word.
+async fn sniff(socket: &mut TcpStream) -> io::Result<Option<(Protocol, Bytes)>> {
+    let mut first = BytesMut::with_capacity(PREFACE.len());
+    loop {
+        let left = PREFACE.len() - first.len();
+        if (&mut *socket)
+            .take(left as u64)
+            .read_buf(&mut first)
+            .await?
+            == 0
+        {
+            return Ok((!first.is_empty()).then(|| (Protocol::Http1, first.freeze())));
+        }
+        if !PREFACE.starts_with(&first) {
+            return Ok(Some((Protocol::Http1, first.freeze())));
+        }
+        if first.len() == PREFACE.len() {
+            return Ok(Some((Protocol::Http2, first.freeze())));
+        }
+    }
+}
+
+async fn http1(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let (line, house) = (Arc::clone(line), Arc::clone(house));
+        async move { Ok::<_, Infallible>(router::answer(request, line, house).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // From the end of an answer: so long may the connection rest. From a head's first byte
+        // on, the shorter deadline of the line holds.
+        .header_read_timeout(house.limits.idle)
+        .max_headers(FIELDS)
+        .max_buf_size(BUFFER)
+        .half_close(false)
+        .serve_connection(TokioIo::new(paced), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let mut watch = Watch::new(line, house);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = watch.stalled() => return gave_up(line),
+        () = house.closing() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection => ended,
+                () = watch.stalled() => return gave_up(line),
+            }
+        }
+    };
+    told(line, ended);
+}
+
+async fn http2(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
+    let (service_line, service_house) = (Arc::clone(line), Arc::clone(house));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (line, house) = (Arc::clone(&service_line), Arc::clone(&service_house));
+        async move { Ok::<_, Infallible>(router::answer(request, line, house).await) }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_header_list_size(HEADER_LIST)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PONG)
+        .serve_connection(TokioIo::new(paced), service);
+    let mut connection = pin!(connection);
+    let mut watch = Watch::new(line, house);
+    let mut rest = Watch::new(line, house);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = watch.stalled() => return gave_up(line),
+        () = async {
+            tokio::select! {
+                () = house.closing() => {}
+                () = rest.idle() => {}
+            }
+        } => {
+            connection.as_mut().graceful_shutdown();
+            let grace = house.limits.grace + house.limits.idle;
+            tokio::select! {
+                ended = timeout(grace, connection) => ended.unwrap_or(Ok(())),
+                () = watch.stalled() => return gave_up(line),
+            }
+        }
+    };
+    told(line, ended);
+}
+
+/// Looks now and then whether a connection moves.
+struct Watch<'a> {
+    line: &'a Line,
+    stall: Duration,
+    idle: Duration,
+}
+
+impl<'a> Watch<'a> {
+    fn new(line: &'a Line, house: &House) -> Self {
+        Self {
+            line,
+            stall: house.limits.stall,
+            idle: house.limits.idle,
+        }
+    }
+
+    /// Ends when an answer waits and the peer has taken nothing for two stalls: an HTTP/2 peer who
+    /// opens no window is seen by no write that fails.
+    async fn stalled(&mut self) {
+        let mut tick = interval(self.stall);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut last, mut same) = (self.line.flow(), 0);
+        loop {
+            tick.tick().await;
+            let now = self.line.flow();
+            // Pings go on over a line that is stuck; they are no progress.
+            let moved = now.sent.saturating_sub(last.sent) >= PROGRESS;
+            let stuck = now.waiting && now.given == last.given && !moved;
+            same = if stuck { same + 1 } else { 0 };
+            if same >= 2 {
+                return;
+            }
+            last = now;
+        }
+    }
+
+    /// Ends when nobody has asked for anything for the idle time.
+    async fn idle(&mut self) {
+        let mut since = Instant::now();
+        let mut begun = self.line.begun();
+        loop {
+            tokio::time::sleep_until(since + self.idle).await;
+            let now = self.line.begun();
+            if now == begun && self.line.active() == 0 {
+                return;
+            }
+            (begun, since) = (now, Instant::now());
+        }
+    }
+}
+
+fn gave_up(line: &Line) {
+    tracing::info!(target: "gaveta::connection", peer = %line.peer(), "the peer does not read");
+}
+
+fn told(line: &Line, ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        let why = gaveta_text::escape(&error.to_string()).into_owned();
+        tracing::debug!(target: "gaveta::connection", peer = %line.peer(), why, "broken off");
+    }
+}

@@ -1,0 +1,137 @@
+//! One connection: who is at the other end, what went over it, and whether it moves.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::drawer::Drawer;
+
+/// What is known of one connection. The place it takes is free again when the last who holds it
+/// (the connection, a session that came of it) lets go.
+#[derive(Debug)]
+pub(crate) struct Line {
+    peer: SocketAddr,
+    received: AtomicU64,
+    sent: AtomicU64,
+    begun: AtomicU64,
+    active: AtomicUsize,
+    /// It became a session: no request's head is awaited any more.
+    switched: AtomicBool,
+    /// Bodies whose last piece nobody came back for yet.
+    waiting: AtomicUsize,
+    /// Bytes that bodies gave.
+    given: AtomicU64,
+    drawer: Arc<Drawer>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Line {
+    /// A new connection, told to the console.
+    pub(crate) fn open(
+        peer: SocketAddr,
+        drawer: Arc<Drawer>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Arc<Self> {
+        let connected = drawer.meters.connected();
+        tracing::info!(target: "gaveta::connection", %peer, connected, "connected");
+        Arc::new(Self {
+            peer,
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            active: AtomicUsize::new(0),
+            switched: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            given: AtomicU64::new(0),
+            drawer,
+            _place: place,
+        })
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Bytes that came over it.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// So many bytes came.
+    pub(super) fn add_received(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes went.
+    pub(super) fn add_sent(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How many requests have begun on it.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// How many requests are being answered.
+    pub(super) fn active(&self) -> usize {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// From here on it is a session.
+    pub(crate) fn switch(&self) {
+        self.switched.store(true, Ordering::Release);
+    }
+
+    /// May what comes be a request's head?
+    pub(super) fn awaits_head(&self) -> bool {
+        self.active() == 0 && !self.switched.load(Ordering::Acquire)
+    }
+
+    pub(super) fn request_begins(&self) {
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        self.active.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn request_ends(&self) {
+        self.active.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn piece_given(&self, bytes: u64) {
+        self.given.fetch_add(bytes, Ordering::Relaxed);
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn piece_taken(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// What tells, looked at twice, whether answers wait for a peer who takes none of them.
+    pub(super) fn flow(&self) -> Flow {
+        Flow {
+            given: self.given.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+            waiting: self.waiting.load(Ordering::Acquire) > 0,
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let connected = self.drawer.meters.left();
+        tracing::info!(
+            target: "gaveta::connection", peer = %self.peer, connected,
+            received = self.received(), sent = self.sent.load(Ordering::Relaxed), "left"
+        );
+    }
+}
+
+/// A look at what moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flow {
+    pub(super) given: u64,
+    pub(super) sent: u64,
+    pub(super) waiting: bool,
+}

@@ -1,0 +1,138 @@
+//! One request in the log: who asked for what, how it ended, how much and how long it took.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use gaveta_core::{Account, Error};
+use http::{Method, Request, StatusCode, header};
+
+use super::line::Line;
+
+/// The longest target that is logged, in bytes.
+const TARGET: usize = 512;
+
+/// A request on its way. It is logged when it is dropped: after the last byte of the answer left,
+/// or when the peer went away before.
+#[derive(Debug)]
+pub(crate) struct RequestLog {
+    line: Arc<Line>,
+    method: Method,
+    target: String,
+    declared: Option<u64>,
+    received_before: u64,
+    multiplexed: bool,
+    account: String,
+    since: Instant,
+    status: Option<StatusCode>,
+    /// How many bytes the answer has, where it says so.
+    promised: Option<u64>,
+    sent: u64,
+    whole: bool,
+    failed: Option<String>,
+    /// A piece of the answer was given and nobody came back for the next.
+    waiting: bool,
+}
+
+impl RequestLog {
+    /// A request begins. Its query is not logged: nothing secret stands in the path.
+    pub(crate) fn begin<B>(request: &Request<B>, line: Arc<Line>) -> Self {
+        line.request_begins();
+        let declared = request.headers().get(header::CONTENT_LENGTH);
+        let path = request.uri().path();
+        let cut = path
+            .char_indices()
+            .map(|(at, _)| at)
+            .find(|at| *at >= TARGET);
+        let shown = cut.and_then(|at| path.get(..at)).unwrap_or(path);
+        Self {
+            method: request.method().clone(),
+            target: gaveta_text::escape(shown).into_owned(),
+            declared: declared.and_then(|value| value.to_str().ok()?.parse().ok()),
+            received_before: line.received(),
+            multiplexed: request.version() == http::Version::HTTP_2,
+            account: "-".to_owned(),
+            since: Instant::now(),
+            status: None,
+            promised: None,
+            sent: 0,
+            whole: false,
+            failed: None,
+            waiting: false,
+            line,
+        }
+    }
+
+    /// Who asks.
+    pub(crate) fn account(&mut self, account: &Account) {
+        account.name().clone_into(&mut self.account);
+    }
+
+    /// The head of the answer is known.
+    pub(crate) fn answered(&mut self, status: StatusCode, promised: Option<u64>) {
+        self.status = Some(status);
+        self.promised = promised;
+    }
+
+    /// The next piece of the answer is asked for.
+    pub(crate) fn asked(&mut self) {
+        if std::mem::take(&mut self.waiting) {
+            self.line.piece_taken();
+        }
+    }
+
+    /// A piece of the answer was given.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+        self.asked();
+        self.waiting = true;
+        self.line.piece_given(bytes);
+    }
+
+    /// The answer broke off.
+    pub(crate) fn failed(&mut self, error: &Error) {
+        self.failed = Some(gaveta_text::escape(&error.chain()).into_owned());
+    }
+
+    /// The answer was given to its end.
+    pub(crate) fn whole(&mut self) {
+        self.whole = true;
+        self.asked();
+    }
+
+    /// Bytes of the request: as declared, or as they came over a line of its own.
+    fn received(&self) -> u64 {
+        let over_the_line = self.line.received().saturating_sub(self.received_before);
+        match self.declared {
+            Some(declared) => declared,
+            None if self.multiplexed => 0,
+            None => over_the_line,
+        }
+    }
+}
+
+impl Drop for RequestLog {
+    fn drop(&mut self) {
+        self.asked();
+        self.line.request_ends();
+        // Nobody asks for what comes after the last byte that was promised.
+        let whole = self.whole || self.promised.is_some_and(|promised| self.sent >= promised);
+        let ended = match (&self.failed, self.status, whole) {
+            (Some(why), _, _) => why.as_str(),
+            (None, None, _) => "cancelled",
+            (None, Some(_), false) if self.method != Method::HEAD => "cut",
+            (None, Some(_), _) => "whole",
+        };
+        tracing::info!(
+            target: "gaveta::request",
+            peer = %self.line.peer(),
+            account = self.account,
+            method = %self.method,
+            path = self.target,
+            status = self.status.map_or(0, |status| status.as_u16()),
+            received = self.received(),
+            sent = self.sent,
+            milliseconds = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ended,
+        );
+    }
+}

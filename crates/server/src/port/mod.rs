@@ -1,0 +1,10 @@
+//! The port: listens, tells protocols apart, keeps the deadlines, and counts.
+
+mod accept;
+mod connection;
+pub(crate) mod line;
+pub(crate) mod listen;
+pub(crate) mod log;
+mod paced;
+
+pub(crate) use accept::accept;

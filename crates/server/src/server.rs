@@ -1,0 +1,344 @@
+//! The server: sockets that listen, a drawer behind them, and an orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gaveta_core::{Error, Result, Store};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+use crate::drawer::Drawer;
+use crate::drawer::meters::Totals;
+use crate::drawer::password::{AdminPassword, Doorkeeper};
+use crate::http::FilesSettings;
+use crate::http::stranger::Hosts;
+pub use crate::port::listen::{BindError, Listening};
+
+/// How long connections that were broken off may take to notice.
+const FALL: Duration = Duration::from_secs(2);
+
+/// No deadline is shorter: a timer wants some time.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// How a server behaves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The administrator's password; nobody signs in without one.
+    pub admin: Option<AdminPassword>,
+    /// The largest file that is taken, in bytes.
+    pub max_file_size: Option<u64>,
+    /// Names it answers to beside those of the loopback, without ports.
+    pub hosts: Vec<String>,
+    /// Connections at once.
+    pub connections: usize,
+    /// Sessions at once.
+    pub sessions: usize,
+    /// How long what is under way may take to end when the server goes down.
+    pub grace: Duration,
+    /// From a request's first byte to the end of its head.
+    pub head: Duration,
+    /// How long a connection may rest between requests.
+    pub idle: Duration,
+    /// How long a peer may take nothing of what is sent to it.
+    pub stall: Duration,
+    /// How often a session is pinged.
+    pub keep_alive: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            admin: None,
+            max_file_size: None,
+            hosts: Vec::new(),
+            connections: 1024,
+            sessions: 256,
+            grace: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(70),
+            stall: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// A server whose administrator has this password, hashed at the lowest cost: for tests, where
+    /// it is no secret.
+    ///
+    /// # Errors
+    /// `BadRequest` when the password is empty or too long.
+    pub fn for_tests(password: &str) -> Result<Self> {
+        Ok(Self {
+            admin: Some(AdminPassword::cheap(password)?),
+            ..Self::default()
+        })
+    }
+}
+
+/// How far the server has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Open,
+    Closing,
+    Over,
+}
+
+impl Phase {
+    /// Nothing new is begun.
+    pub(crate) fn is_closing(self) -> bool {
+        self >= Self::Closing
+    }
+
+    /// What is still under way is broken off.
+    pub(crate) fn is_over(self) -> bool {
+        self == Self::Over
+    }
+}
+
+/// Deadlines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) grace: Duration,
+    pub(crate) head: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) stall: Duration,
+    pub(crate) keep_alive: Duration,
+}
+
+/// What every connection of one server shares.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) drawer: Arc<Drawer>,
+    pub(crate) files: FilesSettings,
+    pub(crate) hosts: Hosts,
+    pub(crate) limits: Limits,
+    phase: watch::Receiver<Phase>,
+    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) sessions: Arc<Semaphore>,
+}
+
+impl House {
+    /// Is the server going down?
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase.borrow().is_closing()
+    }
+
+    /// Waits until the server goes down.
+    pub(crate) async fn closing(&self) {
+        let _ = self
+            .phase
+            .clone()
+            .wait_for(|phase| phase.is_closing())
+            .await;
+    }
+
+    /// Waits until what is still under way is to be broken off.
+    pub(crate) async fn over(&self) {
+        let _ = self.phase.clone().wait_for(|phase| phase.is_over()).await;
+    }
+}
+
+/// A server, ready to run.
+#[derive(Debug)]
+pub struct Server {
+    house: Arc<House>,
+    phase: Arc<watch::Sender<Phase>>,
+    places: u32,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Ends a server from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Handle(Arc<watch::Sender<Phase>>);
+
+impl Handle {
+    /// Takes nothing new and lets what is under way end, for as long as the grace lasts.
+    pub fn close(&self) {
+        self.advance(Phase::Closing);
+    }
+
+    /// Breaks off what is under way.
+    pub fn stop_now(&self) {
+        self.advance(Phase::Over);
+    }
+
+    fn advance(&self, to: Phase) {
+        self.0.send_if_modified(|phase| {
+            let further = *phase < to;
+            if further {
+                *phase = to;
+            }
+            further
+        });
+    }
+}
+
+impl Server {
+    /// Serves this store on sockets that listen already. Within a runtime.
+    ///
+    /// # Errors
+    /// `Io` when the sockets cannot join the runtime or the system has no random numbers.
+    pub fn new(config: Config, listening: Listening, store: Arc<dyn Store>) -> Result<Self> {
+        let addresses = listening.addresses().to_vec();
+        let listeners = listening
+            .into_sockets()
+            .into_iter()
+            .map(|socket| TcpListener::from_std(socket).map_err(Error::from))
+            .collect::<Result<Vec<_>>>()?;
+        let places = u32::try_from(config.connections.clamp(1, 1 << 20)).unwrap_or(1);
+        let (phase, phase_seen) = watch::channel(Phase::Open);
+        let house = House {
+            drawer: Drawer::new(store, Doorkeeper::new(config.admin)?),
+            files: FilesSettings {
+                max_file_size: config.max_file_size,
+            },
+            hosts: Hosts::also(&config.hosts),
+            limits: Limits {
+                grace: config.grace,
+                head: config.head,
+                idle: config.idle.max(SHORTEST),
+                stall: config.stall.max(SHORTEST),
+                keep_alive: config.keep_alive.max(SHORTEST),
+            },
+            phase: phase_seen,
+            connections: Arc::new(Semaphore::new(places as usize)),
+            sessions: Arc::new(Semaphore::new(config.sessions)),
+        };
+        Ok(Self {
+            house: Arc::new(house),
+            phase: Arc::new(phase),
+            places,
+            listeners,
+            addresses,
+        })
+    }
+
+    /// Listens on a free port of the loopback and serves this store there.
+    ///
+    /// # Errors
+    /// As [`Server::new`], and `Io` when no port can be had.
+    pub async fn bind(config: Config, store: Arc<dyn Store>) -> Result<Self> {
+        let listening = tokio::task::spawn_blocking(|| Listening::bind("localhost", 0))
+            .await
+            .map_err(std::io::Error::other)?
+            .map_err(std::io::Error::other)?;
+        Self::new(config, listening, store)
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Ends it from elsewhere.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.phase))
+    }
+
+    /// Runs until `shutdown` is ready (or [`Handle::close`] was called) and what is under way has
+    /// ended, at the latest when the grace is over or [`Handle::stop_now`] was called. Content
+    /// under way by then is never published: nothing but a whole commit publishes.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Totals {
+        let handle = self.handle();
+        let house = self.house;
+        let mut accepting = JoinSet::new();
+        for listener in self.listeners {
+            accepting.spawn(crate::port::accept(listener, Arc::clone(&house)));
+        }
+        tokio::select! {
+            () = shutdown => {}
+            () = house.closing() => {}
+        }
+        handle.close();
+        tracing::info!(
+            target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
+        );
+        while accepting.join_next().await.is_some() {}
+        let all_gone = house.connections.acquire_many(self.places);
+        tokio::pin!(all_gone);
+        let gone = tokio::select! {
+            _ = &mut all_gone => true,
+            () = tokio::time::sleep(house.limits.grace) => false,
+            () = house.over() => false,
+        };
+        handle.stop_now();
+        if !gone && timeout(FALL, all_gone).await.is_err() {
+            tracing::warn!(target: "gaveta::server", "some connections do not end");
+        }
+        let totals = house.drawer.meters.totals();
+        tracing::info!(
+            target: "gaveta::server", requests = totals.requests, written = totals.written,
+            read = totals.read, "down"
+        );
+        totals
+    }
+
+    /// Runs beside the caller.
+    pub fn spawn(self) -> Running {
+        let (handle, addresses) = (self.handle(), self.addresses.clone());
+        let drawer = Arc::clone(&self.house.drawer);
+        let task = tokio::spawn(self.run(std::future::pending()));
+        Running {
+            handle,
+            addresses,
+            drawer,
+            task,
+        }
+    }
+}
+
+/// A server that runs beside the caller. Dropping it ends the server at once.
+#[derive(Debug)]
+pub struct Running {
+    handle: Handle,
+    addresses: Vec<SocketAddr>,
+    drawer: Arc<Drawer>,
+    task: JoinHandle<Totals>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Its first address: 127.0.0.1, by default.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses
+            .first()
+            .copied()
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Ends it from elsewhere.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Totals {
+        self.drawer.meters.totals()
+    }
+
+    /// Ends it in order and waits for that.
+    ///
+    /// # Errors
+    /// `Io` when its task was broken off.
+    pub async fn stop(mut self) -> Result<Totals> {
+        self.handle.close();
+        (&mut self.task)
+            .await
+            .map_err(|error| Error::from(std::io::Error::other(error)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.stop_now();
+    }
+}

@@ -1,0 +1,19 @@
+//! The house rules over a real line: who may, who may not, and what nobody gets.
+
+// A test says what it found by panicking.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod ends;
+mod harness;
+mod hostile;
+mod http2;
+mod limits;
+mod passwords;
+mod roles;
+mod sessions;
+mod strangers;
