@@ -28,6 +28,36 @@ pub enum Command {
     Space,
 }
 
+impl Command {
+    /// The stable word for this command, as it goes over the line.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::List(..) => "list",
+            Self::Stat(_) => "stat",
+            Self::MakeFolder(_) => "make-folder",
+            Self::Rename(..) => "rename",
+            Self::Copy(..) => "copy",
+            Self::Touch(..) => "touch",
+            Self::Remove(..) => "delete",
+            Self::Space => "space",
+        }
+    }
+
+    /// What it is about, first of all.
+    pub fn path(&self) -> Path {
+        match self {
+            Self::List(path, _)
+            | Self::Stat(path)
+            | Self::MakeFolder(path)
+            | Self::Rename(path, ..)
+            | Self::Copy(path, ..)
+            | Self::Touch(path, _)
+            | Self::Remove(path, _) => path.clone(),
+            Self::Space => Path::root(),
+        }
+    }
+}
+
 /// What came of a [`Command`].
 #[derive(Debug, Clone)]
 pub enum Answer {

@@ -15,6 +15,19 @@ use crate::drawer::View;
 /// # Errors
 /// Those of the store and of the rules.
 pub(crate) async fn execute(command: Command, view: &View) -> Result<Answer> {
+    let (word, path) = (command.word(), command.path());
+    let done = carry_out(command, view).await;
+    tracing::info!(
+        target: "gaveta::command",
+        command = word,
+        path = %gaveta_text::escape(path.as_str()),
+        account = view.account().name(),
+        ended = done.as_ref().map_or_else(|error| error.kind().code(), |_| "done"),
+    );
+    done
+}
+
+async fn carry_out(command: Command, view: &View) -> Result<Answer> {
     Ok(match command {
         Command::List(path, plan) => list(&path, plan, view).await?,
         Command::Stat(path) => Answer::Entry(view.stat(&path).await?),
