@@ -63,6 +63,8 @@ impl Sources {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_wild(&shown) => {
                 return self.expand(typed, &shown).await;
             }
+            // Who ends a name with a slash means a folder, and is told that it is none.
+            Err(error) if shown.ends_with('/') => return Err(named(error.into())),
             Err(error) => return Err(named(rename_error(error.into()))),
         }
         let (folder, name) = split(OsPath::new(typed)).map_err(|error| named(error.into()))?;

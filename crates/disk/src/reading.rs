@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,11 +13,12 @@ use tokio::task::JoinHandle;
 use crate::base::Base;
 use crate::errno::Os;
 use crate::note;
+use crate::os;
 use crate::publish::check_version;
 use crate::store::joined;
 
 /// How much is read at once. One piece is read ahead, so a stream holds twice as much.
-const PIECE: u64 = 512 << 10;
+const PIECE: u64 = 256 << 10;
 
 /// An open file. The handle pins the version: replacing or removing the name does not touch it.
 #[derive(Debug)]
@@ -26,14 +28,31 @@ pub(crate) struct DiskReading {
 }
 
 /// Opens a file for reading.
+///
+/// # Errors
+/// `LengthMismatch` when it says that it is empty and is not, besides those of opening.
 pub(crate) fn open(base: &Base, path: &Path, plan: &ReadPlan) -> Result<DiskReading> {
     let (file, meta) = base.file(path)?;
+    if meta.size == 0 {
+        is_empty(&file).map_err(|error| error.about(path))?;
+    }
     check_version(&meta, plan.version.as_ref()).map_err(|error| error.about(path))?;
     let digest = note::read(&file, &meta);
     Ok(DiskReading {
         entry: meta.entry(path.clone(), digest),
         file: Arc::new(file.into()),
     })
+}
+
+/// Files that the kernel makes up as they are read (`/proc`) say that they are empty: taken at their
+/// word, nothing would be copied and called whole.
+fn is_empty(file: &OwnedFd) -> Result<()> {
+    match rustix::io::pread(file, &mut [0; 1], 0).os()? {
+        0 => Ok(()),
+        // It grows in this moment: what was opened is the empty version of it.
+        _ if os::meta_of(file).os()?.size > 0 => Ok(()),
+        _ => Err(Error::new(ErrorKind::LengthMismatch)),
+    }
 }
 
 impl Reading for DiskReading {

@@ -33,9 +33,17 @@ pub(crate) fn random_bytes() -> Result<[u8; 16]> {
 impl Place {
     /// A new name on the target's file system: in the reserved folder, else in the target's own
     /// folder, or the nearest above it that is there.
+    ///
+    /// # Errors
+    /// `Io` when somebody took the reserved folder away meanwhile: our lock went with it, so that
+    /// making a new one could let two servers in.
     pub(crate) fn near(base: &Base, target: &Path) -> Result<Self> {
         let random = format!("{:032x}", u128::from_le_bytes(random_bytes()?));
         if let Some(reserved) = &base.reserved {
+            if os::meta_of(&*reserved.staging).os()?.links == 0 {
+                let why = "the server's own folder .gaveta was taken away; start it again";
+                return Err(Error::new(ErrorKind::Io).because(why));
+            }
             return Ok(Self {
                 folder: reserved.staging.clone(),
                 name: random,

@@ -750,3 +750,20 @@ async fn an_upload_outlives_the_folder_it_was_begun_in() {
         assert_eq!(fs::read_dir(root.path().join("d")).unwrap().count(), 1);
     }
 }
+
+#[tokio::test]
+async fn who_announces_much_and_sends_nothing_takes_little() {
+    use std::os::unix::fs::MetadataExt;
+    let (root, store) = served();
+    let announced = WritePlan {
+        length: Some(256 << 20),
+        ..plan("x", Replace::Never)
+    };
+    let _upload = store.begin(announced).await.unwrap();
+    let staged = fs::read_dir(root.path().join(".gaveta/staging")).unwrap();
+    let sizes: Vec<u64> = staged
+        .map(|entry| entry.unwrap().metadata().unwrap().blocks() * 512)
+        .collect();
+    assert_eq!(sizes.len(), 1);
+    assert!(sizes[0] < 16 << 20, "{sizes:?}");
+}

@@ -1,5 +1,6 @@
 //! `gaveta serve`: opens a folder to the network.
 
+mod handles;
 mod logging;
 mod refusal;
 mod user;
@@ -115,6 +116,7 @@ fn size(text: &str) -> Result<u64, String> {
 /// Serves until it is told to stop.
 pub(crate) fn run(args: ServeArgs, text: &Text) -> Exit {
     init_logging(args.log, args.log_level);
+    handles::raise();
     match start(args, text) {
         Ok(()) => Exit::Done,
         Err(Refusal(exit, sentence)) => {

@@ -30,6 +30,10 @@ use crate::store::run;
 pub(crate) use handle::DiskUpload;
 use lease::Leases;
 
+/// How much room is taken before content comes. A length is only a word: many who announce much and
+/// send nothing would fill the disk for everybody.
+const ROOM_AHEAD: u64 = 4 << 20;
+
 /// How much is hashed at once.
 const HASH_PIECE: u64 = 1 << 20;
 
@@ -249,7 +253,7 @@ impl Body {
         lock(&self.progress).state(&self.id, &self.plan)
     }
 
-    /// Takes the room for the whole content now.
+    /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes.
     fn take_room(&self, length: u64) -> Result<()> {
         let file = &self.staged.file;
         let all = rustix::fs::fstatvfs(file).os()?;
@@ -265,7 +269,7 @@ impl Body {
         if length == 0 {
             Ok(())
         } else {
-            os::preallocate(file, length).os()
+            os::preallocate(file, length.min(ROOM_AHEAD)).os()
         }
     }
 

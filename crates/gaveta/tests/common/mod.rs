@@ -132,7 +132,11 @@ pub struct House {
 
 impl House {
     pub fn open() -> Self {
-        let served = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap())
+    }
+
+    /// A server on this folder.
+    pub fn on(served: tempfile::TempDir) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("state")).unwrap();
         let secret = home.path().join("state/password");

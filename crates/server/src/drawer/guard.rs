@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
+use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
     Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, ListPlan, Listing,
     MovePlan, Path, ReadPlan, Reading, RemovePlan, Replace, Result, Space, Store, TouchPlan,
@@ -129,7 +130,14 @@ impl View {
 /// What the loser of a race is told who did not ask for `Never` himself.
 pub(super) fn race_lost(error: Error, narrowed: bool) -> Error {
     match (error.kind(), narrowed) {
-        (ErrorKind::Exists, true) => Error::new(ErrorKind::VersionMismatch).because(error),
+        (ErrorKind::Exists, true) => {
+            let about = error.path().map(str::to_owned);
+            let lost = Error::new(ErrorKind::VersionMismatch).because(error);
+            match about {
+                Some(path) => lost.about_text(path),
+                None => lost,
+            }
+        }
         _ => error,
     }
 }
@@ -143,7 +151,15 @@ impl Store for View {
 
     async fn list(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
         let allowed = self.allow(Action::List, folder)?;
-        self.store(allowed).list(folder, plan).await
+        if plan.order.is_none() {
+            return self.store(allowed).list(folder, plan).await;
+        }
+        let limit = plan.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE);
+        let room = self.drawer.page(limit).await?;
+        let listing = self.store(allowed).list(folder, plan).await?;
+        Ok(Box::pin(listing.inspect(move |_| {
+            let _held_until_the_page_has_left = &room;
+        })))
     }
 
     async fn read(&self, path: &Path, plan: ReadPlan) -> Result<Arc<dyn Reading>> {

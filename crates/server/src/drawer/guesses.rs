@@ -113,9 +113,11 @@ fn ceil(wait: Duration) -> Duration {
     Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
-/// Who an address is: IPv4 whole, IPv6 by its /64, which one household has for itself.
+/// Who an address is: IPv4 whole, IPv6 by its /64, which one household has for itself. The loopback
+/// is one: whoever is on this machine may call from any of its sixteen million addresses.
 fn prefix(address: IpAddr) -> Ipv6Addr {
     match address {
+        loopback if loopback.to_canonical().is_loopback() => Ipv6Addr::LOCALHOST,
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => v6,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)),
@@ -141,7 +143,7 @@ mod tests {
         guesses.count(me);
         let error = guesses.may_try(me).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
-        guesses.may_try(address("127.0.0.2")).unwrap();
+        guesses.may_try(address("192.0.2.2")).unwrap();
         tokio::time::advance(Duration::from_millis(1001)).await;
         guesses.may_try(me).unwrap();
         for _ in 0..40 {
@@ -178,9 +180,16 @@ mod tests {
             prefix(address("2001:db8:0:1::1"))
         );
         assert_eq!(
-            prefix(address("127.0.0.1")),
-            prefix(address("::ffff:127.0.0.1"))
+            prefix(address("192.0.2.1")),
+            prefix(address("::ffff:192.0.2.1"))
         );
-        assert_ne!(prefix(address("127.0.0.1")), prefix(address("127.0.0.2")));
+        assert_ne!(prefix(address("192.0.2.1")), prefix(address("192.0.2.2")));
+        for here in ["127.1.2.3", "::1", "::ffff:127.0.0.9"] {
+            assert_eq!(
+                prefix(address(here)),
+                prefix(address("127.0.0.1")),
+                "{here}"
+            );
+        }
     }
 }

@@ -29,7 +29,11 @@ const EVENTS: usize = 256;
 /// whole folders).
 const QUICK_CHANGES: usize = 256;
 const LONG_CHANGES: usize = 16;
-/// How long a change waits for its turn.
+/// The entries that all sorted pages hold until they have left: those of at most [`SMALL_PAGE`]
+/// entries (for people and sessions), and the larger ones, which so cannot hold up the others.
+const SORTED: usize = 1 << 18;
+const SMALL_PAGE: usize = 1000;
+/// How long a change, or a sorted listing, waits for its turn.
 const TURN: Duration = Duration::from_secs(30);
 
 /// What one server serves.
@@ -39,6 +43,8 @@ pub(crate) struct Drawer {
     events: broadcast::Sender<Arc<Event>>,
     quick: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    small_pages: Arc<Semaphore>,
+    large_pages: Arc<Semaphore>,
     /// Counts what goes in and out.
     pub(crate) meters: Meters,
     /// Who signs in.
@@ -53,6 +59,8 @@ impl Drawer {
             events: broadcast::channel(EVENTS).0,
             quick: Arc::new(Semaphore::new(QUICK_CHANGES)),
             long: Arc::new(Semaphore::new(LONG_CHANGES)),
+            small_pages: Arc::new(Semaphore::new(SORTED)),
+            large_pages: Arc::new(Semaphore::new(SORTED)),
             meters: Meters::default(),
             doorkeeper,
         })
@@ -88,10 +96,68 @@ impl Drawer {
     /// # Errors
     /// `Busy`.
     async fn turn(&self, long: bool) -> Result<OwnedSemaphorePermit> {
-        let turns = Arc::clone(if long { &self.long } else { &self.quick });
-        match timeout(TURN, turns.acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => Err(Error::new(ErrorKind::Busy)),
+        take(if long { &self.long } else { &self.quick }, 1).await
+    }
+
+    /// Waits for the room of a sorted page of `limit` entries.
+    ///
+    /// # Errors
+    /// `Busy`.
+    async fn page(&self, limit: usize) -> Result<OwnedSemaphorePermit> {
+        let pages = if limit <= SMALL_PAGE {
+            &self.small_pages
+        } else {
+            &self.large_pages
+        };
+        take(pages, limit.clamp(1, SORTED)).await
+    }
+}
+
+async fn take(from: &Arc<Semaphore>, permits: usize) -> Result<OwnedSemaphorePermit> {
+    let busy = || Error::new(ErrorKind::Busy);
+    let permits = u32::try_from(permits).map_err(|_| busy())?;
+    match timeout(TURN, Arc::clone(from).acquire_many_owned(permits)).await {
+        Ok(Ok(turn)) => Ok(turn),
+        Ok(Err(_)) | Err(_) => Err(busy()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{FutureExt, StreamExt};
+    use gaveta_core::listing::MAX_PAGE;
+    use gaveta_core::{ListPlan, OrderBy, Path};
+    use gaveta_testkit::MemoryStore;
+
+    #[tokio::test]
+    async fn sorted_pages_that_nobody_reads_are_bounded() {
+        let keeper = password::AdminPassword::cheap("x").unwrap();
+        let keeper = Doorkeeper::new(Some(keeper)).unwrap();
+        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper);
+        let view = drawer.view(Account::Visitor);
+        view.make_folder(&Path::parse("a").unwrap()).await.unwrap();
+        let root = Path::root();
+        let plan = ListPlan::sorted(OrderBy::Name, false);
+        let mut unread = Vec::new();
+        for _ in 0..SORTED / MAX_PAGE {
+            let mut listing = view.list(&root, plan.clone()).await.unwrap();
+            listing.next().await.unwrap().unwrap();
+            unread.push(listing);
         }
+        let mut next = Box::pin(view.list(&root, plan.clone()));
+        assert!((&mut next).now_or_never().is_none());
+        // Whatever is not sorted holds no page.
+        let mut plain = view.list(&root, ListPlan::default()).await.unwrap();
+        plain.next().await.unwrap().unwrap();
+        // Nor do large pages hold up small ones.
+        let small = ListPlan {
+            limit: Some(SMALL_PAGE),
+            ..plan.clone()
+        };
+        let mut small = view.list(&root, small).await.unwrap();
+        small.next().await.unwrap().unwrap();
+        unread.pop();
+        next.await.unwrap().next().await.unwrap().unwrap();
     }
 }

@@ -344,7 +344,7 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
-        let elsewhere = "127.0.0.9".parse().unwrap();
+        let elsewhere = "192.0.2.9".parse().unwrap();
         keeper
             .sign_in("admin", secret("right one"), elsewhere)
             .await

@@ -2,19 +2,48 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use gaveta_core::{Content, Error, ErrorKind};
 use http_body::{Frame, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
 
+use crate::port::line::Line;
 use crate::port::log::RequestLog;
+
+/// What a stream holds at most: the piece that leaves and the one that is read ahead.
+const HELD: u64 = 512 * 1024;
+/// What a stream of unknown length (a listing) is taken to hold.
+const HELD_UNKNOWN: u64 = 64 * 1024;
 
 /// A response body. Streams are asked for the next piece only when the last one left, so one
 /// response holds one piece.
 pub(crate) struct Body {
     inner: Inner,
+    room: Room,
     log: Option<RequestLog>,
+}
+
+/// The room on its connection that a stream takes.
+enum Room {
+    /// The connection carries one answer at a time: that bounds it.
+    Free,
+    Awaited(Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>),
+    Held(Arc<OwnedSemaphorePermit>),
+}
+
+/// A piece that keeps its stream's room until it has left, or was dropped with its stream.
+struct Leaving {
+    bytes: Bytes,
+    _room: Arc<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Leaving {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 enum Inner {
@@ -31,6 +60,7 @@ enum Inner {
 pub(crate) fn empty() -> Body {
     Body {
         inner: Inner::Empty,
+        room: Room::Free,
         log: None,
     }
 }
@@ -43,7 +73,11 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     } else {
         Inner::Full(bytes)
     };
-    Body { inner, log: None }
+    Body {
+        inner,
+        room: Room::Free,
+        log: None,
+    }
 }
 
 /// A body of unknown length. When the content ends with an error the connection (HTTP/1) or the
@@ -54,6 +88,7 @@ pub(crate) fn stream(content: Content) -> Body {
             content,
             left: None,
         },
+        room: Room::Free,
         log: None,
     }
 }
@@ -65,6 +100,7 @@ pub(crate) fn stream_exact(content: Content, length: u64) -> Body {
             content,
             left: Some(length),
         },
+        room: Room::Free,
         log: None,
     }
 }
@@ -79,7 +115,44 @@ impl Body {
         self
     }
 
+    /// Has a stream wait for room on its connection before it is asked for anything: for
+    /// connections that carry many answers at once.
+    pub(crate) fn with_room(mut self, line: &Arc<Line>) -> Self {
+        if let Inner::Stream { left, .. } = &self.inner {
+            let held = left.unwrap_or(HELD_UNKNOWN).min(HELD);
+            let line = Arc::clone(line);
+            self.room = Room::Awaited(Box::pin(async move { line.room(held).await }));
+        }
+        self
+    }
+
+    /// Ready when the stream has its room.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Room::Awaited(room) = &mut self.room {
+            match std::task::ready!(room.as_mut().poll(cx)) {
+                Some(room) => self.room = Room::Held(Arc::new(room)),
+                None => return Poll::Ready(Err(Error::new(ErrorKind::Busy))),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if let Err(error) = std::task::ready!(self.poll_room(cx)) {
+            self.inner = Inner::Empty;
+            return Poll::Ready(Some(Err(error)));
+        }
+        let next = std::task::ready!(self.next_piece(cx));
+        Poll::Ready(match (next, &self.room) {
+            (Some(Ok(bytes)), Room::Held(room)) => Some(Ok(Bytes::from_owner(Leaving {
+                bytes,
+                _room: Arc::clone(room),
+            }))),
+            (next, _) => next,
+        })
+    }
+
+    fn next_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         match &mut self.inner {
             Inner::Empty => Poll::Ready(None),
             Inner::Full(_) => {
@@ -174,6 +247,7 @@ impl fmt::Debug for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
     use http_body_util::BodyExt;
 
     fn pieces(pieces: &[&'static str]) -> Content {
@@ -198,6 +272,27 @@ mod tests {
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::LengthMismatch, "{length}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_waits_for_room_and_its_pieces_keep_it_until_they_left() {
+        let line = crate::port::line::tests::line();
+        let streams = crate::port::line::ROOM as u64 / HELD;
+        let large = || stream_exact(pieces(&["ab"]), HELD).with_room(&line);
+        let mut left = Vec::new();
+        for _ in 0..streams {
+            left.push(large().frame().await.unwrap().unwrap());
+        }
+        let mut waits = large();
+        let next = waits.frame();
+        tokio::pin!(next);
+        assert!(next.as_mut().now_or_never().is_none());
+        left.pop();
+        let piece = next.await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(piece, "ab");
+        // What is there already waits for nothing.
+        let small = full("abc").with_room(&line).collect().await.unwrap();
+        assert_eq!(small.to_bytes(), "abc");
     }
 
     #[tokio::test]

@@ -27,10 +27,14 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     house.drawer.meters.request();
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
+    let multiplexed = request.version() == http::Version::HTTP_2;
     let mut response = route(request, &line, &house, &mut log).await;
     everywhere(response.headers_mut());
     log.answered(response.status(), promised(&response));
-    response.map(|body| body.logged(log))
+    response.map(|body| match multiplexed {
+        true => body.with_room(&line).logged(log),
+        false => body.logged(log),
+    })
 }
 
 /// How long the answer says it is.

@@ -4,9 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drawer::Drawer;
+
+/// Bytes that the streamed answers of one connection hold at once. HTTP/2 answers many requests
+/// side by side, and a peer who opens every window and reads nothing would have each of them hold
+/// its share.
+pub(crate) const ROOM: usize = 8 * 1024 * 1024;
 
 /// What is known of one connection. The place it takes is free again when the last who holds it
 /// (the connection, a session that came of it) lets go.
@@ -23,6 +28,8 @@ pub(crate) struct Line {
     waiting: AtomicUsize,
     /// Bytes that bodies gave.
     given: AtomicU64,
+    /// [`ROOM`], less what is held now.
+    room: Arc<Semaphore>,
     drawer: Arc<Drawer>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -45,9 +52,17 @@ impl Line {
             switched: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             given: AtomicU64::new(0),
+            room: Arc::new(Semaphore::new(ROOM)),
             drawer,
             _place: place,
         })
+    }
+
+    /// Room for an answer that holds so many bytes, once there is; it is free again when dropped.
+    /// None asks for more than all of it. Cancel-safe; waits in order.
+    pub(crate) async fn room(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes.clamp(1, ROOM as u64)).ok()?;
+        Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()
     }
 
     /// Who is at the other end.
@@ -134,4 +149,30 @@ pub(super) struct Flow {
     pub(super) given: u64,
     pub(super) sent: u64,
     pub(super) waiting: bool,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::drawer::password::{AdminPassword, Doorkeeper};
+    use futures_util::FutureExt;
+    use gaveta_testkit::MemoryStore;
+
+    /// A line to nobody.
+    pub(crate) fn line() -> Arc<Line> {
+        let keeper = Doorkeeper::new(Some(AdminPassword::cheap("x").unwrap())).unwrap();
+        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper);
+        Line::open("127.0.0.1:1".parse().unwrap(), drawer, None)
+    }
+
+    #[tokio::test]
+    async fn room_is_bounded_and_comes_back() {
+        let line = line();
+        let all = line.room(u64::MAX).await.unwrap();
+        let more = line.room(1);
+        tokio::pin!(more);
+        assert!(more.as_mut().now_or_never().is_none());
+        drop(all);
+        assert!(more.await.is_some());
+    }
 }

@@ -190,16 +190,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drawer::Drawer;
-    use crate::drawer::password::{AdminPassword, Doorkeeper};
-    use gaveta_testkit::MemoryStore;
+    use crate::port::line::tests::line;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-
-    fn line() -> Arc<Line> {
-        let keeper = Doorkeeper::new(Some(AdminPassword::cheap("x").unwrap())).unwrap();
-        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper);
-        Line::open("127.0.0.1:1".parse().unwrap(), drawer, None)
-    }
 
     const PACE: Pace = Pace {
         head: Some(Duration::from_secs(10)),

@@ -127,3 +127,20 @@ async fn a_peer_who_opens_no_window_is_dropped() {
     .expect("the line stays open");
     drop(response);
 }
+
+#[tokio::test]
+async fn many_large_answers_side_by_side_all_arrive() {
+    static BIG: [u8; 3 << 20] = [7; 3 << 20];
+    let house = House::new().await;
+    house.put("big", &BIG).await;
+    let client = client(&house).await;
+    // More than have room at once: the others wait for their turn.
+    let answers = (0..40).map(|_| {
+        let mut client = client.clone();
+        async move { ask(&mut client, "GET", "http://localhost/big", b"").await }
+    });
+    for (status, body) in futures_util::future::join_all(answers).await {
+        assert_eq!(status, 200);
+        assert!(body == BIG);
+    }
+}

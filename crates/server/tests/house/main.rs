@@ -5,9 +5,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing
 )]
 
+mod badinput;
 mod ends;
 mod harness;
 mod hostile;
@@ -16,4 +18,5 @@ mod limits;
 mod passwords;
 mod roles;
 mod sessions;
+mod smuggling;
 mod strangers;

@@ -262,8 +262,16 @@ async fn replace(asked: &Asked<'_>) -> Result<Replace> {
     }
 }
 
-/// Content is stored as it comes: one that is encoded would be stored encoded.
+/// Content is stored as it comes: one that is encoded would be stored encoded. A transfer coding
+/// other than `chunked` is 501 (RFC 9112, section 6.1).
 fn identity(headers: &HeaderMap) -> Result<(), Refusal> {
+    let transfer = fields::list(headers, &header::TRANSFER_ENCODING)?.unwrap_or_default();
+    let framing = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("chunked");
+    if !transfer.split(',').all(|coding| framing(coding.trim())) {
+        let error =
+            Error::new(ErrorKind::Unsupported).because("a Transfer-Encoding other than chunked");
+        return Err(Refusal::with(error, StatusCode::NOT_IMPLEMENTED));
+    }
     let field = fields::list(headers, &header::CONTENT_ENCODING)?.unwrap_or_default();
     let plain = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
     if field.split(',').all(|coding| plain(coding.trim())) {
