@@ -9,12 +9,13 @@
 //! | path inside a drawer | [`Path`], [`Name`] |
 //! | entry, version | [`Entry`], [`Version`] |
 //! | store, upload | [`Store`], [`Upload`], [`WritePlan`] |
-//! | digest | [`Digest`] |
+//! | digest, of the whole and of chunks | [`Digest`], [`Outline`] |
 //! | ranges that arrived | [`Ranges`] |
 //! | account, action | [`Account`], [`Action`] |
 //! | command, event | [`Command`], [`Event`] |
 //! | error | [`Error`], [`ErrorKind`] |
 
+pub mod chunk;
 pub mod command;
 pub mod digest;
 pub mod entry;
@@ -27,6 +28,7 @@ pub mod ranges;
 pub mod store;
 pub mod upload;
 
+pub use chunk::{CHUNK, ChunkDigest, ChunkHasher, Outline, Piece, Pieces};
 pub use command::{Answer, Command};
 pub use digest::{Digest, Hasher};
 pub use entry::{Entry, Kind, Space, Version};

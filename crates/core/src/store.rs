@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 
+use crate::chunk::{Outline, Pieces};
 use crate::entry::{Entry, Space, Version};
 use crate::error::Result;
 use crate::listing::{ListPlan, Listing};
@@ -81,6 +82,13 @@ pub trait Reading: Debug + Send + Sync {
     /// place, or [`VersionMismatch`](crate::ErrorKind::VersionMismatch) when a far store no longer
     /// has this version.
     fn stream(&self, range: Range<u64>) -> Content;
+
+    /// As [`Reading::stream`], in whole chunks, each closed by its digest. The range starts at a
+    /// chunk's start and ends at a chunk's end or at the file's end; else `BadRange`.
+    ///
+    /// The digests are those of the bytes as they were published, where the store kept them, so
+    /// that whoever compares finds what rotted since; else of the bytes as they are read.
+    fn chunks(&self, range: Range<u64>) -> Pieces;
 }
 
 /// A tree of files. A change to one file appears whole or not at all.
@@ -109,20 +117,33 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `NotFound`, `IsFolder`, `NotRegular`, `VersionMismatch`.
     async fn read(&self, path: &Path, plan: ReadPlan) -> Result<Arc<dyn Reading>>;
 
+    /// The chunk digests of a file: kept since it was published, or made by reading it now (and
+    /// then kept, where the store can). The digest of the whole follows from them.
+    ///
+    /// # Errors
+    /// As [`Store::read`]; `VersionMismatch` unless it is this version.
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline>;
+
     /// Starts new content. Missing folders on the way to the target are made at commit.
     ///
     /// # Errors
-    /// Early, where it can be known: `Exists`, `VersionMismatch`, `IsFolder`, `NotFolder`,
+    /// `UnknownUpload` for a part that is not there, or is held by another;
+    /// `Exists` when the plan's id is taken. Early, where it can be known: `Exists`, `VersionMismatch`, `IsFolder`, `NotFolder`,
     /// `NotRegular`, `NoSpace`, `ReadOnly`; each may also come at commit.
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>>;
 
-    /// Takes up content again that was begun with [`OnDrop::Keep`](crate::OnDrop::Keep).
+    /// Takes up content again that was begun with [`OnDrop::Keep`](crate::OnDrop::Keep), also
+    /// after a restart. After an unclean stop its recorded chunks are hashed again before they
+    /// count as arrived.
+    ///
+    /// `target` is where it will appear, when the caller knows: a store that stages beside the
+    /// target finds it only so.
     ///
     /// # Errors
     /// `UnknownUpload`.
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>>;
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>>;
 
-    /// All content under way that is kept.
+    /// All content under way that is kept. A store that stages beside the targets knows of none.
     async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>>;
 
     /// Makes a folder. Its parent must be there.

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
 
+use crate::chunk::Pieces;
 use crate::digest::Digest;
-use crate::entry::Entry;
+use crate::entry::{Entry, Version};
 use crate::error::{Error, Result};
 use crate::path::Path;
 use crate::ranges::Ranges;
@@ -23,6 +24,9 @@ pub type Content = BoxStream<'static, Result<Bytes>>;
 /// The most separate ranges an upload keeps track of: what bounds its memory. A write that would
 /// make more is refused as `BadRequest`.
 pub const MAX_PIECES: usize = 65_536;
+
+/// The longest note kept with an upload, in bytes.
+pub const MAX_NOTE: usize = 8 * 1024;
 
 /// The name of an upload. Unguessable: 128 random bits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,8 +86,10 @@ pub enum OnDrop {
 /// What is going to be written.
 #[derive(Debug, Clone)]
 pub struct WritePlan {
-    /// Where it will appear.
-    pub target: Path,
+    /// The id it shall have; a random one, when none.
+    pub id: Option<UploadId>,
+    /// Where it will appear. None: it can only become a part of another upload.
+    pub target: Option<Path>,
     /// Whose it is.
     pub owner: Owner,
     /// How many bytes, when known: the room is taken at once, and the commit compares.
@@ -96,19 +102,32 @@ pub struct WritePlan {
     pub executable: Option<bool>,
     /// What becomes of it when nobody holds it.
     pub on_drop: OnDrop,
+    /// Start from this version of the target: at commit, what did not arrive is taken from there,
+    /// up to the length. So only what differs need be sent.
+    pub base: Option<Version>,
+    /// Start as the contents of these uploads, one after another; each must be complete, of the
+    /// same owner and without a target. They go when this one is committed. Nothing more can be
+    /// written (the concatenation of tus).
+    pub parts: Vec<UploadId>,
+    /// A small text that is kept with the upload for whoever began it, at most [`MAX_NOTE`] bytes.
+    pub note: Option<String>,
 }
 
 impl WritePlan {
     /// A plan for new content at `target` that never replaces and is dropped when cut.
     pub fn new(target: Path, owner: Owner) -> Self {
         Self {
-            target,
+            id: None,
+            target: Some(target),
             owner,
             length: None,
             replace: Replace::Never,
             modified: None,
             executable: None,
             on_drop: OnDrop::Discard,
+            base: None,
+            parts: Vec::new(),
+            note: None,
         }
     }
 }
@@ -137,14 +156,18 @@ pub struct Seal {
 pub struct UploadState {
     /// Its id.
     pub id: UploadId,
-    /// Where it will appear.
-    pub target: Path,
+    /// Where it will appear, when it is to appear.
+    pub target: Option<Path>,
     /// Whose it is.
     pub owner: Owner,
     /// Its declared length.
     pub length: Option<u64>,
-    /// What arrived.
+    /// What arrived and can be trusted.
     pub arrived: Ranges,
+    /// What the commit takes the rest from.
+    pub base: Option<Version>,
+    /// The note of its plan.
+    pub note: Option<String>,
     /// When something last arrived.
     pub touched: SystemTime,
 }
@@ -172,6 +195,18 @@ pub trait Upload: Debug + Send + Sync {
     /// `DigestMismatch`, `NoSpace`, `UploadLost`, and whatever the content ends with.
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64>;
 
+    /// Writes whole chunks from `offset` on (a chunk's start), each checked against the digest
+    /// that closes it, and says how many bytes it kept.
+    ///
+    /// A chunk counts as arrived when it is whole and matches. The first that does not match ends
+    /// the write with `DigestMismatch`: it alone is not kept. What was cut within a chunk is not
+    /// kept. Wants a declared length, which tells where the last chunk ends.
+    ///
+    /// # Errors
+    /// As [`Upload::write`]; `BadRange` for an offset within a chunk; `BadRequest` without a
+    /// declared length, or for pieces that cross or miss a chunk's end.
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64>;
+
     /// Reads back what was written.
     ///
     /// # Errors
@@ -193,7 +228,8 @@ pub trait Upload: Debug + Send + Sync {
     /// other gets `UploadLost`. Cancel-safe: a dropped commit has happened or not.
     ///
     /// # Errors
-    /// `Incomplete`, `LengthMismatch`, `DigestMismatch`, `Exists`, `VersionMismatch`, `IsFolder`,
+    /// `BadRequest` without a target; `Incomplete` when something has not arrived and there is no
+    /// base for it, `LengthMismatch`, `DigestMismatch`, `Exists`, `VersionMismatch`, `IsFolder`,
     /// `NotFolder`, `NoSpace`.
     async fn commit(&self, seal: Seal) -> Result<Entry>;
 

@@ -87,6 +87,31 @@ pub struct EndBody {
     pub next: Option<String>,
 }
 
+/// An upload under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadBody {
+    /// Its id: who knows it may go on with it.
+    pub id: String,
+    /// Where it will appear, without a leading slash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Whose it is.
+    pub owner: String,
+    /// Its length, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<u64>,
+    /// What arrived and can be trusted: `[start, end]`, the end exclusive.
+    pub arrived: Vec<[u64; 2]>,
+    /// The version it starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// When something last arrived, RFC 3339.
+    pub touched: String,
+    /// When it will be dropped unless something arrives, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
 /// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {

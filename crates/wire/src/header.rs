@@ -14,3 +14,16 @@ pub const MODIFIED: &str = "gaveta-modified";
 pub const EXECUTABLE: &str = "gaveta-executable";
 /// The stable code of an error, beside its body.
 pub const ERROR: &str = "gaveta-error";
+
+/// Where an upload will appear: the path of its URL, percent-encoded, with a leading slash.
+pub const TARGET: &str = "gaveta-target";
+/// The version (in quotes) that an upload starts from: what is not sent is taken from there.
+pub const BASE: &str = "gaveta-base";
+/// `START-END`, the end exclusive: the range that a body of chunks brings.
+pub const RANGE: &str = "gaveta-range";
+/// In the answer to a body of chunks: how many bytes of content were kept.
+pub const KEPT: &str = "gaveta-kept";
+/// The length of the whole content.
+pub const LENGTH: &str = "gaveta-length";
+/// `?1`: the upload is finished by `commit`, not by its last byte.
+pub const MANUAL: &str = "gaveta-manual";

@@ -4,6 +4,7 @@
 //! PROTOCOL.md documents all of it for people who write another client.
 
 pub mod body;
+pub mod chunks;
 pub mod digest;
 pub mod header;
 pub mod session;
@@ -24,6 +25,12 @@ pub mod route {
     pub const SESSION: &str = "/.gaveta/session";
     /// One session request by POST.
     pub const COMMAND: &str = "/.gaveta/command";
+    /// Content under way: tus 1.0, and ours.
+    pub const UPLOADS: &str = "/.gaveta/uploads";
+    /// A file as chunks with their digests: this, then the file's path.
+    pub const CHUNKS: &str = "/.gaveta/chunks";
+    /// A file's chunk digests alone: this, then the file's path.
+    pub const OUTLINE: &str = "/.gaveta/outline";
     /// Answers 200 while the server serves.
     pub const HEALTH: &str = "/.gaveta/health";
 }
