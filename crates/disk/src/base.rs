@@ -2,19 +2,27 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use gaveta_core::{Error, ErrorKind, Kind, Path, Result, UploadId};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use tokio::sync::Semaphore;
 
 use crate::errno::{Os, error_of, error_on_the_way, found};
-use crate::locks::Locks;
+use crate::flush::SharedFlush;
+use crate::locks::{Locks, Turns};
 use crate::meta::Meta;
+use crate::outlines::Outlines;
 use crate::reserved::Reserved;
-use crate::upload::Body;
+use crate::staged::random_bytes;
+use crate::upload::{Body, Budget};
 use crate::{Durability, Options, Resolver, Staging, os};
+
+/// How many pieces are hashed at once beside what arrives: what is verified after an unclean stop,
+/// and outlines. Two, so that the rest of the machine goes on.
+const MAX_HASHING: usize = 2;
 
 /// What every operation works on. Its methods block: never call them on an async thread.
 #[derive(Debug)]
@@ -30,7 +38,16 @@ pub(crate) struct Base {
     /// Kept uploads that somebody holds.
     pub(crate) live: Mutex<HashMap<UploadId, Weak<Body>>>,
     /// Held while a kept upload is loaded, so that it is loaded once.
-    pub(crate) loading: tokio::sync::Mutex<()>,
+    pub(crate) loading: Turns,
+    /// Names this store among all that ever were.
+    pub(crate) token: String,
+    /// Bounds what all writes together hold in memory.
+    pub(crate) budget: Budget,
+    /// How much is hashed at once, beside what arrives.
+    pub(crate) hashing: Semaphore,
+    /// How many streams are being read.
+    pub(crate) readers: AtomicUsize,
+    folders: SharedFlush,
 }
 
 /// Folders that were made on the way to something, from the top down.
@@ -70,7 +87,12 @@ impl Base {
             reserved,
             locks: Locks::new(),
             live: Mutex::default(),
-            loading: tokio::sync::Mutex::default(),
+            loading: Turns::default(),
+            token: format!("{:032x}", u128::from_le_bytes(random_bytes()?)),
+            budget: Budget::default(),
+            hashing: Semaphore::new(MAX_HASHING),
+            readers: AtomicUsize::new(0),
+            folders: SharedFlush::default(),
         })
     }
 
@@ -152,6 +174,18 @@ impl Base {
         open_file(&parent, name, OFlags::RDONLY).map_err(|error| error.about(path))
     }
 
+    /// Opens the folder that `path` lies in, or the nearest above it that is there.
+    pub(crate) fn nearest_folder(&self, path: &Path) -> Result<OwnedFd> {
+        let mut at = path.parent().or_else(|| Some(Path::root()));
+        while let Some(parent) = at {
+            match self.folder(&parent) {
+                Err(error) if error.kind() == ErrorKind::NotFound => at = parent.parent(),
+                result => return result,
+            }
+        }
+        Err(Error::at(ErrorKind::NotFound, path))
+    }
+
     /// Opens the parent of `path`, making what is missing of it.
     pub(crate) fn make_parents<'a>(&self, path: &'a Path) -> Result<(OwnedFd, &'a str, Made)> {
         let mut made = Made::default();
@@ -201,12 +235,17 @@ impl Base {
         }
     }
 
-    /// Makes the names in an open folder survive a power cut.
+    /// The kept outlines, where there is a place for them.
+    pub(crate) fn outlines(&self) -> Option<&Outlines> {
+        self.reserved.as_ref().map(|reserved| &reserved.outlines)
+    }
+
+    /// Makes the names in an open folder survive a power cut. Those who ask at once share it.
     pub(crate) fn flush_folder(&self, folder: impl AsFd) -> Result<()> {
         if self.options.durability == Durability::Fast {
             return Ok(());
         }
-        os::open_readable(folder).and_then(os::flush).os()
+        self.folders.flush(folder)
     }
 
     /// Makes folders made on the way survive a power cut.

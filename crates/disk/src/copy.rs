@@ -81,9 +81,43 @@ fn copy_file(
                 modified: Some(meta.entry(to.clone(), None).modified),
                 executable: Some(meta.mode & 0o100 != 0),
                 digest,
+                outline: None,
             };
             publish(base, &staged, to, &plan.replace, &attributes, Coming::Entry)
         })
+}
+
+/// Copies so many bytes from an offset of one file to one of the other, in the kernel where it can.
+///
+/// # Errors
+/// `LengthMismatch` when the source ends before.
+pub(crate) fn copy_span(
+    (from, read): (&File, u64),
+    (to, written): (&File, u64),
+    length: u64,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let mut done = 0;
+    let mut in_kernel = true;
+    while done < length {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Closing).because("nobody waits for the copy"));
+        }
+        if in_kernel {
+            let step = usize::try_from((length - done).min(STEP)).unwrap_or(usize::MAX);
+            match os::copy_range((from, read + done), (to, written + done), step).os()? {
+                Some(0) => return Err(Error::new(ErrorKind::LengthMismatch)),
+                Some(copied) => done += copied as u64,
+                None => in_kernel = false,
+            }
+        } else {
+            let step = (length - done).min(PIECE);
+            let at = read + done;
+            to.write_all_at(&read_range(from, at..at + step)?, written + done)?;
+            done += step;
+        }
+    }
+    Ok(())
 }
 
 /// Copies a whole content, and tells its digest where one was kept.
@@ -98,25 +132,7 @@ pub(crate) fn copy_content(
 ) -> Result<Option<gaveta_core::Digest>> {
     let digest = note::read(from, meta);
     os::preallocate(to, meta.size.max(1)).os()?;
-    let mut at = 0;
-    let mut in_kernel = true;
-    while at < meta.size {
-        if stop.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Closing).because("nobody waits for the copy"));
-        }
-        if in_kernel {
-            let step = usize::try_from((meta.size - at).min(STEP)).unwrap_or(usize::MAX);
-            match os::copy_range(from, to, at, step).os()? {
-                Some(0) => return Err(Error::new(ErrorKind::LengthMismatch)),
-                Some(copied) => at += copied as u64,
-                None => in_kernel = false,
-            }
-        } else {
-            let end = (at + PIECE).min(meta.size);
-            to.write_all_at(&read_range(from, at..end)?, at)?;
-            at = end;
-        }
-    }
+    copy_span((from, 0), (to, 0), meta.size, stop)?;
     if os::meta_of(from).os()?.version() != meta.version() {
         return Err(Error::new(ErrorKind::LengthMismatch));
     }

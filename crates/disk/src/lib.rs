@@ -8,7 +8,9 @@
 //! | paths resolved beneath the root, by the kernel or by walking | `base` |
 //! | what depends on the operating system | `os` |
 //! | `.gaveta/`: format, lock, kept uploads, staging | `reserved` |
-//! | content under way | `upload` |
+//! | content under way, kept and taken up again | `upload` |
+//! | the chunk digests of published files | `outlines` |
+//! | flushes of folders, shared by who asks at once | `flush` |
 //! | flush, check and rename: the one way into the folder | `publish` |
 //!
 //! Linux is home. Other Unix systems walk paths and do without preallocation and digests kept
@@ -22,12 +24,14 @@ mod contains;
 mod copy;
 mod errno;
 pub mod failpoint;
+mod flush;
 mod listing;
 mod locks;
 mod meta;
 mod moving;
 mod note;
 mod os;
+mod outlines;
 mod publish;
 mod reading;
 mod remove;
@@ -47,7 +51,7 @@ pub enum Staging {
     #[default]
     Reserved,
     /// In the target's own folder under a hidden name: the client's own disk. No lock, nothing
-    /// reserved, and no upload survives its last holder.
+    /// reserved. A kept upload lies there too, and is found again only by who knows its target.
     Beside,
 }
 

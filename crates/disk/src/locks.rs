@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gaveta_core::Path;
+use gaveta_core::{Path, UploadId};
 
 const STRIPES: usize = 256;
 
@@ -49,6 +49,28 @@ impl Locks {
 /// steps, none of which can be found half done.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Turns by upload: a fixed number of asynchronous locks; two uploads may share one.
+#[derive(Debug)]
+pub(crate) struct Turns(Vec<tokio::sync::Mutex<()>>, RandomState);
+
+impl Default for Turns {
+    fn default() -> Self {
+        let turns = (0..STRIPES).map(|_| tokio::sync::Mutex::new(()));
+        Self(turns.collect(), RandomState::new())
+    }
+}
+
+impl Turns {
+    /// Waits for the turn of this upload.
+    pub(crate) async fn take(&self, id: &UploadId) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let index = usize::try_from(self.1.hash_one(id) % STRIPES as u64).unwrap_or(0);
+        match self.0.get(index) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
+    }
 }
 
 #[cfg(test)]

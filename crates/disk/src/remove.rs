@@ -28,6 +28,9 @@ pub(crate) fn remove(base: &Base, path: &Path, plan: &RemovePlan) -> Result<()> 
     check_version(&meta, plan.version.as_ref()).map_err(|error| error.about(path))?;
     if meta.kind != Kind::Folder {
         rustix::fs::unlinkat(&parent, name, AtFlags::empty()).os_at(path)?;
+        if let (Kind::File, 1, Some(outlines)) = (meta.kind, meta.links, base.outlines()) {
+            outlines.forget(&meta.version());
+        }
         return base.flush_folder(&parent);
     }
     match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {

@@ -3,7 +3,8 @@
 //! ```text
 //! .gaveta/format      the number of this layout
 //! .gaveta/lock        locked while a server has the folder
-//! .gaveta/uploads/    one folder for each kept upload: `content` and `state`
+//! .gaveta/uploads/    one folder for each kept upload
+//! .gaveta/records/    what is kept about the files: outlines
 //! .gaveta/staging/    what goes at the next start: unfinished content, removed folders
 //! ```
 
@@ -18,6 +19,7 @@ use rustix::io::Errno;
 
 use crate::base::{Folder, open_file, unlink_quietly};
 use crate::errno::{Os, found};
+use crate::outlines::Outlines;
 use crate::{os, remove};
 
 const FORMAT: u64 = 1;
@@ -27,6 +29,7 @@ const FORMAT: u64 = 1;
 pub(crate) struct Reserved {
     pub(crate) staging: Folder,
     pub(crate) uploads: Folder,
+    pub(crate) outlines: Outlines,
     /// The lock goes with this file.
     _lock: OwnedFd,
 }
@@ -49,8 +52,10 @@ impl Reserved {
         check_format(&all, full)?;
         let staging = Arc::new(own_folder(&all, "staging")?);
         let uploads = Arc::new(own_folder(&all, "uploads")?);
+        let records = own_folder(&all, "records")?;
+        let outlines = Outlines::new(own_folder(&records, "outlines")?);
         if full {
-            for folder in [&all, root] {
+            for folder in [&records, &all, root] {
                 os::open_readable(folder).and_then(os::flush).os()?;
             }
         }
@@ -63,6 +68,7 @@ impl Reserved {
         Ok(Self {
             staging,
             uploads,
+            outlines,
             _lock: lock,
         })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gaveta_core::path::MAX_NAME;
-use gaveta_core::{Error, ErrorKind, Path, Result};
+use gaveta_core::{Error, ErrorKind, Path, Result, UploadId};
 use rustix::fs::{Mode, OFlags};
 
 use crate::base::{Base, Folder, unlink_quietly};
@@ -15,6 +15,19 @@ use crate::os;
 
 /// The end of the names of unfinished files beside their targets.
 const PART: &str = ".gaveta-part";
+
+/// What may follow that end: the files that go with an unfinished one.
+const COMPANIONS: [&str; 7] = [
+    "",
+    "-state",
+    "-journal",
+    "-clean",
+    "-state.new",
+    "-journal.new",
+    "-clean.new",
+];
+/// The length of the longest of them.
+const LONGEST: usize = 12;
 
 /// A name in an open folder.
 #[derive(Debug, Clone)]
@@ -49,21 +62,10 @@ impl Place {
                 name: random,
             });
         }
-        let mut at = target.parent();
-        while let Some(path) = at {
-            match base.folder(&path) {
-                Ok(folder) => {
-                    let name = part_name(target.name().unwrap_or_default(), &random);
-                    return Ok(Self {
-                        folder: Arc::new(folder),
-                        name,
-                    });
-                }
-                Err(error) if error.kind() == ErrorKind::NotFound => at = path.parent(),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::at(ErrorKind::NotFound, target))
+        Ok(Self {
+            folder: Arc::new(base.nearest_folder(target)?),
+            name: part_name(target.name().unwrap_or_default(), &random),
+        })
     }
 
     /// Makes and opens a file of this name, for us alone.
@@ -75,10 +77,15 @@ impl Place {
     }
 }
 
-/// `.NAME.RANDOM.gaveta-part`, at most as long as a name may be.
+/// The name of a kept upload's content beside its target.
+pub(crate) fn kept_name(name: &str, id: &UploadId) -> String {
+    part_name(name, id.as_str())
+}
+
+/// `.NAME.RANDOM.gaveta-part`, at most so long that its companions are names too.
 fn part_name(name: &str, random: &str) -> String {
-    let random = random.get(..16).unwrap_or(random);
-    let mut end = name.len().min(MAX_NAME - PART.len() - random.len() - 2);
+    let rest = PART.len() + LONGEST + random.len() + 2;
+    let mut end = name.len().min(MAX_NAME - rest);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
@@ -89,10 +96,11 @@ fn part_name(name: &str, random: &str) -> String {
 pub(crate) fn is_part(name: &str) -> bool {
     let random = name
         .strip_prefix('.')
-        .and_then(|rest| rest.strip_suffix(PART))
-        .and_then(|rest| rest.rsplit_once('.'));
+        .and_then(|rest| rest.rsplit_once(PART))
+        .filter(|(_, companion)| COMPANIONS.contains(companion))
+        .and_then(|(rest, _)| rest.rsplit_once('.'));
     random.is_some_and(|(_, random)| {
-        random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+        random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 
@@ -153,7 +161,11 @@ mod tests {
         for name in ["a", "relatório.pdf", &"ã".repeat(127), &"x".repeat(255), ""] {
             let part = part_name(name, "0123456789abcdef0123456789abcdef");
             assert!(part.len() <= MAX_NAME, "{part}");
-            assert!(is_part(&part), "{part}");
+            for companion in COMPANIONS {
+                let name = format!("{part}{companion}");
+                assert!(name.len() <= MAX_NAME && is_part(&name), "{name}");
+            }
+            assert!(!is_part(&format!("{part}-other")));
         }
         for name in [
             "a.gaveta-part",

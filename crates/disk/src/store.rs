@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use gaveta_core::{
-    Digest, Entry, Error, ErrorKind, ListPlan, Listing, MovePlan, Path, ReadPlan, Reading,
+    Digest, Entry, Error, ErrorKind, ListPlan, Listing, MovePlan, Outline, Path, ReadPlan, Reading,
     RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
 };
 use rustix::fs::Mode;
@@ -111,12 +111,15 @@ impl Store for DiskStore {
     }
 
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
-        let upload = self.run(move |base| upload::begin(base, plan)).await?;
-        Ok(Arc::new(upload))
+        Ok(Arc::new(upload::begin(&self.base, plan).await?))
     }
 
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>> {
-        Ok(Arc::new(upload::take_up(&self.base, id).await?))
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        reading::outline(&self.base, path, version).await
+    }
+
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+        Ok(Arc::new(upload::take_up(&self.base, id, target).await?))
     }
 
     async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {

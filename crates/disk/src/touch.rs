@@ -37,6 +37,9 @@ pub(crate) fn touch(base: &Base, path: &Path, plan: &TouchPlan) -> Result<Entry>
     if let Some(digest) = &digest {
         note::write(&open, &now.version(), digest);
     }
+    if let (Kind::File, Some(outlines)) = (meta.kind, base.outlines()) {
+        outlines.renew(&meta.version(), &now.version());
+    }
     if plan.modified.is_some() || plan.executable.is_some() {
         base.flush_file(&open).map_err(|error| error.about(path))?;
     }

@@ -41,7 +41,8 @@ impl Subject for Disk {
 
     fn abilities(&self) -> Abilities {
         Abilities {
-            resume: self.options.staging == Staging::Reserved,
+            lists_uploads: self.options.staging == Staging::Reserved,
+            parts: self.options.staging == Staging::Reserved,
             // An inode number may come back within one tick of a coarse clock.
             versions_never_return: false,
             ..Abilities::ALL

@@ -13,11 +13,18 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path as OsPath;
 use std::process::Command;
 
-use gaveta_core::{Check, OnDrop, Owner, Path, Replace, Seal, Store, WritePlan};
+use gaveta_core::{
+    CHUNK, Check, Digest, OnDrop, Owner, Path, Replace, Seal, Store, UploadId, WritePlan, chunk,
+};
 use gaveta_disk::{DiskStore, Options};
 use gaveta_testkit::{content, stream_of};
 
 const FOLDER: &str = "GAVETA_TEST_CRASH_FOLDER";
+const TOLD: &str = "GAVETA_TEST_CRASH_TOLD";
+const ID: &str = "00112233445566778899aabbccddeeff";
+/// Three chunks and a bit: 13 pieces of 256 KiB.
+const BIG: usize = (3 << 20) + 1000;
+const SMALL: usize = 40;
 const LENGTH: usize = 1_500_000;
 const POINTS: [&str; 7] = [
     "after-write:2",
@@ -59,6 +66,101 @@ async fn child() {
             upload.sync().await.unwrap();
         }
         upload.commit(Seal::default()).await.unwrap();
+    }
+}
+
+/// What the second child sends: whole chunks of a kept upload, and many small files at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_child() {
+    let (Some(folder), Some(told)) = (std::env::var_os(FOLDER), std::env::var_os(TOLD)) else {
+        return;
+    };
+    let store = DiskStore::open(OsPath::new(&folder), Options::default()).unwrap();
+    let plan = WritePlan {
+        id: Some(UploadId::parse(ID).unwrap()),
+        length: Some(BIG as u64),
+        on_drop: OnDrop::Keep,
+        ..WritePlan::new(Path::parse("big").unwrap(), Owner("test".into()))
+    };
+    let big = store.begin(plan).await.unwrap();
+    let pieces = chunk::pieces(
+        stream_of(content(BIG, 3), 100_000),
+        0..BIG as u64,
+        BIG as u64,
+    );
+    big.write_chunks(0, pieces).await.unwrap();
+    let small = (0..SMALL).map(|n| {
+        let (store, told) = (store.clone(), std::path::PathBuf::from(&told));
+        tokio::spawn(async move {
+            let name = format!("d{}/{n}", n % 3);
+            let plan = WritePlan::new(Path::parse(&name).unwrap(), Owner("test".into()));
+            let upload = store.begin(plan).await.unwrap();
+            let bytes = stream_of(content(3000 + n, n as u64), 1000);
+            upload.write(0, bytes, Check::None).await.unwrap();
+            upload.commit(Seal::default()).await.unwrap();
+            std::fs::write(told.join(n.to_string()), b"").unwrap();
+        })
+    });
+    for task in small.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    panic!("it was not killed");
+}
+
+#[tokio::test]
+async fn a_killed_server_keeps_whole_chunks_and_what_it_acknowledged() {
+    for point in [
+        "after-write:5",
+        "after-write:12",
+        "before-file-flush:7",
+        "after-file-flush:9",
+        "before-rename:11",
+        "after-rename:20",
+        "after-folder-flush:3",
+        "after-folder-flush:25",
+    ] {
+        let (folder, told) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "busy_child"])
+            .env(FOLDER, folder.path())
+            .env(TOLD, told.path())
+            .env("GAVETA_FAILPOINT", point)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.signal(), Some(9), "{point}: {output:?}");
+        let store = DiskStore::open(folder.path(), Options::default()).unwrap();
+        for n in 0..SMALL {
+            let found = std::fs::read(folder.path().join(format!("d{}/{n}", n % 3)));
+            let acknowledged = told.path().join(n.to_string()).exists();
+            match found {
+                Ok(bytes) => assert!(bytes == content(3000 + n, n as u64), "{point} {n}"),
+                Err(_) => assert!(!acknowledged, "{point} {n}"),
+            }
+        }
+        let upload = store
+            .upload(&UploadId::parse(ID).unwrap(), None)
+            .await
+            .unwrap();
+        let arrived = upload.state().await.unwrap().arrived;
+        let written: u64 = match point {
+            // The fail point lies between a piece's write and what follows.
+            "after-write:5" => 1,
+            _ => 2,
+        };
+        assert!(arrived.prefix() >= written * CHUNK, "{point} {arrived:?}");
+        let bytes = content(BIG, 3);
+        for gap in arrived.gaps(BIG as u64).collect::<Vec<_>>() {
+            let rest = bytes[gap.start as usize..gap.end as usize].to_vec();
+            upload
+                .write(gap.start, stream_of(rest, 70_000), Check::None)
+                .await
+                .unwrap();
+        }
+        let seal = Seal {
+            length: None,
+            digest: Some(Digest::of(&bytes)),
+        };
+        upload.commit(seal).await.unwrap();
     }
 }
 

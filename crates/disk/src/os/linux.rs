@@ -85,6 +85,12 @@ pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     rustix::fs::fsync(open)
 }
 
+/// What tells one start of the system from another: what was not flushed survives only within one.
+pub(crate) fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
 /// The digest note of an open file.
 pub(crate) fn note(file: impl AsFd) -> Option<String> {
     let mut space = Vec::with_capacity(NOTE_MAX);
@@ -97,15 +103,13 @@ pub(crate) fn set_note(file: impl AsFd, text: &str) -> Result<()> {
     rustix::fs::fsetxattr(file, NOTE, text.as_bytes(), XattrFlags::empty())
 }
 
-/// Copies up to `length` bytes from one offset to the same one, inside the kernel, sharing extents
-/// where the file system can. None: it cannot between these two.
+/// Copies up to `length` bytes from an offset of one file to one of the other, inside the kernel,
+/// sharing extents where the file system can. None: it cannot between these two.
 pub(crate) fn copy_range(
-    from: impl AsFd,
-    to: impl AsFd,
-    offset: u64,
+    (from, mut read): (impl AsFd, u64),
+    (to, mut written): (impl AsFd, u64),
     length: usize,
 ) -> Result<Option<usize>> {
-    let (mut read, mut written) = (offset, offset);
     match rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut written), length) {
         Ok(copied) => Ok(Some(copied)),
         Err(

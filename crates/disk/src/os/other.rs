@@ -63,6 +63,11 @@ pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     rustix::fs::fsync(open)
 }
 
+/// The system does not say which start of it this is.
+pub(crate) fn boot() -> Option<String> {
+    None
+}
+
 /// No digest is kept.
 pub(crate) fn note(_file: impl AsFd) -> Option<String> {
     None
@@ -75,9 +80,8 @@ pub(crate) fn set_note(_file: impl AsFd, _text: &str) -> Result<()> {
 
 /// The caller reads and writes.
 pub(crate) fn copy_range(
-    _from: impl AsFd,
-    _to: impl AsFd,
-    _offset: u64,
+    _from: (impl AsFd, u64),
+    _to: (impl AsFd, u64),
     _length: usize,
 ) -> Result<Option<usize>> {
     Ok(None)

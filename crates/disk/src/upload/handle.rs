@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use gaveta_core::{
-    Check, Content, Entry, Error, ErrorKind, OnDrop, Result, Seal, Upload, UploadState,
+    Check, Content, Entry, Error, ErrorKind, Pieces, Result, Seal, Upload, UploadState,
 };
+use tokio::sync::OwnedRwLockReadGuard;
 
 use super::{Body, Phase, writing};
 use crate::locks::lock;
@@ -23,24 +25,44 @@ pub(crate) struct DiskUpload {
     pub(super) body: Arc<Body>,
 }
 
+impl DiskUpload {
+    /// One more holder.
+    pub(super) fn new(body: Arc<Body>) -> Self {
+        body.handles.fetch_add(1, Ordering::AcqRel);
+        Self { body }
+    }
+
+    fn refuse<T>(&self, kind: ErrorKind) -> Result<T> {
+        Err(self.body.about(Error::new(kind)))
+    }
+
+    /// While it is held, the upload goes on living.
+    async fn open(&self) -> Result<OwnedRwLockReadGuard<Phase>> {
+        let phase = self.body.phase.clone().read_owned().await;
+        match *phase {
+            Phase::Open => Ok(phase),
+            Phase::Ended => self.refuse(ErrorKind::UploadLost),
+        }
+    }
+}
+
 impl Drop for DiskUpload {
     fn drop(&mut self) {
-        // Saving, and freeing a large file, block. The body goes with the task, so that who takes
-        // the upload up meanwhile finds it, and none can be loaded before it is saved.
+        if self.body.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        // The body goes with the task, so that who takes the upload up meanwhile finds it, and none
+        // can be loaded before it is saved.
         let body = self.body.clone();
-        let work = move || {
-            let saves = body.plan.on_drop == OnDrop::Keep && lock(&body.progress).unsaved > 0;
-            if saves
-                && let Ok(phase) = body.phase.clone().try_read_owned()
-                && *phase == Phase::Open
-                && let Err(error) = body.save()
-            {
-                tracing::warn!(error = error.chain(), id = %body.id, "an upload's state is not saved");
+        let phase = body.phase.clone().try_write_owned();
+        match (tokio::runtime::Handle::try_current(), phase) {
+            // At once where it can be, so that a server that is going down still does it.
+            (Ok(runtime), Ok(phase)) => {
+                drop(runtime.spawn_blocking(move || body.leave_now(&phase)));
             }
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(work)),
-            Err(_) => work(),
+            (Ok(runtime), Err(_)) => drop(runtime.spawn(body.leave())),
+            (Err(_), Ok(phase)) => body.leave_now(&phase),
+            (Err(_), Err(_)) => {}
         }
     }
 }
@@ -54,23 +76,25 @@ impl Upload for DiskUpload {
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         writing::write(&self.body, offset, content, check)
             .await
-            .map_err(|error| error.about(&self.body.plan.target))
+            .map_err(|error| self.body.about(error))
+    }
+
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        writing::write_chunks(&self.body, offset, pieces)
+            .await
+            .map_err(|error| self.body.about(error))
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        let refuse = |kind| Err(Error::at(kind, &self.body.plan.target));
         if range.start >= range.end {
             return Ok(Bytes::new());
         }
         if range.end - range.start > MAX_READ {
-            return refuse(ErrorKind::BadRequest);
+            return self.refuse(ErrorKind::BadRequest);
         }
-        let phase = self.body.phase.clone().read_owned().await;
-        if *phase == Phase::Ended {
-            return refuse(ErrorKind::UploadLost);
-        }
+        let phase = self.open().await?;
         if !lock(&self.body.progress).arrived.covers(&range) {
-            return refuse(ErrorKind::Incomplete);
+            return self.refuse(ErrorKind::Incomplete);
         }
         let body = self.body.clone();
         run(move || {
@@ -82,47 +106,40 @@ impl Upload for DiskUpload {
     }
 
     async fn set_length(&self, length: u64) -> Result<()> {
-        let phase = self.body.phase.clone().read_owned().await;
-        let refuse = |kind| Err(Error::at(kind, &self.body.plan.target));
-        if *phase == Phase::Ended {
-            return refuse(ErrorKind::UploadLost);
-        }
+        let phase = self.open().await?;
         {
             let mut progress = lock(&self.body.progress);
             match progress.length {
                 Some(declared) if declared == length => return Ok(()),
-                Some(_) => return refuse(ErrorKind::LengthMismatch),
+                Some(_) => return self.refuse(ErrorKind::LengthMismatch),
                 None if progress.arrived.end() > length => {
-                    return refuse(ErrorKind::LengthMismatch);
+                    return self.refuse(ErrorKind::LengthMismatch);
                 }
                 None => progress.length = Some(length),
             }
+            progress.dirty = true;
         }
         let body = self.body.clone();
         run(move || {
             let _phase = phase;
-            if let Err(error) = body.take_room(length) {
+            let taken = body.take_room(length).and_then(|()| match body.keeping {
+                Some(_) => body.save(false),
+                None => Ok(()),
+            });
+            taken.map_err(|error| {
                 lock(&body.progress).length = None;
-                return Err(error.about(&body.plan.target));
-            }
-            if body.plan.on_drop == OnDrop::Keep {
-                body.save()
-            } else {
-                Ok(())
-            }
+                body.about(error)
+            })
         })
         .await
     }
 
     async fn sync(&self) -> Result<()> {
-        let phase = self.body.phase.clone().read_owned().await;
-        if *phase == Phase::Ended {
-            return Err(Error::at(ErrorKind::UploadLost, &self.body.plan.target));
-        }
+        let phase = self.open().await?;
         let body = self.body.clone();
         run(move || {
             let _phase = phase;
-            body.save()
+            body.save(true)
         })
         .await
     }
@@ -132,15 +149,15 @@ impl Upload for DiskUpload {
         let body = self.body.clone();
         // The task goes on when this future is dropped: it has happened or not.
         run(move || {
-            let about = |error: Error| error.about(&body.plan.target);
             if *phase == Phase::Ended {
-                return Err(about(Error::new(ErrorKind::UploadLost)));
+                return Err(body.about(Error::new(ErrorKind::UploadLost)));
             }
-            let published = body.commit(&seal).map_err(about);
+            let published = body.commit(&seal).map_err(|error| body.about(error));
             // Also when only the last flush failed: it cannot be published twice.
             if published.is_ok() || body.staged.is_published() {
                 body.end(&mut phase);
                 body.forget();
+                body.consume_parts();
             }
             published
         })

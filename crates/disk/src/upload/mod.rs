@@ -1,41 +1,50 @@
 //! Content under way: staged, written at any range, published whole.
 
+mod budget;
+mod commit;
 mod handle;
+mod journal;
 mod kept;
 mod lease;
+mod parts;
+mod saving;
+mod sums;
+mod verify;
 mod writing;
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::SystemTime;
 
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
+use gaveta_core::upload::MAX_NOTE;
 use gaveta_core::{
-    Digest, Entry, Error, ErrorKind, Hasher, OnDrop, Path, Ranges, Result, Seal, UploadId,
-    UploadState, WritePlan,
+    Error, ErrorKind, OnDrop, Path, Ranges, Result, UploadId, UploadState, Version, WritePlan,
 };
 use tokio::sync::RwLock;
 
 use crate::base::Base;
-use crate::copy::copy_content;
 use crate::errno::Os;
 use crate::failpoint;
 use crate::locks::lock;
+use crate::meta::Meta;
 use crate::os;
-use crate::publish::{Attributes, Coming, check_replace, publish};
-use crate::reading::read_range;
+use crate::publish::{Coming, check_replace, check_version};
 use crate::staged::{Place, Staged, random_bytes};
-use crate::store::run;
+use crate::store::{joined, run};
+pub(crate) use budget::Budget;
 pub(crate) use handle::DiskUpload;
+use journal::Journal;
+use kept::{Loaded, Shelf};
 use lease::Leases;
+use parts::Part;
+use sums::Sums;
 
 /// How much room is taken before content comes. A length is only a word: many who announce much and
 /// send nothing would fill the disk for everybody.
 const ROOM_AHEAD: u64 = 4 << 20;
-
-/// How much is hashed at once.
-const HASH_PIECE: u64 = 1 << 20;
 
 /// How far an upload is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +58,15 @@ enum Phase {
 struct Progress {
     length: Option<u64>,
     arrived: Ranges,
-    /// What the state file lists: a part of `arrived`.
-    durable: Ranges,
-    /// How much was written since the state was saved.
-    unsaved: u64,
-    /// The digest of the content from 0 on, as far as it came in order.
-    hasher: Hasher,
+    sums: Sums,
+    /// The chunks (by index) that the journal lists.
+    journaled: Ranges,
+    /// The bytes that the state file lists.
+    saved: Ranges,
+    /// Something changed since the state was saved.
+    dirty: bool,
+    /// A mark on disk vouches for what is listed there.
+    marked: bool,
     touched: SystemTime,
 }
 
@@ -63,46 +75,105 @@ impl Progress {
         Self {
             length,
             arrived: Ranges::new(),
-            durable: Ranges::new(),
-            unsaved: 0,
-            hasher: Hasher::new(),
+            sums: Sums::default(),
+            journaled: Ranges::new(),
+            saved: Ranges::new(),
+            dirty: false,
+            marked: false,
             touched: SystemTime::now(),
-        }
-    }
-
-    fn state(&self, id: &UploadId, plan: &WritePlan) -> UploadState {
-        UploadState {
-            id: id.clone(),
-            target: plan.target.clone(),
-            owner: plan.owner.clone(),
-            length: self.length,
-            arrived: self.arrived.clone(),
-            touched: self.touched,
         }
     }
 }
 
+/// Where a kept upload is written down.
+#[derive(Debug)]
+struct Keeping {
+    shelf: Shelf,
+    journal: Mutex<Journal>,
+}
+
+impl Keeping {
+    fn new(shelf: Shelf, sequence: u64) -> Self {
+        let journal = Journal::new(shelf.folder.clone(), shelf.journal(), sequence);
+        Self {
+            shelf,
+            journal: Mutex::new(journal),
+        }
+    }
+}
+
+/// What the upload starts from. The open file stays that version while others replace it.
+#[derive(Debug)]
+struct Origin {
+    version: Version,
+    /// None when it was gone as the upload was taken up again.
+    opened: Option<(File, Meta)>,
+}
+
+impl Origin {
+    fn open(base: &Base, target: &Path, version: &Version) -> Result<Self> {
+        let gone = |error: Error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotFolder => {
+                Error::at(ErrorKind::VersionMismatch, target).because(error)
+            }
+            _ => error,
+        };
+        let (file, meta) = base.file(target).map_err(gone)?;
+        check_version(&meta, Some(version)).map_err(|error| error.about(target))?;
+        Ok(Self {
+            version: version.clone(),
+            opened: Some((file.into(), meta)),
+        })
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.opened.as_ref().map(|(_, meta)| meta.size)
+    }
+}
+
 /// One upload, shared by all its handles and by the pieces being written.
+///
+/// Locks are taken in this order: `saving`, the journal, `progress`.
 #[derive(Debug)]
 pub(crate) struct Body {
     base: Arc<Base>,
     id: UploadId,
     plan: WritePlan,
     staged: Staged,
+    keeping: Option<Keeping>,
+    origin: Option<Origin>,
     /// Pieces share it; the end of the upload has it alone.
     phase: Arc<RwLock<Phase>>,
     progress: Mutex<Progress>,
     /// Held while the state is saved, or bytes that it lists are overwritten.
     saving: Mutex<()>,
     leases: Arc<Leases>,
+    /// How many hold it.
+    handles: AtomicUsize,
     /// For the crash tests' bad example only.
     in_place: bool,
 }
 
-/// Starts new content. Blocks.
-pub(crate) fn begin(base: &Arc<Base>, plan: WritePlan) -> Result<DiskUpload> {
+/// Starts new content.
+pub(crate) async fn begin(base: &Arc<Base>, plan: WritePlan) -> Result<DiskUpload> {
     base.check_writable()?;
-    let target = &plan.target;
+    let parts = parts::take(base, &plan).await?;
+    let base = base.clone();
+    run(move || begin_now(&base, plan, &parts)).await
+}
+
+fn check_plan(base: &Base, plan: &WritePlan) -> Result<()> {
+    if plan.note.as_ref().is_some_and(|note| note.len() > MAX_NOTE) {
+        return Err(Error::bad_request("the note is too long"));
+    }
+    if plan.base.is_some() && (plan.target.is_none() || !plan.parts.is_empty()) {
+        return Err(Error::bad_request(
+            "only a target's own content can be a base",
+        ));
+    }
+    let Some(target) = &plan.target else {
+        return Ok(());
+    };
     if target.is_root() {
         return Err(Error::at(ErrorKind::IsFolder, target));
     }
@@ -111,36 +182,62 @@ pub(crate) fn begin(base: &Arc<Base>, plan: WritePlan) -> Result<DiskUpload> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    check_replace(there.as_ref(), &plan.replace, Coming::Content).map_err(|e| e.about(target))?;
-    let id = UploadId::from_bytes(random_bytes()?);
-    let in_place = failpoint::unsafe_in_place();
-    let staged = match plan.on_drop {
-        _ if in_place => open_in_place(base, target)?,
-        OnDrop::Discard => Place::near(base, target)?.create()?,
-        OnDrop::Keep => kept::create(base, &id)?,
-    };
-    let length = plan.length;
-    let body = Arc::new(Body::new(
-        base.clone(),
-        id,
-        plan,
-        staged,
-        Progress::new(length),
-        in_place,
-    ));
-    if let Err(error) = length.map_or(Ok(()), |length| body.take_room(length)) {
-        body.forget();
-        return Err(error.about(&body.plan.target));
-    }
-    if body.plan.on_drop == OnDrop::Keep {
-        if let Err(error) = body.save() {
-            body.forget();
-            return Err(error.about(&body.plan.target));
+    check_replace(there.as_ref(), &plan.replace, Coming::Content).map_err(|e| e.about(target))
+}
+
+fn begin_now(base: &Arc<Base>, mut plan: WritePlan, parts: &[Part]) -> Result<DiskUpload> {
+    check_plan(base, &plan)?;
+    if !plan.parts.is_empty() {
+        let length = parts::length(parts)?;
+        if plan.length.is_some_and(|declared| declared != length) {
+            return Err(Error::new(ErrorKind::LengthMismatch));
         }
+        plan.length = Some(length);
+    }
+    let origin = match (&plan.target, &plan.base) {
+        (Some(target), Some(version)) => Some(Origin::open(base, target, version)?),
+        _ => None,
+    };
+    let id = match plan.id.take() {
+        Some(id) => id,
+        None => UploadId::from_bytes(random_bytes()?),
+    };
+    plan.id = Some(id.clone());
+    if lock(&base.live)
+        .get(&id)
+        .is_some_and(|body| body.strong_count() > 0)
+        || kept::has(base, &id)
+    {
+        return Err(Error::new(ErrorKind::Exists).because("the id is taken"));
+    }
+    let in_place = failpoint::unsafe_in_place();
+    let (shelf, staged) = match (&plan.target, plan.on_drop) {
+        (Some(target), _) if in_place => (None, open_in_place(base, target)?),
+        (target, OnDrop::Keep) => {
+            let (shelf, staged) = Shelf::create(base, &id, target.as_ref())?;
+            (Some(shelf), staged)
+        }
+        (target, OnDrop::Discard) => {
+            let near = target.clone().unwrap_or_else(Path::root);
+            (None, Place::near(base, &near)?.create()?)
+        }
+    };
+    let keeping = shelf.map(|shelf| Keeping::new(shelf, 0));
+    let progress = Progress::new(plan.length);
+    let mut body = Body::new(base.clone(), id, plan, staged, progress);
+    body.keeping = keeping;
+    body.origin = origin;
+    body.in_place = in_place;
+    if let Err(error) = body.set_up(parts) {
+        body.forget();
+        return Err(body.about(error));
+    }
+    let body = Arc::new(body);
+    if body.keeping.is_some() {
         body.staged.keep();
         lock(&base.live).insert(body.id.clone(), Arc::downgrade(&body));
     }
-    Ok(DiskUpload { body })
+    Ok(DiskUpload::new(body))
 }
 
 /// The bad example that the crash tests must catch: writes into the target itself.
@@ -156,40 +253,75 @@ fn open_in_place(base: &Base, target: &Path) -> Result<Staged> {
     Ok(Staged::new(place, file, false))
 }
 
-/// Takes a kept upload up again.
-pub(crate) async fn take_up(base: &Arc<Base>, id: &UploadId) -> Result<DiskUpload> {
-    let body = find_or_load(base, id).await?;
-    if *body.phase.clone().read_owned().await == Phase::Ended {
+/// Takes a kept upload up again. After an unclean stop it is hashed again first; that goes on when
+/// this future is dropped, so that who asks once more finds it done.
+pub(crate) async fn take_up(
+    base: &Arc<Base>,
+    id: &UploadId,
+    target: Option<&Path>,
+) -> Result<DiskUpload> {
+    if base.check_writable().is_err() {
         return Err(Error::new(ErrorKind::UnknownUpload));
     }
-    Ok(DiskUpload { body })
+    let (base, id, target) = (base.clone(), id.clone(), target.cloned());
+    let found = tokio::spawn(async move { find_or_load(&base, &id, target.as_ref()).await });
+    let upload = joined(found.await)?;
+    if *upload.body.phase.clone().read_owned().await == Phase::Ended {
+        return Err(Error::new(ErrorKind::UnknownUpload));
+    }
+    Ok(upload)
 }
 
 /// The upload that somebody holds, else the one on disk. It is loaded once, however many ask.
-async fn find_or_load(base: &Arc<Base>, id: &UploadId) -> Result<Arc<Body>> {
-    let _loading = base.loading.lock().await;
-    let held = lock(&base.live).get(id).and_then(std::sync::Weak::upgrade);
+async fn find_or_load(
+    base: &Arc<Base>,
+    id: &UploadId,
+    target: Option<&Path>,
+) -> Result<DiskUpload> {
+    let _turn = base.loading.take(id).await;
+    let held = lock(&base.live).get(id).and_then(Weak::upgrade);
     if let Some(body) = held {
-        return Ok(body);
+        return Ok(DiskUpload::new(body));
     }
-    let (base, id) = (base.clone(), id.clone());
-    run(move || {
-        let (staged, plan, progress) = kept::load(&base, &id)?;
-        let body = Arc::new(Body::new(
-            base.clone(),
-            id.clone(),
-            plan,
-            staged,
-            progress,
-            false,
-        ));
-        lock(&base.live).insert(id, Arc::downgrade(&body));
-        Ok(body)
-    })
-    .await
+    let (opened, listed) = {
+        let (base, id, target) = (base.clone(), id.clone(), target.cloned());
+        run(move || open_kept(&base, &id, target.as_ref())).await?
+    };
+    // No handle before: what is not yet verified must not be marked as if it were.
+    verify::admit(&opened, listed).await?;
+    lock(&base.live).insert(id.clone(), Arc::downgrade(&opened));
+    Ok(DiskUpload::new(opened))
 }
 
-/// What is known of every kept upload.
+fn open_kept(
+    base: &Arc<Base>,
+    id: &UploadId,
+    target: Option<&Path>,
+) -> Result<(Arc<Body>, kept::Listed)> {
+    let Loaded {
+        shelf,
+        staged,
+        plan,
+        listed,
+    } = kept::load(base, id, target)?;
+    let origin = match (&plan.target, &plan.base) {
+        (Some(target), Some(version)) => {
+            Some(Origin::open(base, target, version).unwrap_or(Origin {
+                version: version.clone(),
+                opened: None,
+            }))
+        }
+        _ => None,
+    };
+    let progress = Progress::new(plan.length);
+    let mut body = Body::new(base.clone(), id.clone(), plan, staged, progress);
+    body.keeping = Some(Keeping::new(shelf, listed.sequence));
+    body.origin = origin;
+    Ok((Arc::new(body), listed))
+}
+
+/// What is known of every kept upload. Of one that nobody holds: what is recorded, which after an
+/// unclean stop is not hashed again before somebody takes it up.
 pub(crate) async fn all(base: Arc<Base>) -> Result<BoxStream<'static, Result<UploadState>>> {
     let ids = run({
         let base = base.clone();
@@ -200,7 +332,7 @@ pub(crate) async fn all(base: Arc<Base>) -> Result<BoxStream<'static, Result<Upl
         let base = base.clone();
         async move {
             let state = run(move || {
-                let held = lock(&base.live).get(&id).and_then(std::sync::Weak::upgrade);
+                let held = lock(&base.live).get(&id).and_then(Weak::upgrade);
                 match held {
                     Some(body) => Ok(body.state()),
                     None => kept::state(&base, &id),
@@ -234,23 +366,57 @@ impl Body {
         plan: WritePlan,
         staged: Staged,
         progress: Progress,
-        in_place: bool,
     ) -> Self {
         Self {
             base,
             id,
             plan,
             staged,
+            keeping: None,
+            origin: None,
             phase: Arc::new(RwLock::new(Phase::Open)),
             progress: Mutex::new(progress),
             saving: Mutex::default(),
             leases: Arc::default(),
-            in_place,
+            handles: AtomicUsize::new(0),
+            in_place: false,
         }
     }
 
+    /// Takes the room, brings the parts, and writes down that it is there.
+    fn set_up(&self, parts: &[Part]) -> Result<()> {
+        if let Some(length) = self.plan.length {
+            self.take_room(length)?;
+        }
+        if !self.plan.parts.is_empty() {
+            self.assemble(parts)?;
+        }
+        if self.keeping.is_some() {
+            self.save(false)?;
+        }
+        Ok(())
+    }
+
     fn state(&self) -> UploadState {
-        lock(&self.progress).state(&self.id, &self.plan)
+        let progress = lock(&self.progress);
+        UploadState {
+            id: self.id.clone(),
+            target: self.plan.target.clone(),
+            owner: self.plan.owner.clone(),
+            length: progress.length,
+            arrived: progress.arrived.clone(),
+            base: self.plan.base.clone(),
+            note: self.plan.note.clone(),
+            touched: progress.touched,
+        }
+    }
+
+    /// The error, about the target.
+    fn about(&self, error: Error) -> Error {
+        match &self.plan.target {
+            Some(target) => error.about(target),
+            None => error,
+        }
     }
 
     /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes.
@@ -273,111 +439,6 @@ impl Body {
         }
     }
 
-    /// Saves the state of a kept upload: flushes the content, then lists what had arrived.
-    fn save(&self) -> Result<()> {
-        let full = self.base.is_full();
-        if self.plan.on_drop == OnDrop::Discard {
-            return self.base.flush_file(&self.staged.file);
-        }
-        let _saving = lock(&self.saving);
-        let arrived = {
-            let mut progress = lock(&self.progress);
-            progress.unsaved = 0;
-            progress.arrived.clone()
-        };
-        self.base.flush_file(&self.staged.file)?;
-        self.save_listing(arrived, full)
-    }
-
-    /// Writes the state file. The caller holds `saving`.
-    fn save_listing(&self, arrived: Ranges, full: bool) -> Result<()> {
-        let folder = &self.staged.place.folder;
-        let snapshot = {
-            let progress = lock(&self.progress);
-            Progress {
-                touched: progress.touched,
-                ..Progress::new(progress.length)
-            }
-        };
-        kept::save(folder, &self.plan, &snapshot, &arrived, full)?;
-        lock(&self.progress).durable = arrived;
-        Ok(())
-    }
-
-    /// Checks and publishes. Blocks; nobody else writes meanwhile.
-    fn commit(&self, seal: &Seal) -> Result<Entry> {
-        let (length, hasher) = {
-            let progress = lock(&self.progress);
-            let mismatch = |kind| Err(Error::new(kind));
-            let length = match (progress.length, seal.length) {
-                (Some(declared), Some(sealed)) if declared != sealed => {
-                    return mismatch(ErrorKind::LengthMismatch);
-                }
-                (declared, sealed) => declared.or(sealed).unwrap_or(progress.arrived.end()),
-            };
-            if progress.arrived.end() > length {
-                return mismatch(ErrorKind::LengthMismatch);
-            }
-            if !progress.arrived.covers(&(0..length)) {
-                return mismatch(ErrorKind::Incomplete);
-            }
-            (length, progress.hasher.clone())
-        };
-        let digest = self.whole_digest(length, hasher)?;
-        if seal.digest.is_some_and(|expected| expected != digest) {
-            return Err(Error::new(ErrorKind::DigestMismatch));
-        }
-        // A write that failed in the middle, or was refused, may have left bytes behind the end.
-        self.staged.file.set_len(length)?;
-        if self.in_place {
-            let meta = os::meta_of(&self.staged.file).os()?;
-            return Ok(meta.entry(self.plan.target.clone(), Some(digest)));
-        }
-        let attributes = Attributes {
-            modified: self.plan.modified,
-            executable: self.plan.executable,
-            digest: Some(digest),
-        };
-        let again = if self.staged.is_lost() {
-            Some(self.stage_again()?)
-        } else {
-            None
-        };
-        let staged = again.as_ref().unwrap_or(&self.staged);
-        let (target, replace) = (&self.plan.target, &self.plan.replace);
-        publish(
-            &self.base,
-            staged,
-            target,
-            replace,
-            &attributes,
-            Coming::Content,
-        )
-    }
-
-    /// Goes on where hashing in order ended.
-    fn whole_digest(&self, length: u64, mut hasher: Hasher) -> Result<Digest> {
-        while hasher.count() < length {
-            let end = (hasher.count() + HASH_PIECE).min(length);
-            hasher.update(&read_range(&self.staged.file, hasher.count()..end)?);
-        }
-        Ok(hasher.digest())
-    }
-
-    /// Stages the content again. Beside its target, it went with its folder when that was removed;
-    /// the open file still has it.
-    fn stage_again(&self) -> Result<Staged> {
-        let again = Place::near(&self.base, &self.plan.target)?.create()?;
-        let meta = os::meta_of(&self.staged.file).os()?;
-        copy_content(
-            &self.staged.file,
-            &meta,
-            &again.file,
-            &AtomicBool::new(false),
-        )?;
-        Ok(again)
-    }
-
     /// Removes what is staged and kept.
     fn forget(&self) {
         if self.in_place {
@@ -385,9 +446,9 @@ impl Body {
         }
         self.staged.keep();
         lock(&self.base.live).remove(&self.id);
-        let gone = match self.plan.on_drop {
-            OnDrop::Keep => kept::forget(&self.base, &self.id),
-            OnDrop::Discard => {
+        let gone = match &self.keeping {
+            Some(keeping) => keeping.shelf.forget(&self.base, &self.id),
+            None => {
                 crate::base::unlink_quietly(&*self.staged.place.folder, &self.staged.place.name);
                 Ok(())
             }
@@ -401,6 +462,10 @@ impl Body {
     fn end(&self, phase: &mut Phase) {
         *phase = Phase::Ended;
         self.leases.end_all();
+    }
+
+    fn is_held(&self) -> bool {
+        self.handles.load(Ordering::Acquire) > 0
     }
 }
 

@@ -1,31 +1,32 @@
 //! One write: gathers what arrives into large pieces and writes each on a blocking thread, while
-//! the next is gathered. It holds two pieces at most.
+//! the next is gathered. It holds two pieces at most, and all writes together what the budget gives.
 
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use gaveta_core::upload::MAX_PIECES;
-use gaveta_core::{Check, Content, Error, ErrorKind, Hasher, OnDrop, Result};
+use futures_util::{Stream, StreamExt};
+use gaveta_core::{
+    CHUNK, Check, ChunkDigest, Content, Digest, Error, ErrorKind, Hasher, Piece, Pieces, Result,
+    chunk,
+};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use super::lease::Lease;
-use super::{Body, Phase, Progress};
+use super::sums::{cut, span};
+use super::{Body, Phase};
 use crate::failpoint;
 use crate::locks::lock;
 use crate::store::{check_offset, joined};
 
-/// What is gathered before it is written.
-const GATHERED: usize = 256 << 10;
-/// The largest piece.
-const PIECE: usize = 1 << 20;
 /// How long what was gathered waits for more.
 const IDLE: Duration = Duration::from_millis(25);
-/// How much of a kept upload may be lost to a crash without a word.
-const SAVE_EVERY: u64 = 64 << 20;
+
+/// A write that starts with so much is likely to go on: its piece is not grown step by step.
+const WORTH_ROOM: usize = 8 << 10;
 
 /// Writes content from `offset` on, and says how much was kept.
 pub(super) async fn write(
@@ -34,24 +35,12 @@ pub(super) async fn write(
     mut content: Content,
     check: Check,
 ) -> Result<u64> {
-    check_offset(&(offset..offset))?;
-    if *body.phase.clone().read_owned().await == Phase::Ended {
-        return Err(Error::new(ErrorKind::UploadLost));
+    let _writing = body.base.budget.enter();
+    let mut writer = Writer::start(body, offset, Counts::Now).await?;
+    if let Check::Digest(expected) = check {
+        writer.counts = Counts::WhenChecked;
+        writer.checked = Some((expected, Hasher::new()));
     }
-    let lease = body.leases.take(offset).await?;
-    let checked = match check {
-        Check::None => None,
-        Check::Digest(expected) => Some((expected, Hasher::new())),
-    };
-    let mut writer = Writer {
-        body,
-        lease,
-        offset,
-        at: offset,
-        gathered: Vec::new(),
-        running: None,
-        checked,
-    };
     let ended = writer.take(&mut content).await;
     // What came before an error is kept, but for one of the lease: it is not ours any more.
     let flushed = match &ended {
@@ -62,6 +51,46 @@ pub(super) async fn write(
     writer.finish()
 }
 
+/// Writes whole chunks from `offset` on, and says how much was kept.
+pub(super) async fn write_chunks(body: &Arc<Body>, offset: u64, mut pieces: Pieces) -> Result<u64> {
+    if !offset.is_multiple_of(CHUNK) {
+        return Err(Error::new(ErrorKind::BadRange));
+    }
+    let Some(length) = lock(&body.progress).length else {
+        return Err(Error::bad_request("chunks want a declared length"));
+    };
+    let _writing = body.base.budget.enter();
+    let mut writer = Writer::start(body, offset, Counts::WhenClosed).await?;
+    let ended = writer.take_chunks(&mut pieces, length).await;
+    // A chunk that is not closed does not count: what is gathered of it is let go.
+    ended.and(writer.wait().await)?;
+    Ok(writer.at - offset)
+}
+
+/// When a piece counts as arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    /// As soon as it is written.
+    Now,
+    /// When the whole write matches its digest.
+    WhenChecked,
+    /// When its chunk is whole and matches its digest.
+    WhenClosed,
+}
+
+/// What is written in one go.
+#[derive(Debug)]
+struct Write {
+    start: u64,
+    bytes: Bytes,
+    counts: Counts,
+    /// The digest of the chunk that ends here.
+    close: Option<ChunkDigest>,
+    hasher: Option<Hasher>,
+    /// The room it takes in memory.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
 struct Writer<'a> {
     body: &'a Arc<Body>,
     lease: Lease,
@@ -69,32 +98,98 @@ struct Writer<'a> {
     /// Where the next byte received goes; `gathered` ends here.
     at: u64,
     gathered: Vec<u8>,
+    /// How much is gathered before it is written, and the room for it.
+    wanted: usize,
+    room: Option<OwnedSemaphorePermit>,
     running: Option<JoinHandle<Result<Option<Hasher>>>>,
+    counts: Counts,
     /// The digest that the whole write must have, and that of what came so far.
-    checked: Option<(gaveta_core::Digest, Hasher)>,
+    checked: Option<(Digest, Hasher)>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    async fn start(body: &'a Arc<Body>, offset: u64, counts: Counts) -> Result<Self> {
+        check_offset(&(offset..offset))?;
+        if !body.plan.parts.is_empty() {
+            return Err(Error::bad_request("it is made of its parts"));
+        }
+        if *body.phase.clone().read_owned().await == Phase::Ended {
+            return Err(Error::new(ErrorKind::UploadLost));
+        }
+        Ok(Self {
+            body,
+            lease: body.leases.take(offset).await?,
+            offset,
+            at: offset,
+            gathered: Vec::new(),
+            wanted: 0,
+            room: None,
+            running: None,
+            counts,
+            checked: None,
+        })
+    }
+
     async fn take(&mut self, content: &mut Content) -> Result<()> {
+        while let Some(bytes) = self.next(content).await? {
+            self.receive(bytes, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_chunks(&mut self, pieces: &mut Pieces, length: u64) -> Result<()> {
+        let bad = || Error::bad_request("pieces that are not whole chunks");
+        // The end of the chunk under way.
+        let mut end = None;
+        while let Some(piece) = self.next(pieces).await? {
+            match piece {
+                Piece::Bytes(bytes) if bytes.is_empty() => {}
+                Piece::Bytes(bytes) => {
+                    let to = end.unwrap_or_else(|| chunk::span(self.at / CHUNK, length).end);
+                    end = Some(to);
+                    let reaches = self.at.saturating_add(bytes.len() as u64);
+                    if reaches > length {
+                        return Err(Error::new(ErrorKind::LengthMismatch));
+                    }
+                    if reaches > to {
+                        return Err(bad());
+                    }
+                    self.receive(bytes, end).await?;
+                }
+                Piece::Close(digest) => {
+                    if end.take() != Some(self.at) {
+                        return Err(bad());
+                    }
+                    self.write_gathered(Some(digest)).await?;
+                }
+            }
+        }
+        match end {
+            None => Ok(()),
+            Some(_) => Err(bad()),
+        }
+    }
+
+    /// What comes next. What was gathered is written when nothing comes for a while.
+    async fn next<T>(
+        &mut self,
+        stream: &mut (impl Stream<Item = Result<T>> + Unpin),
+    ) -> Result<Option<T>> {
         loop {
+            // Who sends slowly keeps no room from others.
             let idle = !self.gathered.is_empty();
-            let next = tokio::select! {
+            tokio::select! {
                 biased;
                 () = self.lease.lost() => return Err(Error::new(ErrorKind::UploadLost)),
-                next = content.next() => next,
-                () = tokio::time::sleep(IDLE), if idle => {
-                    self.flush().await?;
-                    continue;
-                }
-            };
-            match next {
-                None => return Ok(()),
-                Some(bytes) => self.receive(bytes?).await?,
+                next = stream.next() => return next.transpose(),
+                () = tokio::time::sleep(IDLE), if idle => self.write_gathered(None).await?,
             }
         }
     }
 
-    async fn receive(&mut self, mut bytes: Bytes) -> Result<()> {
+    /// Gathers bytes and writes them when they are many. What reaches `hold` waits a little for what
+    /// is said about it.
+    async fn receive(&mut self, mut bytes: Bytes, hold: Option<u64>) -> Result<()> {
         let end = self.at.checked_add(bytes.len() as u64);
         let end = end.ok_or_else(|| Error::new(ErrorKind::BadRange))?;
         check_offset(&(self.at..end))?;
@@ -109,43 +204,46 @@ impl Writer<'_> {
         }
         self.lease.grow(end).await?;
         while !bytes.is_empty() {
-            if self.gathered.is_empty() && bytes.len() >= GATHERED {
-                let piece = bytes.split_to(bytes.len().min(PIECE));
-                self.at += piece.len() as u64;
-                self.start(piece).await?;
-                continue;
+            if self.gathered.is_empty() {
+                self.wanted = self.body.base.budget.piece();
+                self.room = self.body.base.budget.take(self.wanted).await;
             }
-            let part = bytes.split_to(bytes.len().min(GATHERED - self.gathered.len()));
+            let part = bytes.split_to(bytes.len().min(self.wanted - self.gathered.len()));
+            if self.gathered.is_empty() && part.len() >= WORTH_ROOM {
+                self.gathered.reserve_exact(self.wanted);
+            }
             self.gathered.extend_from_slice(&part);
             self.at += part.len() as u64;
-            if self.gathered.len() >= GATHERED {
-                self.flush().await?;
+            if self.gathered.len() >= self.wanted && hold != Some(self.at) {
+                self.write_gathered(None).await?;
             }
         }
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<()> {
-        if self.gathered.is_empty() {
+    /// Starts writing what was gathered, once what was before is written.
+    async fn write_gathered(&mut self, close: Option<ChunkDigest>) -> Result<()> {
+        if self.gathered.is_empty() && close.is_none() {
             return Ok(());
         }
-        let piece = std::mem::take(&mut self.gathered);
-        self.start(piece.into()).await
-    }
-
-    /// Starts writing a piece that ends at `at`, once the one before is written.
-    async fn start(&mut self, piece: Bytes) -> Result<()> {
         self.wait().await?;
         let turn = self.lease.piece().await?;
         let phase = self.body.phase.clone().read_owned().await;
         if *phase == Phase::Ended {
             return Err(Error::new(ErrorKind::UploadLost));
         }
+        let bytes = Bytes::from(std::mem::take(&mut self.gathered));
+        let write = Write {
+            start: self.at - bytes.len() as u64,
+            bytes,
+            counts: self.counts,
+            close,
+            hasher: self.checked.as_ref().map(|(_, hasher)| hasher.clone()),
+            _room: self.room.take(),
+        };
         let body = self.body.clone();
-        let start = self.at - piece.len() as u64;
-        let hasher = self.checked.as_ref().map(|(_, hasher)| hasher.clone());
         self.running = Some(tokio::task::spawn_blocking(move || {
-            let written = body.write_piece(start, &piece, hasher);
+            let written = body.write_piece(write);
             drop((turn, phase));
             written
         }));
@@ -163,7 +261,7 @@ impl Writer<'_> {
     }
 
     async fn flush_all(&mut self) -> Result<()> {
-        self.flush().await?;
+        self.write_gathered(None).await?;
         self.wait().await
     }
 
@@ -175,102 +273,86 @@ impl Writer<'_> {
             }
             // The lease has been lost if somebody newer wrote over some of it.
             self.lease.check()?;
-            let mut progress = lock(&self.body.progress);
-            progress.arrive(self.offset..self.at)?;
-            if progress.hasher.count() == 0 && self.offset == 0 {
-                progress.hasher = hasher;
-            }
+            self.body.count(self.offset..self.at)?;
         }
         Ok(self.at - self.offset)
     }
 }
 
-impl Progress {
-    fn arrive(&mut self, range: Range<u64>) -> Result<()> {
-        // A piece that touches another joins it.
-        let near = range.start.saturating_sub(1)..range.end.saturating_add(1);
-        if self.arrived.pieces() >= MAX_PIECES && !self.arrived.touches(&near) {
-            return Err(Error::bad_request("too many separate ranges"));
-        }
-        self.unsaved = self.unsaved.saturating_add(range.end - range.start);
-        self.touched = SystemTime::now();
-        self.arrived.insert(range);
-        Ok(())
-    }
-}
-
 impl Body {
-    /// Writes one piece. With a hasher it counts as arrived only when the whole write was checked.
-    fn write_piece(
-        &self,
-        start: u64,
-        piece: &[u8],
-        mut hasher: Option<Hasher>,
-    ) -> Result<Option<Hasher>> {
-        let range = start..start + piece.len() as u64;
-        let overwrites = lock(&self.progress).arrived.touches(&range);
-        // The state must not list bytes that are half old and half new.
-        let saving = overwrites.then(|| lock(&self.saving));
-        if overwrites {
-            self.unlist(&range)?;
+    /// Writes one piece, and sums it up on the way.
+    fn write_piece(&self, write: Write) -> Result<Option<Hasher>> {
+        if let (true, Some(expected)) = (write.bytes.is_empty(), write.close) {
+            // The digest came after the last bytes were written.
+            self.close_chunk(write.start.saturating_sub(1) / CHUNK, expected)?;
+            return Ok(write.hasher);
         }
-        {
-            let mut progress = lock(&self.progress);
-            if start < progress.hasher.count() {
-                progress.hasher = Hasher::new();
-            }
-            if hasher.is_none() {
-                // Asked before anything is written, and again when it counts.
-                let near = start.saturating_sub(1)..range.end.saturating_add(1);
-                if progress.arrived.pieces() >= MAX_PIECES && !progress.arrived.touches(&near) {
-                    return Err(Error::bad_request("too many separate ranges"));
-                }
-            }
-        }
-        self.staged.file.write_all_at(piece, start)?;
-        failpoint::pass("after-write")?;
-        let saves = {
-            let mut progress = lock(&self.progress);
-            if let Some(hasher) = &mut hasher {
-                hasher.update(piece);
-            } else {
-                if progress.hasher.count() == start {
-                    progress.hasher.update(piece);
-                }
-                progress.arrive(range)?;
-            }
-            self.plan.on_drop == OnDrop::Keep && progress.unsaved >= SAVE_EVERY
+        let range = write.start..write.start + write.bytes.len() as u64;
+        let clear = match write.counts {
+            // Half of an older chunk is of no use.
+            Counts::WhenClosed => span(range.start / CHUNK, lock(&self.progress).length),
+            Counts::Now | Counts::WhenChecked => range.clone(),
         };
+        let saving = self.make_way(&range, &clear)?;
+        if write.counts == Counts::Now {
+            // Asked before anything is written, and again when it counts.
+            lock(&self.progress).check_pieces(&range)?;
+        }
+        self.staged.file.write_all_at(&write.bytes, write.start)?;
+        failpoint::pass("after-write")?;
+        self.sum_up(&range, &write.bytes);
+        let mut hasher = write.hasher;
+        match write.counts {
+            Counts::Now => lock(&self.progress).arrive(range.clone())?,
+            Counts::WhenChecked => {
+                if let Some(hasher) = &mut hasher {
+                    hasher.update(&write.bytes);
+                }
+            }
+            Counts::WhenClosed => {}
+        }
+        // Saving and what follows take the same locks.
         drop(saving);
-        if saves {
-            self.save()?;
+        match (write.counts, write.close) {
+            (Counts::Now, _) => self.record(&range)?,
+            (_, Some(expected)) => self.close_chunk(range.start / CHUNK, expected)?,
+            (_, None) => {}
         }
         Ok(hasher)
     }
 
-    /// Takes a range out of what has arrived before it is overwritten; out of the state file too.
-    fn unlist(&self, range: &Range<u64>) -> Result<()> {
-        let listed = {
-            let mut progress = lock(&self.progress);
-            // Only a hole within one piece makes more of them.
-            let full = progress.arrived.pieces() >= MAX_PIECES;
-            let before = full.then(|| progress.arrived.clone());
-            progress.arrived.remove(range.clone());
-            if let Some(before) = before
-                && progress.arrived.pieces() > MAX_PIECES
-            {
-                progress.arrived = before;
-                return Err(Error::bad_request("too many separate ranges"));
+    /// Adds written bytes to the sums of their chunks.
+    fn sum_up(&self, range: &Range<u64>, bytes: &[u8]) {
+        let mut rest = bytes;
+        for (index, part) in cut(range.clone()) {
+            let length = usize::try_from(part.end - part.start).unwrap_or(usize::MAX);
+            let Some((now, later)) = rest.split_at_checked(length) else {
+                return;
+            };
+            rest = later;
+            let loan = lock(&self.progress).sums.lend(index, &part);
+            if let Some(mut loan) = loan {
+                // Not under the lock: pieces of other chunks are hashed at the same time.
+                loan.hasher.update(now);
+                let mut progress = lock(&self.progress);
+                let length = progress.length;
+                progress.sums.take_back(loan, length);
             }
-            progress.durable.touches(range).then(|| {
-                let mut rest = progress.durable.clone();
-                rest.remove(range.clone());
-                rest
-            })
-        };
-        match listed {
-            Some(rest) => self.save_listing(rest, self.base.is_full()),
-            None => Ok(()),
         }
+    }
+
+    /// A chunk is written whole: it counts when it matches.
+    fn close_chunk(&self, index: u64, expected: ChunkDigest) -> Result<()> {
+        let (length, found) = {
+            let progress = lock(&self.progress);
+            let length = progress.length.unwrap_or(u64::MAX);
+            (length, progress.sums.digest(index, length))
+        };
+        // None: somebody newer writes there.
+        let found = found.ok_or_else(|| Error::new(ErrorKind::UploadLost))?;
+        if found != expected {
+            return Err(Error::new(ErrorKind::DigestMismatch));
+        }
+        self.count(chunk::span(index, length))
     }
 }
