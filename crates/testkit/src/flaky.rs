@@ -11,6 +11,7 @@ use gaveta_core::{
     Check, Content, Entry, Error, ErrorKind, ListPlan, Listing, MovePlan, Path, ReadPlan, Reading,
     RemovePlan, Result, Seal, Space, Store, TouchPlan, Upload, UploadId, UploadState, WritePlan,
 };
+use gaveta_core::{ChunkDigest, Outline, Piece, Pieces, Version};
 
 /// What can be made to fail: the methods of `Store` and of `Upload`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Operation {
     List,
     /// `Store::read`
     Read,
+    /// `Store::outline`
+    Outline,
     /// `Store::begin`
     Begin,
     /// `Store::upload`
@@ -43,6 +46,8 @@ pub enum Operation {
     State,
     /// `Upload::write`
     Write,
+    /// `Upload::write_chunks`
+    WriteChunks,
     /// `Upload::read`
     ReadBack,
     /// `Upload::set_length`
@@ -70,6 +75,8 @@ struct Faults {
     failures: Vec<Failure>,
     cut_reads: Option<(u64, ErrorKind)>,
     cut_writes: Option<(u64, ErrorKind)>,
+    spoilt_reads: usize,
+    spoilt_writes: usize,
 }
 
 #[derive(Debug)]
@@ -124,6 +131,17 @@ impl<S> FlakyStore<S> {
         faults(&self.told).cut_writes = Some((bytes, kind));
     }
 
+    /// The first chunk of the next so many `Reading::chunks` gets a digest that is not its own.
+    pub fn spoil_reads(&self, times: usize) {
+        faults(&self.told).spoilt_reads = times;
+    }
+
+    /// The first chunk of the next so many `Upload::write_chunks` arrives with a digest that is
+    /// not its own.
+    pub fn spoil_writes(&self, times: usize) {
+        faults(&self.told).spoilt_writes = times;
+    }
+
     /// Nothing fails any more.
     pub fn heal(&self) {
         *faults(&self.told) = Faults::default();
@@ -176,8 +194,46 @@ fn turn(told: &Told, operation: Operation) -> Option<(ErrorKind, bool)> {
     Some(fault)
 }
 
+/// Something on its way that counts bytes.
+trait Counted: Send + Sized + 'static {
+    fn count(&self) -> u64;
+    /// No more than so many bytes of it.
+    fn shorten(self, most: u64) -> Self;
+}
+
+impl Counted for Bytes {
+    fn count(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn shorten(mut self, most: u64) -> Self {
+        self.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        self
+    }
+}
+
+/// A chunk's digest counts nothing.
+impl Counted for Piece {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.count(),
+            Self::Close(_) => 0,
+        }
+    }
+
+    fn shorten(self, most: u64) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Bytes(bytes.shorten(most)),
+            close @ Self::Close(_) => close,
+        }
+    }
+}
+
 /// The content's first bytes, then the error; the whole, when it is shorter.
-fn cut(content: Content, at: Option<(u64, ErrorKind)>) -> Content {
+fn cut<T: Counted>(
+    content: BoxStream<'static, Result<T>>,
+    at: Option<(u64, ErrorKind)>,
+) -> BoxStream<'static, Result<T>> {
     let Some((bytes, kind)) = at else {
         return content;
     };
@@ -187,15 +243,36 @@ fn cut(content: Content, at: Option<(u64, ErrorKind)>) -> Content {
             return Some((Err(Error::new(kind).because("told to be cut")), None));
         }
         match content.next().await? {
-            Ok(mut piece) => {
-                piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                let left = left - piece.len() as u64;
+            Ok(piece) => {
+                let piece = piece.shorten(left);
+                let left = left - piece.count();
                 Some((Ok(piece), Some((content, left))))
             }
             Err(error) => Some((Err(error), None)),
         }
     })
     .boxed()
+}
+
+/// Gives the first chunk another digest, when told to.
+fn spoil(pieces: Pieces, spoilt: bool) -> Pieces {
+    let mut left = usize::from(spoilt);
+    let other = move |piece: Result<Piece>| match piece {
+        Ok(Piece::Close(digest)) if left > 0 => {
+            left -= 1;
+            let bytes = digest.as_bytes().map(|byte| !byte);
+            Ok(Piece::Close(ChunkDigest::from_bytes(bytes)))
+        }
+        other => other,
+    };
+    pieces.map(other).boxed()
+}
+
+/// Counts down; says whether something was left.
+fn spend(left: &mut usize) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
 }
 
 #[derive(Debug)]
@@ -212,6 +289,14 @@ impl Reading for FlakyReading {
     fn stream(&self, range: Range<u64>) -> Content {
         let at = faults(&self.told).cut_reads;
         cut(self.inner.stream(range), at)
+    }
+
+    fn chunks(&self, range: Range<u64>) -> Pieces {
+        let (at, spoilt) = {
+            let mut faults = faults(&self.told);
+            (faults.cut_reads, spend(&mut faults.spoilt_reads))
+        };
+        cut(spoil(self.inner.chunks(range), spoilt), at)
     }
 }
 
@@ -231,6 +316,16 @@ impl Upload for FlakyUpload {
         let at = faults(&self.told).cut_writes;
         let work = self.inner.write(offset, cut(content, at), check);
         around(&self.told, Operation::Write, work).await
+    }
+
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        let (at, spoilt) = {
+            let mut faults = faults(&self.told);
+            (faults.cut_writes, spend(&mut faults.spoilt_writes))
+        };
+        let pieces = cut(spoil(pieces, spoilt), at);
+        let work = self.inner.write_chunks(offset, pieces);
+        around(&self.told, Operation::WriteChunks, work).await
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
@@ -277,6 +372,11 @@ impl<S: Store> Store for FlakyStore<S> {
         }))
     }
 
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        let work = self.inner.outline(path, version);
+        around(&self.told, Operation::Outline, work).await
+    }
+
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
         let inner = around(&self.told, Operation::Begin, self.inner.begin(plan)).await?;
         Ok(Arc::new(FlakyUpload {
@@ -285,8 +385,9 @@ impl<S: Store> Store for FlakyStore<S> {
         }))
     }
 
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>> {
-        let inner = around(&self.told, Operation::Upload, self.inner.upload(id)).await?;
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+        let work = self.inner.upload(id, target);
+        let inner = around(&self.told, Operation::Upload, work).await?;
         Ok(Arc::new(FlakyUpload {
             inner,
             told: Arc::clone(&self.told),

@@ -8,6 +8,7 @@
 //! | a store that fails when told to | [`FlakyStore`] |
 //! | a line that is cut, stalled or slowed when told to | [`proxy`] |
 //! | HTTP, byte for byte | [`http`] |
+//! | a real terminal, its screen and its keys | `terminal` (Unix) |
 //! | request targets that try to get out | [`hostile_paths`] |
 //! | contents to send | [`content`], [`stream_of`], [`collect`] |
 
@@ -28,6 +29,8 @@ pub mod http;
 mod memory;
 pub mod model;
 pub mod proxy;
+#[cfg(unix)]
+pub mod terminal;
 
 pub use content::{Rng, collect, content, stream_of};
 pub use flaky::{FlakyStore, Operation};

@@ -28,14 +28,30 @@ pub enum Direction {
     Down,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Rules {
+    target: SocketAddr,
     cut: Option<(Direction, u64)>,
     stalled: Option<Direction>,
     trickle: Option<Direction>,
+    pace: Option<(Direction, u64)>,
     refuse: bool,
     /// Connections from before this many cuts are gone.
     cuts: u64,
+}
+
+impl Rules {
+    fn new(target: SocketAddr) -> Self {
+        Self {
+            target,
+            cut: None,
+            stalled: None,
+            trickle: None,
+            pace: None,
+            refuse: false,
+            cuts: 0,
+        }
+    }
 }
 
 /// A proxy on 127.0.0.1 that forwards to one address. Rules may change at any time and hold for
@@ -51,6 +67,7 @@ pub struct CuttingProxy {
 #[derive(Debug, Default)]
 struct Counts {
     connections: AtomicU64,
+    live: AtomicU64,
     up: AtomicU64,
     down: AtomicU64,
 }
@@ -63,9 +80,9 @@ impl CuttingProxy {
     pub async fn start(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (rules, seen) = watch::channel(Rules::default());
+        let (rules, seen) = watch::channel(Rules::new(target));
         let counts = Arc::new(Counts::default());
-        let task = tokio::spawn(accept(listener, target, seen, Arc::clone(&counts)));
+        let task = tokio::spawn(accept(listener, seen, Arc::clone(&counts)));
         Ok(Self {
             address,
             rules,
@@ -77,6 +94,11 @@ impl CuttingProxy {
     /// Where to connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Forwards new connections to another address from now on: the server that came back.
+    pub fn retarget(&self, target: SocketAddr) {
+        self.rules.send_modify(|rules| rules.target = target);
     }
 
     /// Cuts each connection when so many bytes went this way; exactly so many are forwarded.
@@ -102,6 +124,12 @@ impl CuttingProxy {
             .send_modify(|rules| rules.trickle = Some(direction));
     }
 
+    /// Forwards no more than so many bytes a second this way, on each connection.
+    pub fn pace(&self, direction: Direction, bytes: u64) {
+        self.rules
+            .send_modify(|rules| rules.pace = Some((direction, bytes.max(1))));
+    }
+
     /// Drops new connections as soon as they come.
     pub fn refuse(&self, refuse: bool) {
         self.rules.send_modify(|rules| rules.refuse = refuse);
@@ -112,7 +140,7 @@ impl CuttingProxy {
         self.rules.send_modify(|rules| {
             *rules = Rules {
                 cuts: rules.cuts,
-                ..Rules::default()
+                ..Rules::new(rules.target)
             }
         });
     }
@@ -120,6 +148,11 @@ impl CuttingProxy {
     /// How many connections were taken so far.
     pub fn connections(&self) -> u64 {
         self.counts.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many connections there are now.
+    pub fn live(&self) -> u64 {
+        self.counts.live.load(Ordering::Relaxed)
     }
 
     /// How many bytes went this way so far, on all connections.
@@ -144,12 +177,23 @@ impl Drop for CuttingProxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    target: SocketAddr,
-    rules: watch::Receiver<Rules>,
-    counts: Arc<Counts>,
-) {
+/// One connection that is counted while it lives.
+struct Live<'a>(&'a Counts);
+
+impl<'a> Live<'a> {
+    fn new(counts: &'a Counts) -> Self {
+        counts.live.fetch_add(1, Ordering::Relaxed);
+        Self(counts)
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn accept(listener: TcpListener, rules: watch::Receiver<Rules>, counts: Arc<Counts>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((client, _)) = listener.accept().await else {
@@ -161,18 +205,17 @@ async fn accept(
             continue;
         }
         counts.connections.fetch_add(1, Ordering::Relaxed);
-        connections.spawn(forward(client, target, rules.clone(), Arc::clone(&counts)));
+        connections.spawn(forward(client, rules.clone(), Arc::clone(&counts)));
     }
 }
 
 /// Forwards both ways until one is cut or both have ended.
-async fn forward(
-    client: TcpStream,
-    target: SocketAddr,
-    mut rules: watch::Receiver<Rules>,
-    counts: Arc<Counts>,
-) {
-    let cuts = rules.borrow_and_update().cuts;
+async fn forward(client: TcpStream, mut rules: watch::Receiver<Rules>, counts: Arc<Counts>) {
+    let _live = Live::new(&counts);
+    let (cuts, target) = {
+        let rules = rules.borrow_and_update();
+        (rules.cuts, rules.target)
+    };
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
@@ -249,6 +292,14 @@ async fn pump(
         if slow {
             tokio::time::sleep(TRICKLE).await;
         }
+        if let Some((paced, bytes)) = now.pace
+            && paced == direction
+        {
+            tokio::time::sleep(
+                Duration::from_secs(length as u64) / u32::try_from(bytes).unwrap_or(u32::MAX),
+            )
+            .await;
+        }
     }
 }
 
@@ -310,6 +361,9 @@ mod tests {
         proxy.trickle(Direction::Down);
         assert_eq!(exchange(&proxy, b"slowly").await, b"slowly");
         proxy.heal();
+        proxy.pace(Direction::Up, 1 << 20);
+        assert_eq!(exchange(&proxy, &bytes).await, bytes);
+        proxy.heal();
         assert_eq!(exchange(&proxy, &bytes).await, bytes);
         echo.abort();
     }
@@ -334,6 +388,13 @@ mod tests {
         assert!(matches!(end.unwrap(), Ok(0) | Err(_)), "it is cut");
         assert_eq!(exchange(&proxy, b"new").await, b"new");
 
+        assert!(proxy.connections() >= 2);
+        let there = echo.abort_handle();
+        there.abort();
+        let (other, back) = self::echo().await;
+        proxy.retarget(other);
+        assert_eq!(exchange(&proxy, b"elsewhere").await, b"elsewhere");
+        back.abort();
         let address = proxy.address();
         drop(proxy);
         let closed = || async { TcpStream::connect(address).await.is_err() };

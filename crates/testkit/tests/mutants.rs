@@ -15,6 +15,7 @@ use gaveta_core::{
     RemovePlan, Replace, Result, Seal, Space, Store, TouchPlan, Upload, UploadId, UploadState,
     Version, WritePlan,
 };
+use gaveta_core::{Outline, Piece, Pieces, chunk};
 use gaveta_testkit::conformance::{self, Abilities, Subject};
 use gaveta_testkit::{MemoryStore, model};
 
@@ -34,6 +35,11 @@ enum Fault {
     RenameLeavesTheOld,
     ForgetsUploads,
     OneByteWrong,
+    KeepsWrongChunks,
+    SplicesTheBase,
+    WrongOutline,
+    ForgetsTheNote,
+    PartsOutOfOrder,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +66,22 @@ impl Mutant {
             Replace::Only(_) if self.is(Fault::IgnoresTheVersion) => Replace::Always,
             other => other,
         }
+    }
+
+    /// Fills what is missing from whatever is there by now.
+    async fn splice(&self, upload: &dyn Upload, plan: &WritePlan) -> Result<()> {
+        let (Some(target), Some(length)) = (&plan.target, plan.length) else {
+            return Ok(());
+        };
+        let there = self.store.read(target, ReadPlan::default()).await?;
+        for gap in upload.state().await?.arrived.gaps(length) {
+            let end = gap.end.min(there.entry().size);
+            if gap.start < end {
+                let content = there.stream(gap.start..end);
+                upload.write(gap.start, content, Check::None).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn publish_now(&self, plan: WritePlan, bytes: Vec<u8>) {
@@ -104,6 +126,13 @@ impl Reading for MutantReading {
         };
         self.0.stream(range).map(flip).boxed()
     }
+
+    fn chunks(&self, range: Range<u64>) -> Pieces {
+        if self.1.is(Fault::OneByteWrong) {
+            return chunk::pieces(self.stream(range.clone()), range, self.2.size);
+        }
+        self.0.chunks(range)
+    }
 }
 
 #[derive(Debug)]
@@ -112,7 +141,11 @@ struct MutantUpload(Arc<dyn Upload>, Mutant, WritePlan);
 #[async_trait]
 impl Upload for MutantUpload {
     async fn state(&self) -> Result<UploadState> {
-        self.0.state().await
+        let mut state = self.0.state().await?;
+        if self.1.is(Fault::ForgetsTheNote) {
+            state.note = None;
+        }
+        Ok(state)
     }
 
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
@@ -125,6 +158,20 @@ impl Upload for MutantUpload {
             }
         }
         result
+    }
+
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        if self.1.is(Fault::KeepsWrongChunks) {
+            let bytes = pieces.filter_map(|piece| {
+                std::future::ready(match piece {
+                    Ok(Piece::Bytes(bytes)) => Some(Ok(bytes)),
+                    Ok(Piece::Close(_)) => None,
+                    Err(error) => Some(Err(error)),
+                })
+            });
+            return self.0.write(offset, bytes.boxed(), Check::None).await;
+        }
+        self.0.write_chunks(offset, pieces).await
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
@@ -142,6 +189,9 @@ impl Upload for MutantUpload {
     async fn commit(&self, mut seal: Seal) -> Result<Entry> {
         if self.1.is(Fault::IgnoresTheDigest) {
             seal.digest = None;
+        }
+        if self.1.is(Fault::SplicesTheBase) && self.2.base.is_some() {
+            self.1.splice(&*self.0, &self.2).await?;
         }
         self.0.commit(seal).await.map(|entry| self.1.told(entry))
     }
@@ -178,11 +228,27 @@ impl Store for Mutant {
         Ok(Arc::new(MutantReading(reading, self.clone(), entry)))
     }
 
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        if self.is(Fault::ConstantVersion) {
+            let now = self.store.stat(path).await?.version;
+            return self.store.outline(path, &now).await;
+        }
+        let outline = self.store.outline(path, version).await?;
+        if self.is(Fault::WrongOutline) {
+            let chunks = outline.chunks().iter().rev().copied().collect();
+            return Outline::new(outline.length(), chunks);
+        }
+        Ok(outline)
+    }
+
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
-        let told = WritePlan {
+        let mut told = WritePlan {
             replace: self.replace(plan.replace.clone()),
             ..plan.clone()
         };
+        if self.is(Fault::PartsOutOfOrder) {
+            told.parts.reverse();
+        }
         let upload = self.store.begin(told).await?;
         let plan = WritePlan {
             replace: self.replace(plan.replace.clone()),
@@ -191,11 +257,11 @@ impl Store for Mutant {
         Ok(Arc::new(MutantUpload(upload, self.clone(), plan)))
     }
 
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>> {
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
         if self.is(Fault::ForgetsUploads) {
             return Err(ErrorKind::UnknownUpload.into());
         }
-        self.store.upload(id).await
+        self.store.upload(id, target).await
     }
 
     async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
@@ -313,6 +379,13 @@ async fn each_fault_is_found_by_its_section() {
         (Fault::ForgetsUploads, "kept_uploads_are_found_again"),
         (Fault::OneByteWrong, "contents_of_every_size"),
         (Fault::OneByteWrong, "ranges"),
+        (Fault::OneByteWrong, "reading_in_chunks"),
+        (Fault::KeepsWrongChunks, "a_wrong_chunk_is_not_kept"),
+        (Fault::KeepsWrongChunks, "a_cut_chunk_is_not_kept"),
+        (Fault::SplicesTheBase, "a_base_that_changed_is_noticed"),
+        (Fault::WrongOutline, "outlines_are_true"),
+        (Fault::ForgetsTheNote, "notes_are_kept"),
+        (Fault::PartsOutOfOrder, "parts_become_a_whole"),
     ] {
         is_found(fault, section).await;
     }
@@ -341,6 +414,8 @@ async fn the_model_finds_them_too() {
         Fault::RenameLeavesTheOld,
         Fault::ForgetsUploads,
         Fault::OneByteWrong,
+        Fault::KeepsWrongChunks,
+        Fault::SplicesTheBase,
     ] {
         let run = model::run(fault.fresh().await, Abilities::ALL, 1, 2000);
         let panic = AssertUnwindSafe(run).catch_unwind().await;

@@ -19,11 +19,14 @@
 //! # }
 //! ```
 
+mod bases;
 mod bench;
+mod chunks;
 mod copying;
 mod entries;
 mod listing;
 mod moving;
+mod outlines;
 mod publishing;
 mod reading;
 mod uploads;
@@ -48,8 +51,10 @@ pub const SECTION_DEADLINE: Duration = Duration::from_secs(300);
 /// Something a store may lack without being wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ability {
-    /// Uploads begun with `OnDrop::Keep` are kept; `upload(id)` and `uploads()` find them.
+    /// Uploads begun with `OnDrop::Keep` are kept; `upload(id, target)` finds them.
     Resume,
+    /// `uploads()` tells what is kept, and `upload(id)` finds it without its target.
+    ListsUploads,
     /// `Upload::write` at any offset, in any order, several at once. Without it: one write from 0.
     RandomWrites,
     /// `Upload::read`.
@@ -72,6 +77,18 @@ pub enum Ability {
     PinnedReaders,
     /// A version never comes back for another content, even when length and modified time do.
     VersionsNeverReturn,
+    /// `Upload::write_chunks`.
+    Chunks,
+    /// `WritePlan::base`.
+    Base,
+    /// `WritePlan::parts`, and uploads without a target.
+    Parts,
+    /// `WritePlan::id`.
+    ChosenIds,
+    /// `WritePlan::note`.
+    Notes,
+    /// `WritePlan::owner` is taken as told.
+    AnyOwner,
 }
 
 /// What a store claims. One field for each [`Ability`].
@@ -79,6 +96,8 @@ pub enum Ability {
 pub struct Abilities {
     /// [`Ability::Resume`]
     pub resume: bool,
+    /// [`Ability::ListsUploads`]
+    pub lists_uploads: bool,
     /// [`Ability::RandomWrites`]
     pub random_writes: bool,
     /// [`Ability::UploadRead`]
@@ -101,12 +120,25 @@ pub struct Abilities {
     pub pinned_readers: bool,
     /// [`Ability::VersionsNeverReturn`]
     pub versions_never_return: bool,
+    /// [`Ability::Chunks`]
+    pub chunks: bool,
+    /// [`Ability::Base`]
+    pub base: bool,
+    /// [`Ability::Parts`]
+    pub parts: bool,
+    /// [`Ability::ChosenIds`]
+    pub chosen_ids: bool,
+    /// [`Ability::Notes`]
+    pub notes: bool,
+    /// [`Ability::AnyOwner`]
+    pub any_owner: bool,
 }
 
 impl Abilities {
     /// Everything.
     pub const ALL: Self = Self {
         resume: true,
+        lists_uploads: true,
         random_writes: true,
         upload_read: true,
         set_length: true,
@@ -118,11 +150,18 @@ impl Abilities {
         replace: true,
         pinned_readers: true,
         versions_never_return: true,
+        chunks: true,
+        base: true,
+        parts: true,
+        chosen_ids: true,
+        notes: true,
+        any_owner: true,
     };
 
     /// The least a store can do: one write from 0, one commit.
     pub const NONE: Self = Self {
         resume: false,
+        lists_uploads: false,
         random_writes: false,
         upload_read: false,
         set_length: false,
@@ -134,12 +173,19 @@ impl Abilities {
         replace: false,
         pinned_readers: false,
         versions_never_return: false,
+        chunks: false,
+        base: false,
+        parts: false,
+        chosen_ids: false,
+        notes: false,
+        any_owner: false,
     };
 
     /// Is it claimed?
     pub const fn has(&self, ability: Ability) -> bool {
         match ability {
             Ability::Resume => self.resume,
+            Ability::ListsUploads => self.lists_uploads,
             Ability::RandomWrites => self.random_writes,
             Ability::UploadRead => self.upload_read,
             Ability::SetLength => self.set_length,
@@ -151,6 +197,12 @@ impl Abilities {
             Ability::Replace => self.replace,
             Ability::PinnedReaders => self.pinned_readers,
             Ability::VersionsNeverReturn => self.versions_never_return,
+            Ability::Chunks => self.chunks,
+            Ability::Base => self.base,
+            Ability::Parts => self.parts,
+            Ability::ChosenIds => self.chosen_ids,
+            Ability::Notes => self.notes,
+            Ability::AnyOwner => self.any_owner,
         }
     }
 }
@@ -255,6 +307,26 @@ sections! {
         length_can_be_declared_later needs [SetLength, RandomWrites],
         a_wrong_piece_keeps_nothing needs [WriteCheck],
         written_bytes_can_be_read needs [UploadRead, RandomWrites],
+    ],
+    chunks: [
+        whole_contents_in_chunks needs [Chunks],
+        chunks_in_any_order needs [Chunks, RandomWrites],
+        a_wrong_chunk_is_not_kept needs [Chunks, RandomWrites],
+        a_cut_chunk_is_not_kept needs [Chunks, RandomWrites],
+        chunks_that_do_not_fit needs [Chunks, RandomWrites],
+        a_newer_writer_of_chunks_takes_over needs [Chunks, RandomWrites],
+        chunks_and_plain_writes_mix needs [Chunks, RandomWrites, RetryCommit],
+    ],
+    outlines: [
+        outlines_are_true, reading_in_chunks, chunks_of_one_version needs [Replace],
+    ],
+    bases: [
+        only_what_differs_is_sent needs [Base, Chunks, RandomWrites, Replace, RetryCommit],
+        a_base_that_changed_is_noticed needs [Base, Chunks, RandomWrites, Replace, RetryCommit],
+        parts_become_a_whole needs [Parts, Resume, RetryCommit],
+        parts_that_do_not_fit needs [Parts, Resume, RandomWrites, RetryCommit],
+        ids_can_be_chosen needs [ChosenIds, Resume],
+        notes_are_kept needs [Notes, Resume],
     ],
 }
 

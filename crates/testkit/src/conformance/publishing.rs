@@ -129,7 +129,7 @@ pub(super) async fn a_folder_is_no_target(b: &Bench) {
     refused!(
         b.publish(
             WritePlan {
-                target: Path::root(),
+                target: Some(Path::root()),
                 ..b.plan("x")
             },
             b"x",

@@ -17,8 +17,9 @@ use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use gaveta_core::{
-    Content, Entry, Error, ErrorKind, ListPlan, Listed, Listing, MovePlan, OnDrop, Path, ReadPlan,
-    Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState, WritePlan,
+    Content, Entry, Error, ErrorKind, ListPlan, Listed, Listing, MovePlan, OnDrop, Outline, Path,
+    Pieces, ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId,
+    UploadState, Version, WritePlan, chunk,
 };
 use tokio::sync::Notify;
 
@@ -161,6 +162,26 @@ impl Reading for MemoryReading {
         );
         strict(pieces).boxed()
     }
+
+    fn chunks(&self, range: Range<u64>) -> Pieces {
+        let size = self.entry.size;
+        let start = chunk::span(range.start / chunk::CHUNK, size).start;
+        let at_an_end = range.end == size || range.end.is_multiple_of(chunk::CHUNK);
+        if range.start != start || !at_an_end || range.end > size || range.start > range.end {
+            let error = Error::at(ErrorKind::BadRange, &self.entry.path);
+            return strict(stream::once(async { Err(error) })).boxed();
+        }
+        let pieces = chunk::pieces(self.stream(range.clone()), range, size);
+        strict(pieces).boxed()
+    }
+}
+
+/// The chunk digests of these bytes.
+fn outline_of(content: &[u8]) -> Result<Outline> {
+    let length = content.len() as u64;
+    let chunks = content.chunks(chunk::CHUNK as usize).enumerate();
+    let digests = chunks.map(|(index, bytes)| chunk::digest(index as u64, bytes, length));
+    Outline::new(length, digests.collect())
 }
 
 #[async_trait]
@@ -206,20 +227,38 @@ impl Store for MemoryStore {
         .await
     }
 
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        let content = self
+            .with(|state, _| {
+                let content = state.tree.find(path)?.content.clone();
+                let content = content.ok_or_else(|| Error::at(ErrorKind::IsFolder, path))?;
+                state.tree.is_version(path, Some(version))?;
+                Ok(content)
+            })
+            .await?;
+        outline_of(&content)
+    }
+
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
         self.with(|state, free| {
-            state.tree.may_land(&plan.target, &plan.replace, false)?;
-            if plan.length.unwrap_or(0) > free {
-                return Err(Error::at(ErrorKind::NoSpace, &plan.target));
+            let id = plan.id.clone().unwrap_or_else(random_id);
+            if state.staged.contains_key(&id) {
+                return Err(Error::new(ErrorKind::Exists).because("the id is taken"));
             }
-            let id = random_id();
-            state.staged.insert(id.clone(), Staged::new(plan));
+            let staged = Staged::begin(plan, &state.tree, &state.staged)?;
+            if staged.room() > free {
+                return Err(upload::about(
+                    Error::new(ErrorKind::NoSpace),
+                    &staged.plan.target,
+                ));
+            }
+            state.staged.insert(id.clone(), staged);
             Ok(Arc::new(MemoryUpload::open(&self.shared, state, &id)?) as Arc<dyn Upload>)
         })
         .await
     }
 
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>> {
+    async fn upload(&self, id: &UploadId, _: Option<&Path>) -> Result<Arc<dyn Upload>> {
         self.with(|state, _| {
             let kept = |staged: &Staged| staged.plan.on_drop == OnDrop::Keep;
             if !state.staged.get(id).is_some_and(kept) {

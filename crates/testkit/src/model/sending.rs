@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use gaveta_core::{
-    Check, Content, Digest, Error, ErrorKind, OnDrop, Ranges, Replace, Seal, Upload, WritePlan,
+    Check, Content, Digest, Error, ErrorKind, OnDrop, Path, Ranges, Replace, Seal, Upload,
+    WritePlan,
 };
+use gaveta_core::{ChunkDigest, Piece, chunk};
 
 use super::tree::Condition;
 use super::{MAX_OPEN, Run, Step, judge, second};
@@ -20,6 +22,16 @@ pub(super) struct Open {
     bytes: Vec<u8>,
     arrived: Ranges,
     wrote: bool,
+}
+
+/// What an upload starts from, by now.
+#[derive(Debug)]
+enum Base {
+    /// Its plan names none.
+    Unnamed,
+    /// It is not that version any more.
+    Gone,
+    There(Vec<u8>),
 }
 
 impl Open {
@@ -42,6 +54,38 @@ impl Open {
             self.bytes[offset..end].copy_from_slice(bytes);
             self.arrived.insert(offset as u64..end as u64);
         }
+    }
+
+    /// What would be published, with what does not come from the sender taken from the base; and
+    /// why it cannot be, none when it can.
+    fn whole(&self, base: &Base, seal: &Seal) -> (Vec<u8>, Vec<ErrorKind>) {
+        let mut filled = Self {
+            upload: Arc::clone(&self.upload),
+            plan: self.plan.clone(),
+            condition: self.condition,
+            bytes: self.bytes.clone(),
+            arrived: self.arrived.clone(),
+            wrote: self.wrote,
+        };
+        let length = self.plan.length.unwrap_or(self.arrived.end());
+        let gaps: Vec<_> = self.arrived.gaps(length).collect();
+        let mut errors = vec![];
+        match base {
+            Base::Unnamed => {}
+            Base::Gone if gaps.is_empty() => {}
+            Base::Gone => errors.push(ErrorKind::VersionMismatch),
+            Base::There(there) => {
+                for gap in gaps {
+                    let end = gap.end.min(there.len() as u64);
+                    if gap.start < end {
+                        let taken = &there[gap.start as usize..end as usize];
+                        filled.keep(gap.start as usize, taken);
+                    }
+                }
+            }
+        }
+        errors.extend(filled.unready(seal));
+        (filled.bytes, errors)
     }
 
     /// Why the content cannot be published; none when it can.
@@ -105,7 +149,7 @@ impl Run {
                 .pick(&[None, Some(bytes.len() as u64), Some(bytes.len() as u64 + 3)]);
         let seal = self.seal(&bytes);
         self.tell(format!("publish {} bytes: {plan:?} {seal:?}", bytes.len()));
-        let mut legitimate = self.model.landing(&plan.target, condition, false);
+        let mut legitimate = self.model.landing(target_of(&plan), condition, false);
         let attempt = async {
             let upload = self.store.begin(plan.clone()).await?;
             upload
@@ -132,7 +176,7 @@ impl Run {
             return Err(format!("its entry says {size} bytes of {}", bytes.len()));
         }
         self.model
-            .publish(&plan.target, bytes, plan.modified, plan.executable);
+            .publish(target_of(plan), bytes, plan.modified, plan.executable);
         Ok(())
     }
 
@@ -145,8 +189,17 @@ impl Run {
             plan.on_drop = OnDrop::Keep;
         }
         plan.length = self.rng.once_in(3).then_some(1000);
+        let content = self.model.nodes.get(target_of(&plan).as_str());
+        let content = content.and_then(|node| node.content.as_ref());
+        if let Some(length) = content.map(Vec::len)
+            && self.abilities.base
+            && self.rng.once_in(2)
+        {
+            plan.base = Some(self.version(target_of(&plan), Condition::Right).await);
+            plan.length = Some(*self.rng.pick(&[length as u64, length as u64 / 2, 1000]));
+        }
         self.tell(format!("begin {plan:?}"));
-        let legitimate = self.model.landing(&plan.target, condition, false);
+        let legitimate = self.model.landing(target_of(&plan), condition, false);
         match self.store.begin(plan.clone()).await {
             Ok(upload) if !self.abilities.early_errors || legitimate.is_empty() => {
                 self.open.push(Open::new(upload, plan, condition));
@@ -163,6 +216,10 @@ impl Run {
         }
         let chosen = self.rng.below(self.open.len());
         let anywhere = self.abilities.random_writes;
+        let chunks = self.abilities.chunks && self.open[chosen].plan.length.is_some();
+        if anywhere && chunks && self.rng.once_in(3) {
+            return self.write_chunk(chosen).await;
+        }
         if !anywhere && self.open[chosen].wrote {
             return self.commit_open(chosen).await;
         }
@@ -235,6 +292,58 @@ impl Run {
         Ok(())
     }
 
+    /// Writes the only chunk of an open upload; sometimes its digest is wrong.
+    async fn write_chunk(&mut self, chosen: usize) -> Step {
+        let length = self.open[chosen].plan.length.unwrap_or(0);
+        let bytes = content(length as usize, self.rng.bits());
+        let wrong = self.rng.once_in(3) && length > 0;
+        self.tell(format!("write a chunk to {chosen}, wrong: {wrong}"));
+        let pieces = chunk::pieces(stream_of(bytes.clone(), 250), 0..length, length);
+        let spoil = move |piece| match piece {
+            Ok(Piece::Close(digest)) if wrong => {
+                let bytes = ChunkDigest::as_bytes(&digest).map(|byte| !byte);
+                Ok(Piece::Close(ChunkDigest::from_bytes(bytes)))
+            }
+            other => other,
+        };
+        let open = &mut self.open[chosen];
+        let result = open.upload.write_chunks(0, pieces.map(spoil).boxed()).await;
+        let legitimate = wrong.then_some(ErrorKind::DigestMismatch);
+        open.wrote = true;
+        let state = open.upload.state().await.map_err(|e| e.chain())?;
+        if judge(&result, legitimate.as_slice())? {
+            open.keep(0, &bytes);
+            if result.ok() != Some(length) {
+                return Err("it kept another number of bytes".into());
+            }
+        } else if state.arrived.total() == 0 {
+            // What a wrong chunk was written over is kept, or counts as missing.
+            open.arrived = Ranges::new();
+            open.bytes.clear();
+        }
+        if state.arrived == open.arrived {
+            return Ok(());
+        }
+        Err(format!(
+            "arrived: {:?}, not {:?}",
+            state.arrived, open.arrived
+        ))
+    }
+
+    /// What an open upload starts from, by now.
+    async fn base_now(&self, open: &Open) -> Base {
+        let Some(version) = &open.plan.base else {
+            return Base::Unnamed;
+        };
+        let target = target_of(&open.plan);
+        let now = self.store.stat(target).await;
+        let node = self.model.nodes.get(target.as_str());
+        match (now, node.and_then(|node| node.content.clone())) {
+            (Ok(entry), Some(content)) if entry.version == *version => Base::There(content),
+            _ => Base::Gone,
+        }
+    }
+
     pub(super) async fn commit(&mut self) -> Step {
         match self.open.len() {
             0 => self.begin().await,
@@ -246,14 +355,20 @@ impl Run {
     }
 
     async fn commit_open(&mut self, chosen: usize) -> Step {
-        let bytes = self.open[chosen].bytes.clone();
-        let seal = self.seal(&bytes);
+        let base = self.base_now(&self.open[chosen]).await;
+        let (likely, _) = self.open[chosen].whole(&base, &Seal::default());
+        let seal = self.seal(&likely);
         let open = &self.open[chosen];
-        let mut legitimate = open.unready(&seal);
+        let (bytes, mut legitimate) = open.whole(&base, &seal);
         legitimate.extend(self.landing_now(open).await);
         let what = format!("commit {chosen}, {:?}, {seal:?}", open.plan);
         let result = open.upload.commit(seal).await;
         self.tell(what);
+        // A base that nothing is taken from may be looked at all the same.
+        let refused = |kind| result.as_ref().is_err_and(|e| e.kind() == kind);
+        if matches!(base, Base::Gone) && refused(ErrorKind::VersionMismatch) {
+            legitimate.push(ErrorKind::VersionMismatch);
+        }
         let committed = judge(&result, &legitimate)?;
         if committed || !self.abilities.retry_commit || self.rng.once_in(3) {
             let open = self.open.remove(chosen);
@@ -269,7 +384,7 @@ impl Run {
     /// Why an open upload cannot land now. The version it names is that of its beginning; the
     /// entry may have changed since.
     async fn landing_now(&self, open: &Open) -> Vec<ErrorKind> {
-        let target = &open.plan.target;
+        let target = target_of(&open.plan);
         let mut condition = open.condition;
         if let Replace::Only(version) = &open.plan.replace {
             let now = self
@@ -316,7 +431,11 @@ impl Run {
         let id = open.upload.state().await.map_err(|e| e.chain())?.id;
         // The old handle goes first: nobody holds it for a moment.
         drop(open.upload);
-        open.upload = self.store.upload(&id).await.map_err(|e| e.chain())?;
+        open.upload = self
+            .store
+            .upload(&id, open.plan.target.as_ref())
+            .await
+            .map_err(|e| e.chain())?;
         let state = open.upload.state().await.map_err(|e| e.chain())?;
         if state.arrived != open.arrived || state.target != open.plan.target {
             return Err(format!(
@@ -341,6 +460,11 @@ impl Run {
         };
         (plan, condition)
     }
+}
+
+/// Where the model's uploads appear: each has a place.
+fn target_of(plan: &WritePlan) -> &Path {
+    plan.target.as_ref().unwrap()
 }
 
 /// A content that was sent in one go.
