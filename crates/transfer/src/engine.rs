@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gaveta_core::{Error, ErrorKind, Path, Result, Store};
 use tokio::sync::mpsc;
@@ -11,7 +12,10 @@ use tokio::task::{Id, JoinError, JoinSet};
 use crate::cancel::Cancel;
 use crate::file::{self, Context, Ended};
 use crate::observer::{FileId, Observer, Outcome};
-use crate::options::{Options, Source};
+use crate::options::{Item, Options, Source};
+use crate::pace::Pace;
+use crate::rate::Rate;
+use crate::streams::Streams;
 use crate::summary::{Failed, Skipped, Summary};
 use crate::walk::{self, Found, Task};
 
@@ -21,6 +25,9 @@ const AHEAD: usize = 4096;
 /// How many big files wait until another big one is done, before small ones wait too.
 const BIG_WAITING: usize = 1024;
 
+/// Streams of big files when the rate is bounded so that more would stand still.
+const SLOW_STREAMS: usize = 2;
+
 /// Copies every source to the target, and says what came of it.
 ///
 /// A file's failure is kept in the summary and stops no other. Each file appears at the target
@@ -28,8 +35,11 @@ const BIG_WAITING: usize = 1024;
 /// A source that changes while it is read fails (`LengthMismatch`, `VersionMismatch`). Failures
 /// that may pass are tried again; where an answer was lost, only after looking whether it is there.
 ///
+/// A big file travels in chunks, several at once, of which only those that fail are sent again.
+///
 /// Cancelling ([`Cancel`]) drops what is in flight, waits until the target has thrown it away, and
-/// returns the summary so far. Dropping the future stops everything at once.
+/// returns the summary so far; with [`Options::resume`], what arrived of big files stays, and the
+/// same transfer goes on from there. Dropping the future stops everything at once.
 ///
 /// Must run within a tokio runtime.
 pub async fn transfer(
@@ -40,15 +50,45 @@ pub async fn transfer(
     cancel: Cancel,
 ) -> Summary {
     let retries = options.retries;
+    let (out, found) = mpsc::channel(AHEAD);
+    let walk = walk::walk(sources, retries, observer.as_ref(), out);
+    run(walk, found, target, options, &observer, cancel).await
+}
+
+/// As [`transfer`], of what somebody else finds: until all senders of `items` are gone.
+pub async fn transfer_items(
+    items: mpsc::Receiver<Item>,
+    target: Arc<dyn Store>,
+    options: Options,
+    observer: Arc<dyn Observer>,
+    cancel: Cancel,
+) -> Summary {
+    let (out, found) = mpsc::channel(AHEAD);
+    let walk = walk::take(items, observer.as_ref(), out);
+    run(walk, found, target, options, &observer, cancel).await
+}
+
+async fn run(
+    walk: impl Future<Output = ()>,
+    mut found: mpsc::Receiver<Found>,
+    target: Arc<dyn Store>,
+    options: Options,
+    observer: &Arc<dyn Observer>,
+    cancel: Cancel,
+) -> Summary {
+    let rate = Arc::new(Rate::new(options.limit_rate));
+    let few = rate.is_slow().then_some(SLOW_STREAMS);
     let context = Arc::new(Context {
         target,
+        streams: Streams::new(options.parallel.or(few)),
+        rate,
+        restarts: AtomicU64::new(0),
         options,
-        observer: observer.clone(),
+        observer: Arc::clone(observer),
         cancel: cancel.clone(),
         decided: tokio::sync::Mutex::new(None),
     });
-    let (out, mut found) = mpsc::channel(AHEAD);
-    let mut walk = pin!(walk::walk(sources, retries, observer.as_ref(), out));
+    let mut walk = pin!(walk);
     let mut walking = true;
     let mut crew = Crew::new(context);
     loop {
@@ -77,6 +117,7 @@ struct Crew {
     running: HashMap<Id, Job>,
     big: usize,
     waiting: VecDeque<Task>,
+    pace: Pace,
     summary: Summary,
 }
 
@@ -87,6 +128,7 @@ enum Job {
         path: Path,
         to: Path,
         big: bool,
+        size: u64,
     },
     Folder {
         path: Path,
@@ -103,6 +145,7 @@ enum JobEnd {
 impl Crew {
     fn new(context: Arc<Context>) -> Self {
         Self {
+            pace: Pace::new(context.options.parallel),
             context,
             workers: JoinSet::new(),
             running: HashMap::new(),
@@ -118,7 +161,9 @@ impl Crew {
 
     /// Can one more thing be taken?
     fn has_room(&self) -> bool {
-        self.workers.len() < self.context.options.parallel.max(1)
+        self.pace
+            .has_room(self.workers.len() - self.big.min(self.workers.len()))
+            && self.workers.len() < self.context.options.parallel.unwrap_or(usize::MAX).max(1)
             && self.waiting.len() < BIG_WAITING
     }
 
@@ -143,7 +188,9 @@ impl Crew {
                 self.summary.bytes = self.summary.bytes.saturating_add(task.entry.size);
             }
             Found::File(task) => {
-                if self.is_big(&task) && self.big >= self.context.options.parallel_big.max(1) {
+                if self.context.is_big(&task)
+                    && self.big >= self.context.options.parallel_big.max(1)
+                {
                     self.waiting.push_back(task);
                 } else {
                     self.start(task);
@@ -152,19 +199,19 @@ impl Crew {
         }
     }
 
-    fn is_big(&self, task: &Task) -> bool {
-        task.entry.size >= self.context.options.big
-    }
-
     fn start(&mut self, task: Task) {
-        let big = self.is_big(&task);
+        let big = self.context.is_big(&task);
         self.big += usize::from(big);
         let job = Job::File {
             id: task.id,
             path: task.entry.path.clone(),
             to: task.to.clone(),
             big,
+            size: task.entry.size,
         };
+        if !big {
+            self.pace.started(task.entry.size);
+        }
         let context = self.context.clone();
         let handle = self
             .workers
@@ -209,13 +256,22 @@ impl Crew {
         };
         let broken = |error: JoinError| Error::new(ErrorKind::Io).because(error);
         match job {
-            Job::File { id, path, to, big } => {
+            Job::File {
+                id,
+                path,
+                to,
+                big,
+                size,
+            } => {
                 self.big -= usize::from(big);
                 let ended = match ended {
                     Ok(JobEnd::File(ended)) => ended,
                     Ok(JobEnd::Folder(_)) => Ended::Cancelled,
                     Err(error) => Ended::Failed(broken(error).about(&path)),
                 };
+                if !big {
+                    self.pace.ended(size, &ended);
+                }
                 self.end_file(id, path, to, ended);
             }
             Job::Folder { path, to } => match ended {
@@ -244,10 +300,10 @@ impl Crew {
     fn end_file(&mut self, id: FileId, path: Path, to: Path, ended: Ended) {
         let observer = self.context.observer.clone();
         match ended {
-            Ended::Done(entry) => {
+            Ended::Done(entry, copied) => {
+                observer.copied(id, &to, &copied);
                 observer.finished(id, &to, Outcome::Done(&entry));
-                self.summary.files += 1;
-                self.summary.bytes = self.summary.bytes.saturating_add(entry.size);
+                self.summary.done(&copied);
             }
             Ended::Skipped(why) => {
                 observer.finished(id, &to, Outcome::Skipped(&why));
@@ -268,6 +324,7 @@ impl Crew {
             self.end(ended);
         }
         self.summary.cancelled = cancelled;
+        self.summary.restarted = self.context.restarts.load(Ordering::Relaxed);
         self.summary
     }
 }

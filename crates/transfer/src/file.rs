@@ -1,5 +1,6 @@
 //! The copy of one file: read, write, compare, publish; and again when that may help.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +12,13 @@ use gaveta_core::{
 use tokio::time::timeout;
 
 use crate::cancel::Cancel;
-use crate::observer::{FileId, Observer};
-use crate::options::{Conflict, Decision, Existing, Options};
+use crate::chunked;
+use crate::memory::Restart;
+use crate::observer::{Copied, FileId, Observer};
+use crate::opened::{forget, is_unsupported};
+use crate::options::{Conflict, Decision, Existing, Filter, Options};
+use crate::rate::Rate;
+use crate::streams::Streams;
 use crate::summary::Why;
 use crate::walk::Task;
 
@@ -29,6 +35,11 @@ pub(crate) struct Context {
     pub(crate) cancel: Cancel,
     /// Held while somebody is asked: one question at a time. What was decided for all.
     pub(crate) decided: tokio::sync::Mutex<Option<ForAll>>,
+    /// What big files travel on.
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) rate: Arc<Rate>,
+    /// How often a copy began anew.
+    pub(crate) restarts: AtomicU64,
 }
 
 /// A decision for every later conflict.
@@ -41,7 +52,7 @@ pub(crate) enum ForAll {
 /// How the copy of one file ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    Done(Entry),
+    Done(Entry, Copied),
     Skipped(Why),
     Failed(Error),
     Cancelled,
@@ -49,21 +60,27 @@ pub(crate) enum Ended {
 
 /// What went over in full, when the answer to its commit was lost.
 #[derive(Debug, Clone, Copy)]
-struct Sent {
-    size: u64,
-    digest: Digest,
+pub(crate) struct Sent {
+    pub(crate) size: u64,
+    pub(crate) digest: Digest,
 }
 
 /// Why one try failed.
 #[derive(Debug)]
-enum Stop {
+pub(crate) enum Stop {
     Cancelled,
-    /// The source changed while it was read: nothing about the target helps.
-    Source(Error),
+    /// Another try would not help, or there were enough.
+    Final(Error),
     /// Before the commit.
     Before(Error),
     /// At the commit: it may have happened.
     Commit(Error, Sent),
+    /// The source is another version than the one that was being read.
+    Changed,
+    /// The target has dropped what was under way.
+    Lost(Error),
+    /// What was there before is of no use: everything must be sent.
+    Anew(Restart, Error),
 }
 
 impl From<Error> for Stop {
@@ -72,26 +89,104 @@ impl From<Error> for Stop {
     }
 }
 
+impl Stop {
+    /// May a later run go on from here?
+    fn may_go_on(&self) -> bool {
+        match self {
+            Self::Cancelled | Self::Final(_) => true,
+            Self::Before(error) => {
+                error.kind().is_transient() || error.kind() == ErrorKind::NoSpace
+            }
+            Self::Commit(..) | Self::Changed | Self::Lost(_) | Self::Anew(..) => false,
+        }
+    }
+}
+
+impl Context {
+    pub(crate) fn is_big(&self, task: &Task) -> bool {
+        task.entry.size >= self.options.big.max(1)
+    }
+
+    /// Says that a copy begins anew.
+    pub(crate) fn restarted(&self, task: &Task, why: Restart) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        self.observer.restarted(task.id, &task.to, why);
+    }
+
+    fn replace(&self, task: &Task) -> Replace {
+        match (&task.there, &self.options.existing) {
+            (Some(Some(there)), _) => Replace::Only(there.version.clone()),
+            (None, Existing::Replace) => Replace::Always,
+            (Some(None), _) | (None, Existing::Keep | Existing::Ask(_)) => Replace::Never,
+        }
+    }
+}
+
+/// How one file is to be sent; it changes from try to try.
+struct How {
+    replace: Replace,
+    /// In chunks, on several streams?
+    chunked: bool,
+    /// Only what differs from what is there?
+    delta: bool,
+}
+
 /// Copies one file. Whatever ends it, nothing but the whole is published.
-pub(crate) async fn copy(context: &Context, task: &Task) -> Ended {
+pub(crate) async fn copy(context: &Arc<Context>, task: &Task) -> Ended {
+    if let Some(filter) = &context.options.filter {
+        let wanted = or_cancelled(context, wanted(context, task, filter.as_ref())).await;
+        match wanted {
+            None => return Ended::Cancelled,
+            Some(false) => return Ended::Skipped(Why::Same),
+            Some(true) => {}
+        }
+    }
     context.observer.started(task.id, &task.to, task.entry.size);
-    let mut replace = match context.options.existing {
-        Existing::Replace => Replace::Always,
-        Existing::Keep | Existing::Ask(_) => Replace::Never,
+    let mut how = How {
+        replace: context.replace(task),
+        chunked: context.is_big(task),
+        delta: true,
     };
     let mut doubt: Option<Sent> = None;
-    let mut tries = 0;
+    let (mut tries, mut restarts) = (0, 0);
+    let passed = Arc::new(AtomicU64::new(0));
+    let most = context.options.retries.times;
     loop {
-        let error = match try_once(context, task, &replace).await {
-            Ok(entry) => return Ended::Done(entry),
+        let error = match try_once(context, task, &how, &passed).await {
+            Ok((entry, copied)) => return Ended::Done(entry, copied),
             Err(Stop::Cancelled) => return Ended::Cancelled,
-            Err(Stop::Source(error)) => return Ended::Failed(error),
+            Err(Stop::Final(error)) => return Ended::Failed(error),
+            Err(stop) if how.chunked && is_unsupported(&stop) => {
+                how.chunked = false;
+                continue;
+            }
             Err(Stop::Before(error)) => error,
             Err(Stop::Commit(error, sent)) => {
                 if error.kind().is_transient() {
                     doubt = Some(sent);
                 }
                 error
+            }
+            Err(Stop::Changed) if restarts < most => {
+                context.restarted(task, Restart::SourceChanged);
+                restarts += 1;
+                continue;
+            }
+            Err(Stop::Changed) => {
+                return Ended::Failed(Error::at(ErrorKind::VersionMismatch, &task.entry.path));
+            }
+            Err(Stop::Lost(_)) if restarts < most => {
+                context.restarted(task, Restart::Forgotten);
+                restarts += 1;
+                continue;
+            }
+            Err(Stop::Anew(why, _)) if how.delta => {
+                context.restarted(task, why);
+                how.delta = false;
+                continue;
+            }
+            Err(Stop::Lost(error) | Stop::Anew(_, error)) => {
+                return Ended::Failed(error.about(&task.to));
             }
         };
         // The answer to an earlier commit was lost: is it there after all?
@@ -100,29 +195,31 @@ pub(crate) async fn copy(context: &Context, task: &Task) -> Ended {
                 .await
                 .flatten()
         {
-            return Ended::Done(entry);
+            let copied = whole(&entry, &passed, &how.replace);
+            return Ended::Done(entry, copied);
         }
         let may_pass = error.kind().is_transient();
-        if error.kind() == ErrorKind::Exists && replace == Replace::Never {
+        if error.kind() == ErrorKind::Exists && how.replace == Replace::Never {
             let Some(verdict) = or_cancelled(context, decide(context, task)).await else {
                 return Ended::Cancelled;
             };
             match verdict {
-                Ok(Verdict::Replace(how)) => {
-                    replace = how;
+                Ok(Verdict::Replace(replace)) => {
+                    how.replace = replace;
                     continue;
                 }
                 Ok(Verdict::Skip) => return Ended::Skipped(Why::Exists),
+                Ok(Verdict::Same) => return Ended::Skipped(Why::Same),
                 Ok(Verdict::Cancel) => {
                     context.cancel.cancel();
                     return Ended::Cancelled;
                 }
                 Ok(Verdict::Keep) => return Ended::Failed(error),
-                Ok(Verdict::Gone) if tries < context.options.retries.times => {}
+                Ok(Verdict::Gone) if tries < most => {}
                 Ok(Verdict::Gone) => return Ended::Failed(error),
                 Err(error) => return Ended::Failed(error),
             }
-        } else if !may_pass || tries >= context.options.retries.times {
+        } else if !may_pass || tries >= most {
             return Ended::Failed(error);
         }
         context.observer.retrying(task.id, &task.to, &error);
@@ -134,6 +231,27 @@ pub(crate) async fn copy(context: &Context, task: &Task) -> Ended {
     }
 }
 
+async fn wanted(context: &Context, task: &Task, filter: &dyn Filter) -> bool {
+    let there = match &task.there {
+        Some(there) => there.clone(),
+        // What cannot be looked at is copied: that will say why it cannot.
+        None => context.target.stat(&task.to).await.ok(),
+    };
+    filter.wants(&task.entry, there.as_ref()).await
+}
+
+/// A file that went over in one run.
+fn whole(entry: &Entry, passed: &AtomicU64, replace: &Replace) -> Copied {
+    let sent = passed.load(Ordering::Relaxed);
+    Copied {
+        size: entry.size,
+        sent,
+        again: sent.saturating_sub(entry.size),
+        replaced: matches!(replace, Replace::Only(_)),
+        ..Copied::default()
+    }
+}
+
 async fn or_cancelled<T>(context: &Context, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
@@ -142,23 +260,39 @@ async fn or_cancelled<T>(context: &Context, work: impl Future<Output = T>) -> Op
     }
 }
 
-/// One try. When it fails or is cancelled, what was begun is thrown away before this returns.
+/// One try. When it fails or is cancelled, what was begun is thrown away before this returns,
+/// unless a later run may go on with it.
 async fn try_once(
-    context: &Context,
+    context: &Arc<Context>,
     task: &Task,
-    replace: &Replace,
-) -> std::result::Result<Entry, Stop> {
+    how: &How,
+    passed: &Arc<AtomicU64>,
+) -> std::result::Result<(Entry, Copied), Stop> {
     let begun: OnceLock<Arc<dyn Upload>> = OnceLock::new();
-    let work = send(context, task, replace, &begun);
-    let ended = or_cancelled(context, work)
-        .await
-        .unwrap_or(Err(Stop::Cancelled));
-    if ended.is_err()
+    let ended = if how.chunked {
+        let work = chunked::send(context, task, &how.replace, how.delta, &begun);
+        or_cancelled(context, work).await
+    } else {
+        let work = send(context, task, &how.replace, passed, &begun);
+        or_cancelled(context, work).await.map(|sent| {
+            sent.map(|entry| {
+                let copied = whole(&entry, passed, &how.replace);
+                (entry, copied)
+            })
+        })
+    };
+    let ended = ended.unwrap_or(Err(Stop::Cancelled));
+    let keep = how.chunked && context.options.resume.is_some();
+    if let Err(stop) = &ended
         && let Some(upload) = begun.into_inner()
+        && !(keep && stop.may_go_on())
     {
         // Nothing is published either way; this only takes away what is staged.
         if let Ok(Err(error)) = timeout(DISCARD, upload.discard()).await {
             tracing::debug!(error = error.chain(), to = %task.to, "could not discard");
+        }
+        if keep {
+            forget(context, task).await;
         }
     }
     ended
@@ -168,6 +302,7 @@ async fn send(
     context: &Context,
     task: &Task,
     replace: &Replace,
+    passed: &Arc<AtomicU64>,
     begun: &OnceLock<Arc<dyn Upload>>,
 ) -> std::result::Result<Entry, Stop> {
     let from = &task.entry.path;
@@ -196,8 +331,9 @@ async fn send(
     context.observer.advanced(task.id, 0);
     if source.size > 0 {
         let content = counted(
-            reading.stream(0..source.size),
+            at_rate(reading.stream(0..source.size), &context.rate),
             tally.clone(),
+            Arc::clone(passed),
             context.observer.clone(),
             task.id,
         );
@@ -225,8 +361,39 @@ async fn send(
     Ok(entry)
 }
 
+/// Lets the content through at the rate it may go, in pieces that suit the rate.
+fn at_rate(content: Content, rate: &Arc<Rate>) -> Content {
+    let most = rate.piece();
+    if most == usize::MAX {
+        return content;
+    }
+    let rate = Arc::clone(rate);
+    let small = content.flat_map(move |piece| {
+        let pieces: Vec<Result<_>> = match piece {
+            Ok(mut bytes) => {
+                let mut pieces = Vec::new();
+                while !bytes.is_empty() {
+                    pieces.push(Ok(bytes.split_to(most.min(bytes.len()))));
+                }
+                pieces
+            }
+            Err(error) => vec![Err(error)],
+        };
+        futures_util::stream::iter(pieces)
+    });
+    Box::pin(small.then(move |piece| {
+        let rate = Arc::clone(&rate);
+        async move {
+            if let Ok(bytes) = &piece {
+                rate.take(bytes.len() as u64).await;
+            }
+            piece
+        }
+    }))
+}
+
 /// Was what was read the whole and one version of the source?
-async fn unchanged(
+pub(crate) async fn unchanged(
     task: &Task,
     reading: &dyn Reading,
     size: u64,
@@ -235,7 +402,7 @@ async fn unchanged(
     let source = reading.entry();
     let path = &source.path;
     if size != source.size {
-        return Err(Stop::Source(Error::at(ErrorKind::LengthMismatch, path)));
+        return Err(Stop::Final(Error::at(ErrorKind::LengthMismatch, path)));
     }
     if source.digest == Some(digest) {
         return Ok(());
@@ -245,7 +412,7 @@ async fn unchanged(
         Err(error) if error.kind().is_transient() => return Err(Stop::Before(error)),
         Err(error) => {
             let gone = Error::at(ErrorKind::VersionMismatch, path).because(error);
-            return Err(Stop::Source(gone));
+            return Err(Stop::Final(gone));
         }
     };
     let kind = if now.size != source.size {
@@ -257,18 +424,20 @@ async fn unchanged(
     } else {
         return Ok(());
     };
-    Err(Stop::Source(Error::at(kind, path)))
+    Err(Stop::Final(Error::at(kind, path)))
 }
 
 /// Hashes and tells of what passes.
 fn counted(
     content: Content,
     tally: Arc<Mutex<Hasher>>,
+    passed: Arc<AtomicU64>,
     observer: Arc<dyn Observer>,
     id: FileId,
 ) -> Content {
     Box::pin(content.map(move |piece| {
         let piece = piece?;
+        passed.fetch_add(piece.len() as u64, Ordering::Relaxed);
         let bytes = {
             let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
             tally.update(&piece);
@@ -280,7 +449,7 @@ fn counted(
 }
 
 /// The target's entry, when it holds what was sent: by its digest, or by reading it back.
-async fn landed(context: &Context, task: &Task, sent: Sent) -> Option<Entry> {
+pub(crate) async fn landed(context: &Context, task: &Task, sent: Sent) -> Option<Entry> {
     let target = &context.target;
     let entry = target.stat(&task.to).await.ok()?;
     if !entry.is_file() || entry.size != sent.size {
@@ -307,10 +476,22 @@ async fn hash(store: &dyn Store, entry: &Entry) -> Result<Digest> {
     Ok(hasher.digest())
 }
 
+/// Was this copied before? By size and modified time to the nanosecond, and by digest where both
+/// know theirs.
+fn is_same(source: &Entry, there: &Entry) -> bool {
+    let differ = source
+        .digest
+        .zip(there.digest)
+        .is_some_and(|(one, two)| one != two);
+    there.is_file() && source.size == there.size && source.modified == there.modified && !differ
+}
+
 /// What to do about a file that is at the target already.
 enum Verdict {
     Replace(Replace),
     Skip,
+    /// It is the same already.
+    Same,
     Keep,
     Cancel,
     /// It is not there any more.
@@ -318,6 +499,14 @@ enum Verdict {
 }
 
 async fn decide(context: &Context, task: &Task) -> Result<Verdict> {
+    let there = match context.target.stat(&task.to).await {
+        Ok(there) => there,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Verdict::Gone),
+        Err(error) => return Err(error.about(&task.to)),
+    };
+    if is_same(&task.entry, &there) {
+        return Ok(Verdict::Same);
+    }
     let Existing::Ask(asking) = &context.options.existing else {
         return Ok(Verdict::Keep);
     };
@@ -327,11 +516,6 @@ async fn decide(context: &Context, task: &Task) -> Result<Verdict> {
         Some(ForAll::Skip) => return Ok(Verdict::Skip),
         None => {}
     }
-    let there = match context.target.stat(&task.to).await {
-        Ok(there) => there,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Verdict::Gone),
-        Err(error) => return Err(error.about(&task.to)),
-    };
     if there.is_folder() {
         return Err(Error::at(ErrorKind::IsFolder, &task.to));
     }

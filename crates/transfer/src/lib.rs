@@ -5,15 +5,30 @@
 //! at all; one file's failure never stops the others.
 
 mod cancel;
+mod chunked;
+mod compare;
 mod engine;
 mod file;
+mod memory;
 mod observer;
+mod opened;
 mod options;
+mod pace;
+mod rate;
+mod streams;
 mod summary;
+mod table;
 mod walk;
 
 pub use cancel::Cancel;
-pub use engine::transfer;
-pub use observer::{FileId, Observer, Outcome, Silent};
-pub use options::{Conflict, Decision, Existing, OnConflict, Options, Retries, Source};
+pub use compare::{
+    Difference, Exclude, ExcludeNothing, Fingerprint, Look, ReadEverything, Side, compare,
+    same_time,
+};
+pub use engine::{transfer, transfer_items};
+pub use memory::{Memory, Remembered, Restart, Resume};
+pub use observer::{Copied, FileId, Observer, Outcome, Silent};
+pub use options::{
+    Conflict, Decision, Existing, Filter, Item, OnConflict, Options, Retries, Source,
+};
 pub use summary::{Failed, KEPT, Skipped, Summary, Why};

@@ -4,11 +4,29 @@ use std::fmt::Debug;
 
 use gaveta_core::{Entry, Error, Path};
 
+use crate::memory::Restart;
 use crate::summary::{Skipped, Why};
 
 /// One file of one transfer. Never used twice within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u64);
+
+/// How one file came to be at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Copied {
+    /// Its bytes.
+    pub size: u64,
+    /// Bytes that went over now, those that had to go again among them.
+    pub sent: u64,
+    /// Bytes an earlier run had sent.
+    pub resumed: u64,
+    /// Bytes the target took from what it had before.
+    pub equal: u64,
+    /// Bytes that had to be sent again.
+    pub again: u64,
+    /// Did it replace something? As far as that is known.
+    pub replaced: bool,
+}
 
 /// How it ended for one file.
 #[derive(Debug)]
@@ -44,12 +62,27 @@ pub trait Observer: Debug + Send + Sync {
         let _ = (file, to, size);
     }
 
-    /// So many bytes of the file went over so far. It falls back to 0 when the file is tried again.
+    /// So many bytes of the file are there so far. It falls back when something is tried again.
     fn advanced(&self, file: FileId, bytes: u64) {
         let _ = (file, bytes);
     }
 
-    /// A file failed for a passing reason and will be tried again.
+    /// A file goes on where an earlier run was cut: so many of its bytes are there.
+    fn resumed(&self, file: FileId, to: &Path, bytes: u64) {
+        let _ = (file, to, bytes);
+    }
+
+    /// A copy that was under way, now or in an earlier run, begins anew.
+    fn restarted(&self, file: FileId, to: &Path, why: Restart) {
+        let _ = (file, to, why);
+    }
+
+    /// How a file came to be there. Told right before it is finished as done.
+    fn copied(&self, file: FileId, to: &Path, copied: &Copied) {
+        let _ = (file, to, copied);
+    }
+
+    /// A file, or a part of it, failed for a passing reason and will be tried again.
     fn retrying(&self, file: FileId, to: &Path, error: &Error) {
         let _ = (file, to, error);
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gaveta_core::{Account, Entry, Owner, Path, Store};
 
+use crate::memory::Resume;
+
 /// One thing to copy: a file, or a folder with all that is in it.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -27,12 +29,19 @@ pub struct Options {
     pub owner: Owner,
     /// About files that are at the target already.
     pub existing: Existing,
-    /// How many files at once, at least 1.
-    pub parallel: usize,
-    /// From how many bytes on a file is big.
+    /// How many files, and how many streams of big ones, at once; none: as many as the link bears.
+    pub parallel: Option<usize>,
+    /// From how many bytes on a file is big: it travels in chunks on several streams, and goes on
+    /// where it was cut.
     pub big: u64,
     /// How many big files at once, at least 1.
     pub parallel_big: usize,
+    /// At most so many bytes a second, of all files together.
+    pub limit_rate: Option<u64>,
+    /// How a big file goes on in a later run; none: what is cut is thrown away.
+    pub resume: Option<Resume>,
+    /// Leaves files out, by what is at the target.
+    pub filter: Option<Arc<dyn Filter>>,
     /// About failures that may pass.
     pub retries: Retries,
     /// Only find out what would be copied; nothing is read from a file, nothing written.
@@ -44,13 +53,47 @@ impl Default for Options {
         Self {
             owner: Account::Visitor.owner(),
             existing: Existing::Keep,
-            parallel: 8,
-            big: 8 * 1024 * 1024,
+            parallel: None,
+            big: 4 * 1024 * 1024,
             parallel_big: 4,
+            limit_rate: None,
+            resume: None,
+            filter: None,
             retries: Retries::default(),
             dry_run: false,
         }
     }
+}
+
+/// Decides which files are copied. Called before a file is started, several at once.
+#[async_trait]
+pub trait Filter: Debug + Send + Sync {
+    /// Is this file to be copied? `there` is what has its name at the target; when not, it counts
+    /// as unchanged.
+    async fn wants(&self, source: &Entry, there: Option<&Entry>) -> bool;
+}
+
+/// One thing to copy, for [`transfer_items`](crate::transfer_items).
+#[derive(Debug)]
+pub enum Item {
+    /// A file.
+    File {
+        /// Where it lies.
+        source: Arc<dyn Store>,
+        /// What it is there.
+        entry: Entry,
+        /// Its path at the target.
+        to: Path,
+        /// What is to be replaced, only while it is that version; none: nothing may be there.
+        there: Option<Entry>,
+    },
+    /// A folder to make.
+    Folder {
+        /// Its path in the source.
+        path: Path,
+        /// Its path at the target.
+        to: Path,
+    },
 }
 
 /// When to try again what failed for a passing reason.
@@ -81,7 +124,9 @@ impl Default for Retries {
     }
 }
 
-/// What to do about a file that is at the target already.
+/// What to do about a file that is at the target already. One of the same size and modified time
+/// (to the nanosecond) is left as [`Same`](crate::Why::Same), unless it is to be replaced whatever
+/// it is: so that the same transfer, run again after a cut, completes.
 #[derive(Debug, Clone, Default)]
 pub enum Existing {
     /// Leave it; the file fails with [`Exists`](gaveta_core::ErrorKind::Exists).

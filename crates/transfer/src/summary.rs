@@ -4,6 +4,8 @@ use std::fmt;
 
 use gaveta_core::{Error, Path};
 
+use crate::observer::Copied;
+
 /// So many skipped and failed things are kept by name; the rest is only counted. Bounds the memory
 /// of a transfer where everything fails.
 pub const KEPT: usize = 1000;
@@ -19,6 +21,8 @@ pub enum Why {
     Unnameable(String),
     /// It is at the target already, and the answer was to leave it.
     Exists,
+    /// The same is at the target already.
+    Same,
 }
 
 impl fmt::Display for Why {
@@ -28,6 +32,7 @@ impl fmt::Display for Why {
             Self::Special => f.write_str("a FIFO, socket or device"),
             Self::Unnameable(shown) => write!(f, "its name cannot be used: {shown}"),
             Self::Exists => f.write_str("already there"),
+            Self::Same => f.write_str("the same is already there"),
         }
     }
 }
@@ -69,6 +74,16 @@ pub struct Summary {
     pub failed: Vec<Failed>,
     /// How many failures in all.
     pub failed_count: u64,
+    /// How many of those left out are the same at the target ([`Why::Same`]).
+    pub unchanged: u64,
+    /// Bytes of the files that are there now which an earlier run had sent.
+    pub resumed: u64,
+    /// Bytes of them that the target took from what it had before.
+    pub equal: u64,
+    /// Bytes that had to be sent again.
+    pub again: u64,
+    /// How often a copy that was under way began anew, because something had changed.
+    pub restarted: u64,
     /// Was it cancelled before its end?
     pub cancelled: bool,
 }
@@ -79,8 +94,21 @@ impl Summary {
         self.failed_count == 0 && !self.cancelled
     }
 
+    pub(crate) fn done(&mut self, copied: &Copied) {
+        self.files += 1;
+        for (sum, bytes) in [
+            (&mut self.bytes, copied.size),
+            (&mut self.resumed, copied.resumed),
+            (&mut self.equal, copied.equal),
+            (&mut self.again, copied.again),
+        ] {
+            *sum = sum.saturating_add(bytes);
+        }
+    }
+
     pub(crate) fn skip(&mut self, skipped: Skipped) {
         self.skipped_count += 1;
+        self.unchanged += u64::from(skipped.why == Why::Same);
         if self.skipped.len() < KEPT {
             self.skipped.push(skipped);
         }

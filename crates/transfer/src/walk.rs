@@ -12,7 +12,7 @@ use gaveta_core::{
 use tokio::sync::mpsc;
 
 use crate::observer::{FileId, Observer};
-use crate::options::{Retries, Source};
+use crate::options::{Item, Retries, Source};
 use crate::summary::{Failed, Skipped, Why};
 
 /// How many entries of a folder are held at once; of one that lies deep, fewer. With the largest
@@ -28,6 +28,8 @@ pub(crate) struct Task {
     pub(crate) source: Arc<dyn Store>,
     pub(crate) entry: Entry,
     pub(crate) to: Path,
+    /// What has its name at the target, when that was found out: nothing, or this.
+    pub(crate) there: Option<Option<Entry>>,
 }
 
 /// What a walk comes across.
@@ -64,6 +66,45 @@ pub(crate) async fn walk(
     };
     for source in sources {
         if walk.source(source).await.is_err() {
+            return;
+        }
+    }
+    observer.found_all();
+}
+
+/// Takes what somebody else found, instead of walking.
+pub(crate) async fn take(
+    mut items: mpsc::Receiver<Item>,
+    observer: &dyn Observer,
+    out: mpsc::Sender<Found>,
+) {
+    let (mut files, mut bytes) = (0u64, 0u64);
+    while let Some(item) = items.recv().await {
+        let found = match item {
+            Item::File {
+                source,
+                entry,
+                to,
+                there,
+            } => {
+                files += 1;
+                bytes = bytes.saturating_add(entry.size);
+                observer.found(files, bytes);
+                Found::File(Task {
+                    id: FileId(files),
+                    source,
+                    entry,
+                    to,
+                    there: Some(there),
+                })
+            }
+            Item::Folder { path, to } => Found::Folder {
+                path,
+                bare: !to.is_root(),
+                to,
+            },
+        };
+        if out.send(found).await.is_err() {
             return;
         }
     }
@@ -213,6 +254,7 @@ impl Walk<'_> {
                     source: store.clone(),
                     entry,
                     to,
+                    there: None,
                 };
                 self.tell(Found::File(task)).await?;
                 return Ok(true);
@@ -246,7 +288,7 @@ impl Walk<'_> {
 }
 
 /// One page, whole, and the unusable names that were told with it.
-async fn read_page(
+pub(crate) async fn read_page(
     store: &Arc<dyn Store>,
     folder: &Path,
     plan: ListPlan,
@@ -275,7 +317,7 @@ async fn read_page(
 }
 
 /// Tries a question again that failed for a passing reason.
-async fn again<T, F: Future<Output = Result<T>>>(
+pub(crate) async fn again<T, F: Future<Output = Result<T>>>(
     retries: Retries,
     mut ask: impl FnMut() -> F,
 ) -> Result<T> {

@@ -209,7 +209,7 @@ async fn ask(answers: &[Decision]) -> (Summary, usize, Vec<Vec<u8>>) {
     let existing = Existing::Ask(asking.clone());
     let options = Options {
         existing,
-        parallel: 1,
+        parallel: Some(1),
         ..quick()
     };
     let summary = copy(&here, "t", &there, "t", options).await;
@@ -389,7 +389,7 @@ async fn cancelling_publishes_nothing_and_throws_away() {
                 to: path("t"),
             };
             let options = Options {
-                parallel: 2,
+                parallel: Some(2),
                 ..quick()
             };
             transfer(
@@ -545,7 +545,7 @@ async fn so_many_at_once_and_no_more_and_all_is_told() {
     }
     there.hooks.big.store(9000, Ordering::SeqCst);
     let options = Options {
-        parallel: 5,
+        parallel: Some(5),
         big: 9000,
         parallel_big: 2,
         ..quick()

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use gaveta_core::{
-    Check, Content, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Listing, MovePlan, Path,
-    ReadPlan, Reading, RemovePlan, Result, Seal, Space, Store, TouchPlan, Upload, UploadId,
-    UploadState, WritePlan,
+    Check, Content, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Listing, MovePlan, Outline,
+    Path, Pieces, ReadPlan, Reading, RemovePlan, Result, Seal, Space, Store, TouchPlan, Upload,
+    UploadId, UploadState, Version, WritePlan, chunk,
 };
 use gaveta_testkit::{MemoryStore, collect, stream_of};
 use tokio::sync::Notify;
@@ -125,6 +125,9 @@ impl Store for Hooked {
             store: self.clone(),
         }))
     }
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        self.inner.outline(path, version).await
+    }
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
         if spend(&self.hooks.fail_begins) {
             return Err(ErrorKind::TimedOut.into());
@@ -143,8 +146,8 @@ impl Store for Hooked {
         }
         Ok(Arc::new(HookedUpload { inner, hooks, big }))
     }
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>> {
-        self.inner.upload(id).await
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+        self.inner.upload(id, target).await
     }
     async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
         self.inner.uploads().await
@@ -195,6 +198,9 @@ impl Reading for HookedReading {
         });
         Box::pin(self.inner.stream(range).chain(after))
     }
+    fn chunks(&self, range: Range<u64>) -> Pieces {
+        chunk::pieces(self.stream(range.clone()), range, self.entry.size)
+    }
 }
 
 #[derive(Debug)]
@@ -226,6 +232,14 @@ impl Upload for HookedUpload {
             std::future::pending::<()>().await;
         }
         self.inner.write(offset, content, check).await
+    }
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        tokio::task::yield_now().await;
+        if self.hooks.hang_writes.load(Ordering::SeqCst) > 0 {
+            self.hooks.writing.notify_one();
+            std::future::pending::<()>().await;
+        }
+        self.inner.write_chunks(offset, pieces).await
     }
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         self.inner.read(range).await

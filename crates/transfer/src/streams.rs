@@ -1,0 +1,262 @@
+//! How many streams of big files at once: as many as the link bears.
+//!
+//! Hill climbing on what goes over in a window of time: one step up, and if that brought more, one
+//! more; if it brought nothing, back, and rest for a while. A stream that is lost takes one away.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// From this round trip on a link is far: it wants more streams, and they take longer to show.
+const FAR: Duration = Duration::from_millis(15);
+/// Streams at the start, and at most.
+const NEAR_STREAMS: (usize, usize) = (4, 8);
+const FAR_STREAMS: (usize, usize) = (12, 24);
+/// Over how long what goes over is measured, at least; and in round trips.
+const WINDOW: Duration = Duration::from_millis(400);
+const ROUND_TRIPS: u32 = 6;
+/// A step up must bring so much more, in percent, or it is taken back.
+const GAIN: u64 = 5;
+/// Windows without a try after one that brought nothing.
+const REST: u32 = 6;
+
+/// The streams of one transfer.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    permits: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    fixed: bool,
+    measured: bool,
+    limit: usize,
+    most: usize,
+    /// So many permits are to be taken away as they come back.
+    debt: usize,
+    window: Duration,
+    since: Instant,
+    bytes: u64,
+    /// What went over a second before the last step up.
+    before: Option<u64>,
+    rest: u32,
+}
+
+/// The right to one stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    streams: Arc<Streams>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Streams {
+    /// Exactly so many, or as many as pay, when none is told.
+    pub(crate) fn new(fixed: Option<usize>) -> Arc<Self> {
+        let limit = fixed.map_or(NEAR_STREAMS.0, |fixed| fixed.max(1));
+        let state = State {
+            fixed: fixed.is_some(),
+            measured: fixed.is_some(),
+            limit,
+            most: fixed.map_or(NEAR_STREAMS.1, |fixed| fixed.max(1)),
+            debt: 0,
+            window: WINDOW,
+            since: Instant::now(),
+            bytes: 0,
+            before: None,
+            rest: 0,
+        };
+        Arc::new(Self {
+            permits: Arc::new(Semaphore::new(limit)),
+            state: Mutex::new(state),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A first guess from how long a question took.
+    pub(crate) fn round_trip(&self, took: Duration) {
+        let mut state = self.state();
+        if state.measured {
+            return;
+        }
+        state.measured = true;
+        state.since = Instant::now();
+        state.bytes = 0;
+        if took >= FAR {
+            state.window = WINDOW.max(took.saturating_mul(ROUND_TRIPS)).min(5 * WINDOW);
+            state.most = FAR_STREAMS.1;
+            self.set(&mut state, FAR_STREAMS.0);
+        }
+    }
+
+    /// How many at once, now.
+    pub(crate) fn limit(&self) -> usize {
+        self.state().limit
+    }
+
+    /// Waits for the right to one more stream. Cancel-safe.
+    pub(crate) async fn take(self: &Arc<Self>) -> Option<Stream> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        Some(Stream {
+            streams: Arc::clone(self),
+            permit: Some(permit),
+        })
+    }
+
+    /// So many bytes went over.
+    pub(crate) fn moved(&self, bytes: u64) {
+        let mut state = self.state();
+        state.bytes = state.bytes.saturating_add(bytes);
+        let took = state.since.elapsed();
+        if state.fixed || took < state.window {
+            return;
+        }
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = state.bytes.saturating_mul(1000) / millis;
+        state.bytes = 0;
+        state.since = Instant::now();
+        // What does not use all its streams says nothing about more of them.
+        if self.permits.available_permits() > 0 {
+            state.before = None;
+            return;
+        }
+        self.step(&mut state, rate);
+    }
+
+    fn step(&self, state: &mut State, rate: u64) {
+        if state.rest > 0 {
+            state.rest -= 1;
+            return;
+        }
+        let paid = |before: u64| rate > before.saturating_add(before / 100 * GAIN);
+        match state.before {
+            Some(before) if !paid(before) => {
+                state.before = None;
+                state.rest = REST;
+                let back = (state.limit * 3 / 4).max(1);
+                self.set(state, back);
+            }
+            Some(_) | None if state.limit < state.most => {
+                state.before = Some(rate);
+                // New streams need a window to get under way.
+                state.rest = 1;
+                let up = (state.limit + state.limit.div_ceil(3)).min(state.most);
+                self.set(state, up);
+            }
+            Some(_) | None => {
+                state.before = None;
+                state.rest = REST;
+            }
+        }
+    }
+
+    /// A stream was lost: the link bears less, or the other side takes fewer.
+    pub(crate) fn lost(&self) {
+        let mut state = self.state();
+        if !state.fixed {
+            state.before = None;
+            state.rest = REST;
+            let fewer = (state.limit - 1).max(1);
+            self.set(&mut state, fewer);
+        }
+    }
+
+    fn set(&self, state: &mut State, limit: usize) {
+        if limit > state.limit {
+            let more = limit - state.limit;
+            let forgiven = state.debt.min(more);
+            state.debt -= forgiven;
+            self.permits.add_permits(more - forgiven);
+        } else {
+            state.debt += state.limit - limit;
+            state.debt -= self.permits.forget_permits(state.debt);
+        }
+        state.limit = limit;
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut state = self.streams.state();
+        if state.debt > 0
+            && let Some(permit) = self.permit.take()
+        {
+            state.debt -= 1;
+            permit.forget();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn all(streams: &Arc<Streams>) -> Vec<Stream> {
+        let mut held = Vec::new();
+        while streams.permits.available_permits() > 0 {
+            held.push(streams.take().await.unwrap());
+        }
+        held
+    }
+
+    async fn window(streams: &Streams, rate: u64) {
+        let window = streams.state().window;
+        tokio::time::advance(window).await;
+        streams.moved(rate.saturating_mul(window.as_millis() as u64) / 1000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn grows_while_it_pays_and_goes_back_when_not() {
+        let streams = Streams::new(None);
+        streams.round_trip(Duration::from_millis(100));
+        assert_eq!(streams.limit(), FAR_STREAMS.0);
+        let mut held = all(&streams).await;
+        let mut rate = 1_000_000;
+        for _ in 0..20 {
+            window(&streams, rate).await;
+            held.extend(all(&streams).await);
+            rate += 100_000;
+        }
+        assert_eq!(streams.limit(), FAR_STREAMS.1);
+        assert_eq!(held.len(), FAR_STREAMS.1);
+
+        let streams = Streams::new(None);
+        streams.round_trip(Duration::from_millis(1));
+        let mut held = all(&streams).await;
+        for _ in 0..3 {
+            window(&streams, 1_000_000).await;
+            held.extend(all(&streams).await);
+        }
+        assert!(held.len() > NEAR_STREAMS.0);
+        assert!(streams.limit() <= NEAR_STREAMS.0 + 1);
+        // Those beyond the limit go as they end.
+        drop(held);
+        assert_eq!(streams.permits.available_permits(), streams.limit());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn loss_takes_streams_away_down_to_one() {
+        let streams = Streams::new(None);
+        for _ in 0..50 {
+            streams.lost();
+        }
+        assert_eq!((streams.limit(), all(&streams).await.len()), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fixed_number_stays() {
+        let streams = Streams::new(Some(3));
+        streams.round_trip(Duration::from_secs(1));
+        let held = all(&streams).await;
+        for _ in 0..5 {
+            window(&streams, 1_000_000).await;
+            streams.lost();
+        }
+        assert_eq!((streams.limit(), held.len()), (3, 3));
+    }
+}
