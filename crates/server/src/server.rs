@@ -11,6 +11,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::drawer::Drawer;
+use crate::drawer::ledger::UploadLimits;
 use crate::drawer::meters::Totals;
 use crate::drawer::password::{AdminPassword, Doorkeeper};
 use crate::http::FilesSettings;
@@ -30,6 +31,8 @@ pub struct Config {
     pub admin: Option<AdminPassword>,
     /// The largest file that is taken, in bytes.
     pub max_file_size: Option<u64>,
+    /// What uploads under way may take, and how long they are kept.
+    pub uploads: UploadLimits,
     /// Names it answers to beside those of the loopback, without ports.
     pub hosts: Vec<String>,
     /// Connections at once.
@@ -53,6 +56,7 @@ impl Default for Config {
         Self {
             admin: None,
             max_file_size: None,
+            uploads: UploadLimits::default(),
             hosts: Vec::new(),
             connections: 1024,
             sessions: 256,
@@ -152,6 +156,15 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
 }
 
+/// A task that ends with whoever holds it.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Ends a server from elsewhere.
 #[derive(Debug, Clone)]
 pub struct Handle(Arc<watch::Sender<Phase>>);
@@ -193,7 +206,7 @@ impl Server {
         let places = u32::try_from(config.connections.clamp(1, 1 << 20)).unwrap_or(1);
         let (phase, phase_seen) = watch::channel(Phase::Open);
         let house = House {
-            drawer: Drawer::new(store, Doorkeeper::new(config.admin)?),
+            drawer: Drawer::new(store, Doorkeeper::new(config.admin)?, config.uploads),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
@@ -246,6 +259,9 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Totals {
         let handle = self.handle();
         let house = self.house;
+        // Before anybody begins another.
+        house.drawer.count_uploads().await;
+        let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             accepting.spawn(crate::port::accept(listener, Arc::clone(&house)));
@@ -258,6 +274,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
+        drop(keeping);
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);

@@ -17,7 +17,11 @@ use super::password::{AdminPassword, Doorkeeper};
 
 fn drawer() -> Arc<Drawer> {
     let keeper = Doorkeeper::new(Some(AdminPassword::cheap("x").unwrap())).unwrap();
-    Drawer::new(Arc::new(MemoryStore::new()), keeper)
+    Drawer::new(
+        Arc::new(MemoryStore::new()),
+        keeper,
+        super::ledger::UploadLimits::default(),
+    )
 }
 
 fn path(text: &str) -> Path {
@@ -196,11 +200,12 @@ async fn an_upload_belongs_to_who_began_it() {
         .await
         .unwrap();
     assert_eq!(visitors.owner, Account::Visitor.owner());
-    let refused = visitor.upload(&admins.id).await.unwrap_err();
+    let refused = visitor.upload(&admins.id, None).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::UnknownUpload);
-    visitor.upload(&visitors.id).await.unwrap();
-    admin.upload(&visitors.id).await.unwrap();
-    assert_eq!(visitor.uploads().await.unwrap().count().await, 1);
+    visitor.upload(&visitors.id, None).await.unwrap();
+    admin.upload(&visitors.id, None).await.unwrap();
+    let refused = visitor.uploads().await.err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::SignInNeeded);
     assert_eq!(admin.uploads().await.unwrap().count().await, 2);
 }
 

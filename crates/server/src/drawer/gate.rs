@@ -43,6 +43,11 @@ impl Gate {
         &*self.store
     }
 
+    /// The store, for what the server does by itself: no account asks.
+    pub(super) fn own(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// The store, against the evidence, for what outlives the call.
     pub(crate) fn keep(&self, _: Allowed) -> Arc<dyn Store> {
         Arc::clone(&self.store)

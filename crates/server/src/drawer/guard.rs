@@ -8,12 +8,13 @@ use futures_util::StreamExt;
 use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
     Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, ListPlan, Listing,
-    MovePlan, Path, ReadPlan, Reading, RemovePlan, Replace, Result, Space, Store, TouchPlan,
-    Upload, UploadId, UploadState, WritePlan,
+    MovePlan, OnDrop, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan, Replace, Result,
+    Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
 };
 
 use super::Drawer;
 use super::gate::{self, Allowed, Gate};
+use super::ledger::Finished;
 use super::upload::GuardedUpload;
 
 /// The drawer as one account sees it: a [`Store`] that refuses what the account may not do.
@@ -171,10 +172,27 @@ impl Store for View {
         }))
     }
 
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        let allowed = self.allow(Action::Read, path)?;
+        self.store(allowed).outline(path, version).await
+    }
+
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
-        let (allowed, replace, narrowed) = self.narrow(&plan.target, plan.replace.clone()).await?;
+        let (allowed, replace, narrowed) = match &plan.target {
+            Some(target) => self.narrow(target, plan.replace.clone()).await?,
+            // It appears nowhere.
+            None => (
+                self.allow(Action::Create, &Path::root())?,
+                plan.replace.clone(),
+                false,
+            ),
+        };
+        if let (Some(target), Some(_)) = (&plan.target, &plan.base) {
+            self.allow(Action::Read, target)?;
+        }
         // Whoever does not look after the server uploads in no name but his own.
-        let owner = match self.may(Action::Manage, &plan.target) {
+        let at = plan.target.clone().unwrap_or_else(Path::root);
+        let owner = match self.may(Action::Manage, &at) {
             true => plan.owner,
             false => self.account.owner(),
         };
@@ -183,51 +201,67 @@ impl Store for View {
             owner,
             ..plan
         };
+        let place = match plan.on_drop {
+            OnDrop::Keep => {
+                let ledger = &self.drawer.ledger;
+                Some(ledger.take(&plan.owner, plan.length.unwrap_or(0))?)
+            }
+            OnDrop::Discard => None,
+        };
         let (target, replace) = (plan.target.clone(), plan.replace.clone());
+        let parts = plan.parts.clone();
         let inner = self
             .store(allowed)
             .begin(plan)
             .await
             .map_err(|error| race_lost(error, narrowed))?;
-        Ok(Arc::new(GuardedUpload::begun(
-            Arc::clone(&self.drawer),
-            self.clone(),
+        let kept = match place {
+            Some(place) => {
+                let id = inner.state().await?.id;
+                place.settle(&id);
+                Some(id)
+            }
+            None => None,
+        };
+        Ok(Arc::new(GuardedUpload {
+            drawer: Arc::clone(&self.drawer),
+            view: self.clone(),
             inner,
             target,
             replace,
             narrowed,
-        )))
+            kept,
+            parts,
+        }))
     }
 
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>> {
+    /// An id is a capability of whoever began the upload; whoever looks after the server may touch
+    /// any.
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
         let allowed = self.allow(Action::Create, &Path::root())?;
-        let inner = self.store(allowed).upload(id).await?;
+        let inner = self.store(allowed).upload(id, target).await?;
         let state = inner.state().await?;
-        if state.owner != self.account.owner() && !self.may(Action::Manage, &state.target) {
+        let at = state.target.clone().unwrap_or_else(Path::root);
+        if state.owner != self.account.owner() && !self.may(Action::Manage, &at) {
             return Err(Error::new(ErrorKind::UnknownUpload));
         }
-        self.allow(Action::Create, &state.target)?;
-        Ok(Arc::new(GuardedUpload::taken_up(
-            Arc::clone(&self.drawer),
-            self.clone(),
+        self.allow(Action::Create, &at)?;
+        Ok(Arc::new(GuardedUpload {
+            drawer: Arc::clone(&self.drawer),
+            view: self.clone(),
             inner,
-            state.target,
-        )))
+            target: state.target,
+            replace: Replace::Always,
+            narrowed: false,
+            kept: Some(state.id),
+            parts: Vec::new(),
+        }))
     }
 
+    /// Only for who looks after the server: ids are capabilities, and all visitors are one owner.
     async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
-        let allowed = self.allow(Action::Create, &Path::root())?;
-        let all = self.store(allowed).uploads().await?;
-        let view = self.clone();
-        Ok(Box::pin(all.filter(move |state| {
-            let seen = match state {
-                Ok(state) => {
-                    state.owner == view.account.owner() || view.may(Action::Manage, &state.target)
-                }
-                Err(_) => true,
-            };
-            std::future::ready(seen)
-        })))
+        let allowed = self.allow(Action::Manage, &Path::root())?;
+        self.store(allowed).uploads().await
     }
 
     async fn make_folder(&self, path: &Path) -> Result<Entry> {
@@ -329,6 +363,13 @@ impl View {
         self.event(&entry.path, kind)
     }
 
+    /// What became of an upload that was committed not long ago.
+    pub(crate) fn finished(&self, id: &UploadId) -> Option<Finished> {
+        let finished = self.drawer.ledger.finished(id)?;
+        let mine = finished.owner == self.account.owner();
+        (mine || self.may(Action::Manage, &finished.entry.path)).then_some(finished)
+    }
+
     /// Is something at this name that a commit is going to replace?
     pub(super) async fn will_replace(&self, target: &Path, replace: &Replace) -> Result<bool> {
         self.replaces(target, replace).await
@@ -351,6 +392,15 @@ impl Reading for MeteredReading {
         let drawer = Arc::clone(&self.drawer);
         Box::pin(self.reading.stream(range).inspect(move |piece| {
             if let Ok(bytes) = piece {
+                drawer.meters.read(bytes.len() as u64);
+            }
+        }))
+    }
+
+    fn chunks(&self, range: std::ops::Range<u64>) -> Pieces {
+        let drawer = Arc::clone(&self.drawer);
+        Box::pin(self.reading.chunks(range).inspect(move |piece| {
+            if let Ok(Piece::Bytes(bytes)) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
         }))

@@ -3,6 +3,8 @@
 pub(crate) mod gate;
 pub(crate) mod guard;
 pub(crate) mod guesses;
+mod keeping;
+pub(crate) mod ledger;
 pub(crate) mod meters;
 pub(crate) mod password;
 mod secrets;
@@ -20,6 +22,7 @@ use tokio::time::timeout;
 
 use gate::Gate;
 pub(crate) use guard::View;
+use ledger::{Ledger, UploadLimits};
 use meters::Meters;
 use password::Doorkeeper;
 
@@ -47,13 +50,19 @@ pub(crate) struct Drawer {
     large_pages: Arc<Semaphore>,
     /// Counts what goes in and out.
     pub(crate) meters: Meters,
+    /// Counts the uploads under way.
+    pub(crate) ledger: Arc<Ledger>,
     /// Who signs in.
     pub(crate) doorkeeper: Doorkeeper,
 }
 
 impl Drawer {
     /// A drawer of what this store holds.
-    pub(crate) fn new(store: Arc<dyn Store>, doorkeeper: Doorkeeper) -> Arc<Self> {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        doorkeeper: Doorkeeper,
+        limits: UploadLimits,
+    ) -> Arc<Self> {
         Arc::new(Self {
             gate: Gate::new(store),
             events: broadcast::channel(EVENTS).0,
@@ -62,6 +71,7 @@ impl Drawer {
             small_pages: Arc::new(Semaphore::new(SORTED)),
             large_pages: Arc::new(Semaphore::new(SORTED)),
             meters: Meters::default(),
+            ledger: Ledger::new(limits),
             doorkeeper,
         })
     }
@@ -134,7 +144,7 @@ mod tests {
     async fn sorted_pages_that_nobody_reads_are_bounded() {
         let keeper = password::AdminPassword::cheap("x").unwrap();
         let keeper = Doorkeeper::new(Some(keeper)).unwrap();
-        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper);
+        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper, Default::default());
         let view = drawer.view(Account::Visitor);
         view.make_folder(&Path::parse("a").unwrap()).await.unwrap();
         let root = Path::root();

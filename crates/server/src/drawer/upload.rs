@@ -6,56 +6,43 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use gaveta_core::{Check, Content, Entry, Path, Replace, Result, Seal, Upload, UploadState};
+use gaveta_core::{
+    Check, Content, Entry, Error, Path, Piece, Pieces, Replace, Result, Seal, Upload, UploadId,
+    UploadState,
+};
 
 use super::Drawer;
 use super::guard::{View, race_lost};
 
-/// An upload behind the rules: metered, and announced when it is published. The view that made it
-/// has checked the account; whoever holds it may go on with it.
+/// An upload behind the rules: metered, counted, and announced when it is published. The view that
+/// made it has checked the account; whoever holds it may go on with it.
 #[derive(Debug)]
 pub(super) struct GuardedUpload {
-    drawer: Arc<Drawer>,
-    view: View,
-    inner: Arc<dyn Upload>,
-    target: Path,
+    pub(super) drawer: Arc<Drawer>,
+    pub(super) view: View,
+    pub(super) inner: Arc<dyn Upload>,
+    pub(super) target: Option<Path>,
     /// What the plan says about the name. `Always` where it is not known: then it is looked at.
-    replace: Replace,
-    narrowed: bool,
+    pub(super) replace: Replace,
+    pub(super) narrowed: bool,
+    /// Its entry in the ledger; none for one that nobody keeps.
+    pub(super) kept: Option<UploadId>,
+    /// What goes with it when it is committed.
+    pub(super) parts: Vec<UploadId>,
 }
 
 impl GuardedUpload {
-    pub(super) fn begun(
-        drawer: Arc<Drawer>,
-        view: View,
-        inner: Arc<dyn Upload>,
-        target: Path,
-        replace: Replace,
-        narrowed: bool,
-    ) -> Self {
-        Self {
-            drawer,
-            view,
-            inner,
-            target,
-            replace,
-            narrowed,
-        }
-    }
-
-    pub(super) fn taken_up(
-        drawer: Arc<Drawer>,
-        view: View,
-        inner: Arc<dyn Upload>,
-        target: Path,
-    ) -> Self {
-        Self {
-            drawer,
-            view,
-            inner,
-            target,
-            replace: Replace::Always,
-            narrowed: false,
+    /// Takes the room for what comes beyond what was declared.
+    fn grow(&self, offset: u64) -> impl FnMut(u64) -> Result<()> + Send + 'static {
+        let (drawer, kept) = (Arc::clone(&self.drawer), self.kept.clone());
+        let mut end = offset;
+        move |bytes| {
+            end = end.saturating_add(bytes);
+            drawer.meters.written(bytes);
+            match &kept {
+                Some(id) => drawer.ledger.grow(id, end),
+                None => Ok(()),
+            }
         }
     }
 }
@@ -67,13 +54,25 @@ impl Upload for GuardedUpload {
     }
 
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
-        let drawer = Arc::clone(&self.drawer);
-        let metered = content.inspect(move |piece| {
-            if let Ok(bytes) = piece {
-                drawer.meters.written(bytes.len() as u64);
-            }
+        let mut grow = self.grow(offset);
+        let metered = content.map(move |piece| {
+            let bytes = piece?;
+            grow(bytes.len() as u64)?;
+            Ok(bytes)
         });
         self.inner.write(offset, Box::pin(metered), check).await
+    }
+
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        let mut grow = self.grow(offset);
+        let metered = pieces.map(move |piece| {
+            let piece = piece?;
+            if let Piece::Bytes(bytes) = &piece {
+                grow(bytes.len() as u64)?;
+            }
+            Ok(piece)
+        });
+        self.inner.write_chunks(offset, Box::pin(metered)).await
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
@@ -81,6 +80,9 @@ impl Upload for GuardedUpload {
     }
 
     async fn set_length(&self, length: u64) -> Result<()> {
+        if let Some(id) = &self.kept {
+            self.drawer.ledger.grow(id, length)?;
+        }
         self.inner.set_length(length).await
     }
 
@@ -89,17 +91,36 @@ impl Upload for GuardedUpload {
     }
 
     async fn commit(&self, seal: Seal) -> Result<Entry> {
-        let replaced = self.view.will_replace(&self.target, &self.replace).await?;
-        let (inner, view) = (Arc::clone(&self.inner), self.view.clone());
-        let narrowed = self.narrowed;
+        let Some(target) = &self.target else {
+            // The store says it too, but what it would look at first is for it alone.
+            return Err(Error::bad_request("the upload has no target"));
+        };
+        let replaced = self.view.will_replace(target, &self.replace).await?;
+        let note = match &self.kept {
+            Some(_) => self.inner.state().await?.note,
+            None => None,
+        };
+        let (inner, view, drawer) = (
+            Arc::clone(&self.inner),
+            self.view.clone(),
+            Arc::clone(&self.drawer),
+        );
+        let (narrowed, kept, parts) = (self.narrowed, self.kept.clone(), self.parts.clone());
         View::change(
             &self.drawer,
             false,
             async move {
-                inner
+                let entry = inner
                     .commit(seal)
                     .await
-                    .map_err(|error| race_lost(error, narrowed))
+                    .map_err(|error| race_lost(error, narrowed))?;
+                if let Some(id) = kept {
+                    drawer.ledger.committed(&id, &entry, note);
+                }
+                for part in &parts {
+                    drawer.ledger.gone(part);
+                }
+                Ok(entry)
             },
             move |entry: &Entry| Some(view.written(entry, replaced)),
         )
@@ -107,6 +128,10 @@ impl Upload for GuardedUpload {
     }
 
     async fn discard(&self) -> Result<()> {
-        self.inner.discard().await
+        self.inner.discard().await?;
+        if let Some(id) = &self.kept {
+            self.drawer.ledger.gone(id);
+        }
+        Ok(())
     }
 }

@@ -1,14 +1,17 @@
 //! The body of a request as a [`Content`], under a deadline on progress.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
 use gaveta_core::{Content, Error, ErrorKind, Result};
 use http::HeaderMap;
-use http_body::Body as HttpBody;
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
 /// How long a body may take for [`STEP`] bytes. Only the time we wait for the peer counts, not
@@ -151,8 +154,70 @@ where
     }));
 }
 
+/// Where a lent body comes back to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Home(Arc<Mutex<Option<Incoming>>>);
+
+impl Home {
+    /// The body, once it was given back.
+    pub(super) fn take(&self) -> Option<Incoming> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A body lent to the store; dropped, it comes back, so that what was not read can be read away.
+#[derive(Debug)]
+pub(super) struct Lent {
+    body: Option<Incoming>,
+    home: Home,
+}
+
+impl Lent {
+    /// Lends the body; it comes back to this home.
+    pub(super) fn new(body: Incoming, home: &Home) -> Self {
+        Self {
+            body: Some(body),
+            home: home.clone(),
+        }
+    }
+}
+
+impl http_body::Body for Lent {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body
+            .as_ref()
+            .is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(SizeHint::default, http_body::Body::size_hint)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut home = self.home.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *home = self.body.take();
+    }
+}
+
 /// As [`discard`], for a request that was refused before its body was looked at.
-pub(crate) fn refuse(request: http::Request<hyper::body::Incoming>) {
+pub(crate) fn refuse(request: http::Request<Incoming>) {
     if !request.headers().contains_key(http::header::EXPECT) {
         discard(request.into_body());
     }
@@ -162,7 +227,6 @@ pub(crate) fn refuse(request: http::Request<hyper::body::Incoming>) {
 mod tests {
     use super::*;
     use futures_util::{StreamExt, TryStreamExt};
-    use http_body::Frame;
     use http_body_util::StreamBody;
 
     type Frames = Vec<std::result::Result<Frame<Bytes>, std::io::Error>>;

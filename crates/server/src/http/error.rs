@@ -7,10 +7,11 @@ use gaveta_core::{Error, ErrorKind};
 use gaveta_wire::body::{ErrorBody, Failure};
 use gaveta_wire::header as names;
 use http::header::{self, HeaderValue};
+use http::request::Parts;
 use http::{Response, StatusCode};
 
 use super::body::{Body, full};
-use super::headers::{escape_html, own_page};
+use super::headers::{escape_html, own_page, prefers_html};
 use crate::drawer::guesses::RetryAfter;
 
 /// How long a client that was told "busy" waits when nothing better is known.
@@ -95,6 +96,36 @@ pub(crate) fn answer_with(error: &Error, status: StatusCode, prefers_html: bool)
         own_page(response.headers_mut());
     }
     response
+}
+
+/// Why a request is refused, and the status where the error's own does not say it.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) error: Error,
+    pub(super) status: Option<StatusCode>,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            status: None,
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn with(error: Error, status: StatusCode) -> Self {
+        Self {
+            error,
+            status: Some(status),
+        }
+    }
+
+    pub(super) fn answer(&self, head: &Parts) -> Response<Body> {
+        let status = self.status.unwrap_or_else(|| status(&self.error));
+        answer_with(&self.error, status, prefers_html(&head.headers))
+    }
 }
 
 /// The status and fields of an error on a response that has its body already.

@@ -1,16 +1,22 @@
 //! The HTTP door: files, the session and single commands.
 
 pub(crate) mod body;
+pub(crate) mod chunks;
 pub(crate) mod command;
+mod conditional;
 pub(crate) mod content;
+mod digest;
 pub(crate) mod error;
+mod fields;
 pub(crate) mod files;
 pub(crate) mod headers;
 pub(crate) mod reply;
 pub(crate) mod router;
+mod sending;
 pub(crate) mod session;
 pub(crate) mod stranger;
 pub(crate) mod talk;
+pub(crate) mod uploads;
 
 /// What the files door is told.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::body::{Body, full};
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{command, error, files, session, stranger};
+use super::{chunks, command, error, files, session, stranger, uploads};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::server::House;
@@ -73,10 +73,17 @@ async fn route(
         }
         return files::serve(request, &view, &house.files).await;
     }
-    match (request.uri().path(), request.method()) {
+    if uploads::is_here(path_of(&request)) {
+        let expiry = house.drawer.ledger.expiry();
+        return uploads::serve(request, &view, &house.files, expiry).await;
+    }
+    if chunks::is_here(path_of(&request)) {
+        return chunks::serve(request, &view).await;
+    }
+    match (path_of(&request), request.method()) {
         (route::SESSION, &Method::GET) => session::open(request, view, line, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
-        (route::HEALTH, &Method::GET | &Method::HEAD) => health(),
+        (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
         (route::HEALTH, _) => wrong_method(request, "GET, HEAD", html),
@@ -87,8 +94,25 @@ async fn route(
     }
 }
 
-fn health() -> Response<Body> {
-    let mut response = Response::new(full("{\"status\":\"ok\"}\n"));
+fn path_of(request: &Request<Incoming>) -> &str {
+    request.uri().path()
+}
+
+/// That the server serves, and what it counted since it started.
+fn health(house: &House) -> Response<Body> {
+    let totals = house.drawer.meters.totals();
+    let mut text = serde_json::json!({
+        "status": "ok",
+        "requests": totals.requests,
+        "received": totals.written,
+        "sent": totals.read,
+        "connections": totals.connected,
+        "sessions": totals.sessions,
+        "uploads": house.drawer.ledger.count(),
+    })
+    .to_string();
+    text.push('\n');
+    let mut response = Response::new(full(text));
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

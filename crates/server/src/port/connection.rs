@@ -26,12 +26,18 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// HTTP/1: the most header fields, the longest head, and the most bytes of one buffer.
 const FIELDS: usize = 100;
-const BUFFER: usize = 256 * 1024;
-/// HTTP/2: requests at once, what may come unread of one and of all, what may wait to leave.
-const STREAMS: u32 = 100;
+const BUFFER: usize = 32 * 1024;
+/// HTTP/2: requests at once, and what may wait to leave of each.
+const STREAMS: u32 = 256;
+const SEND_BUFFER: usize = 128 * 1024;
+/// HTTP/2: what may come unread of one request. A client on a far link sends several at once.
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-const SEND_BUFFER: usize = 512 * 1024;
+/// HTTP/2: what may come unread over one connection. The first few get what a far link needs
+/// (100 ms at 300 Mbit/s); the more there are, the smaller the part of each: all of them together
+/// stay within some tens of MiB, whatever their peers send while the disk is slow.
+const WIDEST: u32 = 4 * 1024 * 1024;
+const NARROWEST: u32 = 128 * 1024;
+const WINDOWS: usize = 16 * 1024 * 1024;
 const HEADER_LIST: u32 = 64 * 1024;
 /// HTTP/2: how often the peer is asked whether it is there, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(30);
@@ -145,11 +151,12 @@ async fn http2(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
         let (line, house) = (Arc::clone(&service_line), Arc::clone(&service_house));
         async move { Ok::<_, Infallible>(router::answer(request, line, house).await) }
     });
+    let window = window(house.drawer.meters.totals().connected);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(window.min(STREAM_WINDOW))
+        .initial_connection_window_size(window)
         .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(HEADER_LIST)
         .keep_alive_interval(PING)
@@ -176,6 +183,13 @@ async fn http2(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
         }
     };
     told(line, ended);
+}
+
+/// The window of a connection that comes as this many-eth.
+fn window(connected: usize) -> u32 {
+    u32::try_from(WINDOWS / connected.max(1))
+        .unwrap_or(WIDEST)
+        .clamp(NARROWEST, WIDEST)
 }
 
 /// Looks now and then whether a connection moves.
@@ -237,5 +251,19 @@ fn told(line: &Line, ended: hyper::Result<()>) {
     if let Err(error) = ended {
         let why = gaveta_text::escape(&error.to_string()).into_owned();
         tracing::debug!(target: "gaveta::connection", peer = %line.peer(), why, "broken off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_together_stay_within_bounds() {
+        assert_eq!(window(0), WIDEST);
+        assert_eq!(window(1), WIDEST);
+        assert_eq!(window(1000), NARROWEST);
+        let of_fifty: u64 = (1..=50).map(|n| u64::from(window(n))).sum();
+        assert!(of_fifty < 64 << 20, "{of_fifty}");
     }
 }

@@ -161,7 +161,7 @@ pub(crate) mod tests {
     /// A line to nobody.
     pub(crate) fn line() -> Arc<Line> {
         let keeper = Doorkeeper::new(Some(AdminPassword::cheap("x").unwrap())).unwrap();
-        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper);
+        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper, Default::default());
         Line::open("127.0.0.1:1".parse().unwrap(), drawer, None)
     }
 

@@ -34,11 +34,13 @@ pub(crate) struct RequestLog {
 }
 
 impl RequestLog {
-    /// A request begins. Its query is not logged: nothing secret stands in the path.
+    /// A request begins. Its query is not logged, nor what of its path is secret.
     pub(crate) fn begin<B>(request: &Request<B>, line: Arc<Line>) -> Self {
         line.request_begins();
         let declared = request.headers().get(header::CONTENT_LENGTH);
         let path = request.uri().path();
+        let hidden = without_id(path);
+        let path = hidden.as_deref().unwrap_or(path);
         let cut = path
             .char_indices()
             .map(|(at, _)| at)
@@ -108,6 +110,17 @@ impl RequestLog {
             None => over_the_line,
         }
     }
+}
+
+/// The path without the id of an upload: whoever knows it may go on with the upload. None when
+/// there is none.
+fn without_id(path: &str) -> Option<String> {
+    let rest = path
+        .strip_prefix(gaveta_wire::route::UPLOADS)?
+        .strip_prefix('/')?;
+    let (id, after) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let shown: String = id.chars().take(8).collect();
+    Some(format!("{}/{shown}…{after}", gaveta_wire::route::UPLOADS))
 }
 
 impl Drop for RequestLog {

@@ -66,10 +66,12 @@ impl Door {
     }
 
     pub(crate) async fn limited(store: Arc<dyn Store>, max_file_size: Option<u64>) -> Self {
-        let config = Config {
-            max_file_size,
-            ..Config::for_tests(PASSWORD).unwrap()
-        };
+        Self::with(store, |config| config.max_file_size = max_file_size).await
+    }
+
+    pub(crate) async fn with(store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::for_tests(PASSWORD).unwrap();
+        change(&mut config);
         let server = Server::bind(config, store).await.unwrap().spawn();
         Self {
             address: server.address(),

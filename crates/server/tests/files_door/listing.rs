@@ -291,8 +291,11 @@ impl Store for Gated {
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
         self.inner.begin(plan).await
     }
-    async fn upload(&self, id: &UploadId) -> Result<Arc<dyn Upload>> {
-        self.inner.upload(id).await
+    async fn outline(&self, path: &Path, version: &Version) -> Result<gaveta_core::Outline> {
+        self.inner.outline(path, version).await
+    }
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+        self.inner.upload(id, target).await
     }
     async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
         self.inner.uploads().await

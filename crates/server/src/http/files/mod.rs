@@ -2,13 +2,10 @@
 //!
 //! A request is parsed, turned into one call of the [`View`], and rendered. What a path may be is
 //! `gaveta_wire::url`'s to say, what the account may do the view's, and how an error looks
-//! [`error`]'s.
+//! [`error`](super::error)'s.
 
 mod accept;
-mod conditional;
 mod delete;
-mod digest;
-mod fields;
 mod get;
 mod listing;
 mod media;
@@ -28,7 +25,8 @@ use hyper::body::Incoming;
 
 use super::FilesSettings;
 use super::body::{Body, empty};
-use super::{content, error, headers};
+use super::error::Refusal;
+use super::{conditional, content, digest, fields};
 use crate::drawer::View;
 use query::Query;
 
@@ -60,36 +58,6 @@ impl Asked<'_> {
             Account::Visitor => "no-cache",
             Account::Admin => "private, no-cache",
         })
-    }
-}
-
-/// Why a request is refused, and the status where the error's own does not say it.
-#[derive(Debug)]
-struct Refusal {
-    error: Error,
-    status: Option<StatusCode>,
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self {
-            error,
-            status: None,
-        }
-    }
-}
-
-impl Refusal {
-    fn with(error: Error, status: StatusCode) -> Self {
-        Self {
-            error,
-            status: Some(status),
-        }
-    }
-
-    fn answer(&self, head: &Parts) -> Response<Body> {
-        let status = self.status.unwrap_or_else(|| error::status(&self.error));
-        error::answer_with(&self.error, status, headers::prefers_html(&head.headers))
     }
 }
 
