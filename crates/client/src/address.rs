@@ -8,10 +8,10 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use gaveta_core::Path;
-use gaveta_wire::DEFAULT_PORT;
+pub use gaveta_wire::DEFAULT_PORT;
 
 use crate::fault::{Fault, Outcome, Sentence};
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, is_wild};
 
 /// The server's side of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,6 +47,11 @@ pub struct Address {
     pub text: String,
     /// Did it end with `/`, or is it the root? So a folder is meant.
     pub folder: bool,
+    /// The path as a pattern, when the person typed a wildcard. A folder the shell stands in is
+    /// taken by its letters, whatever they are.
+    glob: Option<String>,
+    /// How the person typed it, when the server goes without saying: in the shell.
+    typed: Option<String>,
 }
 
 impl Address {
@@ -86,15 +91,61 @@ impl Address {
                 None => (path.to_owned(), path.is_empty()),
             }
         };
+        let glob = is_wild(&text).then(|| text.clone());
         let address = Self {
             server,
             text,
             folder,
+            glob,
+            typed: None,
         };
         // What can be neither a path nor a pattern is refused before anything is asked.
         if address.pattern()?.is_none() {
             address.path()?;
         }
+        Ok(address)
+    }
+
+    /// Parses what was typed in the shell: a path from this folder of this server on, or from the
+    /// root when it begins with `/`. `.` and `..` mean what they mean everywhere; above the root
+    /// there is nothing.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] for nothing at all, `BadPath` for names that cannot be.
+    pub(crate) fn near(server: &Server, folder: &Path, typed: &str) -> Outcome<Self> {
+        if typed.is_empty() {
+            return Err(Fault::usage("client-empty-name"));
+        }
+        // Each name with its spelling in a pattern: what was not typed is no wildcard.
+        let mut names: Vec<(&str, String)> = Vec::new();
+        if !typed.starts_with('/') {
+            let above = folder.as_str().split('/').filter(|name| !name.is_empty());
+            names.extend(above.map(|name| (name, literally(name))));
+        }
+        let mut folder = typed.ends_with('/');
+        for name in typed.split('/') {
+            match name {
+                "" => {}
+                "." => folder = true,
+                ".." => {
+                    names.pop();
+                    folder = true;
+                }
+                name => {
+                    names.push((name, name.to_owned()));
+                    folder = typed.ends_with('/');
+                }
+            }
+        }
+        let join = |parts: Vec<&str>| parts.join("/");
+        let address = Self {
+            server: server.clone(),
+            text: join(names.iter().map(|(name, _)| *name).collect()),
+            folder: folder || names.is_empty(),
+            glob: is_wild(typed).then(|| join(names.iter().map(|(_, glob)| &**glob).collect())),
+            typed: Some(typed.to_owned()),
+        };
+        address.path()?;
         Ok(address)
     }
 
@@ -111,7 +162,10 @@ impl Address {
     /// # Errors
     /// `BadPath` for `..` and the like within it.
     pub fn pattern(&self) -> Outcome<Option<Pattern>> {
-        Ok(Pattern::parse(&self.text)?)
+        match &self.glob {
+            Some(glob) => Ok(Pattern::parse(glob)?),
+            None => Ok(None),
+        }
     }
 
     /// Another path on the same server, as it would be typed. Not escaped for a terminal.
@@ -123,6 +177,9 @@ impl Address {
 /// As it would be typed. Not escaped for a terminal.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(typed) = &self.typed {
+            return f.write_str(typed);
+        }
         let slash = if self.folder && !self.text.is_empty() {
             "/"
         } else {
@@ -135,6 +192,19 @@ impl fmt::Display for Address {
 /// Does this look like an address of that server? Tells `get HOST/A HOST/B` from `get HOST/A B`.
 pub fn is_on(typed: &str, server: &Server) -> bool {
     typed.contains('/') && Address::parse(typed).is_ok_and(|address| address.server == *server)
+}
+
+/// A name as a pattern that matches nothing else.
+fn literally(name: &str) -> String {
+    let mut glob = String::with_capacity(name.len());
+    for c in name.chars() {
+        if matches!(c, '*' | '?' | '[') {
+            glob.extend(['[', c, ']']);
+        } else {
+            glob.push(c);
+        }
+    }
+    glob
 }
 
 fn parse_server(text: &str) -> Result<Server, &'static str> {
@@ -280,6 +350,44 @@ mod tests {
             assert_eq!(address.to_string(), typed);
             assert_eq!(Address::parse(&address.to_string()).unwrap(), address);
         }
+    }
+
+    #[test]
+    fn in_the_shell_a_path_begins_where_one_is() {
+        let server = Address::parse("h").unwrap().server;
+        let near = |folder: &str, typed: &str| {
+            let address = Address::near(&server, &Path::parse(folder).unwrap(), typed).unwrap();
+            assert_eq!(address.to_string(), typed);
+            (address.text, address.folder)
+        };
+        for (folder, typed, text, is_folder) in [
+            ("", "a", "a", false),
+            ("a/b", "c", "a/b/c", false),
+            ("a/b", "/c/", "c", true),
+            ("a/b", ".", "a/b", true),
+            ("a/b", "..", "a", true),
+            ("a/b", "../../../..", "", true),
+            ("a/b", "../c//d", "a/c/d", false),
+            ("a/b", "/", "", true),
+            ("", "a:b@h", "a:b@h", false),
+        ] {
+            assert_eq!(near(folder, typed), (text.to_owned(), is_folder), "{typed}");
+        }
+        for typed in ["a\nb", ".gaveta/x"] {
+            assert!(Address::near(&server, &Path::root(), typed).is_err());
+        }
+    }
+
+    #[test]
+    fn the_folder_one_is_in_is_no_pattern() {
+        let server = Address::parse("h").unwrap().server;
+        let folder = Path::parse("a[1]*?").unwrap();
+        let near = |typed| Address::near(&server, &folder, typed).unwrap();
+        assert!(near("x").pattern().unwrap().is_none());
+        let wild = near("*.txt");
+        assert!(wild.pattern().unwrap().is_some());
+        assert_eq!(wild.glob.as_deref(), Some("a[[]1][*][?]/*.txt"));
+        assert_eq!(wild.text, "a[1]*?/*.txt");
     }
 
     #[test]

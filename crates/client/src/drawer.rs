@@ -1,7 +1,7 @@
 //! One server, as a verb talks to it: connect, and sign in when that is needed.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
 use gaveta_text::escape;
@@ -11,7 +11,7 @@ use crate::address::{Address, Server};
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{self, matches};
 use crate::printer::Printer;
-use crate::remote::{self, Remote};
+use crate::remote::{self, OtherProtocol, Remote};
 
 /// The largest password file that is read, in bytes.
 const MAX_PASSWORD: u64 = 4096;
@@ -81,7 +81,12 @@ pub(crate) struct Drawer {
     server: Server,
     passwords: Arc<Passwords>,
     printer: Arc<Printer>,
+    /// The folder a person stands in, in the shell: paths are named from there.
+    folder: Option<Folder>,
 }
+
+/// The folder of a server that a person stands in.
+pub(crate) type Folder = Arc<Mutex<Path>>;
 
 impl Drawer {
     /// Connects as a visitor.
@@ -103,6 +108,7 @@ impl Drawer {
                     sentence.with("server", server.to_string()).with("why", why),
                 )
             }
+            (ErrorKind::Unsupported, _) => not_ours(&error, server),
             _ => Fault::Store(about(&error, server.to_string())),
         };
         let remote = Remote::connect(address, remote::Options::default())
@@ -113,7 +119,29 @@ impl Drawer {
             server: server.clone(),
             passwords: Arc::new(passwords),
             printer,
+            folder: None,
         })
+    }
+
+    /// The same drawer over the same connections, with these passwords.
+    pub(crate) fn with_passwords(&self, passwords: Passwords) -> Self {
+        Self {
+            passwords: Arc::new(passwords),
+            ..self.clone()
+        }
+    }
+
+    /// The same drawer as it is seen from this folder.
+    pub(crate) fn seen_from(self, folder: Folder) -> Self {
+        Self {
+            folder: Some(folder),
+            ..self
+        }
+    }
+
+    /// Where the passwords come from.
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.passwords
     }
 
     /// The drawer as a store.
@@ -123,7 +151,14 @@ impl Drawer {
 
     /// A path of it as it would be typed. Not escaped for a terminal.
     pub(crate) fn show(&self, path: &Path) -> String {
-        format!("{}{path}", self.server)
+        let Some(folder) = &self.folder else {
+            return format!("{}{path}", self.server);
+        };
+        let folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
+        match path.beneath(&folder) {
+            Some(rest) if !rest.is_root() => rest.as_str().to_owned(),
+            _ => path.to_string(),
+        }
     }
 
     /// Sees to it that the account may do this, by signing in where it may not. Where nobody can
@@ -214,6 +249,23 @@ impl Drawer {
     pub(crate) fn named(&self, error: Error, path: &Path) -> Fault {
         Fault::Store(about(&error, self.show(path)))
     }
+}
+
+/// What answers there is no Gaveta server, or one of another protocol.
+pub(crate) fn not_ours(error: &Error, server: &Server) -> Fault {
+    let sentence = match std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<OtherProtocol>())
+    {
+        Some(other) => Sentence::new("client-other-protocol")
+            .with("theirs", other.theirs.to_string())
+            .with("ours", other.ours.to_string()),
+        None => Sentence::new("client-not-gaveta")
+            .with("why", causes(error).unwrap_or_else(|| "?".to_owned())),
+    };
+    Fault::Said(
+        ErrorKind::Unsupported,
+        sentence.with("server", server.to_string()),
+    )
 }
 
 /// The error about what a person calls so, whatever a store called it.

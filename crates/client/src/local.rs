@@ -214,6 +214,34 @@ impl Place {
         })
     }
 
+    /// A folder that is there, to be read: nothing in it is ever written.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotFolder`, and what the system says.
+    pub(crate) fn source(typed: &OsStr) -> Outcome<Self> {
+        let shown = typed.to_string_lossy().into_owned();
+        let named = |error: Error| Fault::Store(error.about_text(shown.clone()));
+        if typed.is_empty() {
+            return Err(Fault::usage("client-empty-name"));
+        }
+        let root = OsPath::new(typed);
+        let is = std::fs::metadata(root).map_err(|error| named(error.into()))?;
+        if !is.is_dir() {
+            return Err(named(Error::new(ErrorKind::NotFolder)));
+        }
+        Ok(Self {
+            store: Arc::new(open(root, Access::Read).map_err(named)?),
+            base: Path::root(),
+            into: true,
+            typed: root.to_owned(),
+        })
+    }
+
+    /// The folder itself, as the system knows it.
+    pub(crate) fn folder(&self) -> &OsPath {
+        &self.typed
+    }
+
     /// A path of the store as the person would write it. Not escaped for a terminal.
     pub(crate) fn show(&self, path: &Path) -> String {
         match path.beneath(&self.base) {

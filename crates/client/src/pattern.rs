@@ -24,7 +24,7 @@ pub struct Pattern {
 }
 
 #[derive(Debug, Clone)]
-enum Part {
+pub(crate) enum Part {
     /// `**`
     AnyFolders,
     /// A name without wildcards.
@@ -61,7 +61,7 @@ impl Pattern {
 }
 
 impl Part {
-    fn parse(name: &str) -> Self {
+    pub(crate) fn parse(name: &str) -> Self {
         if name == "**" {
             Self::AnyFolders
         } else if is_wild(name) {
@@ -78,11 +78,20 @@ impl Part {
             Self::Glob(glob) => glob.fits(name),
         }
     }
+
+    /// As a name of a listing is matched, but a dot in front is a letter as any other.
+    pub(crate) fn fits_dots(&self, name: &str) -> bool {
+        match self {
+            Self::AnyFolders => true,
+            Self::Name(literal) => literal == name,
+            Self::Glob(glob) => glob.fits_dots(name),
+        }
+    }
 }
 
 /// The wildcards of one name.
 #[derive(Debug, Clone)]
-struct Glob(Vec<Token>);
+pub(crate) struct Glob(Vec<Token>);
 
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
@@ -135,11 +144,14 @@ impl Glob {
         Self(tokens)
     }
 
-    /// Takes time in the product of both lengths at most: only the last `*` is ever gone back to.
     fn fits(&self, name: &str) -> bool {
-        if name.starts_with('.') && self.0.first() != Some(&Token::One('.')) {
-            return false;
-        }
+        (!name.starts_with('.') || self.0.first() == Some(&Token::One('.'))) && self.fits_dots(name)
+    }
+
+    /// As the shell would, but a dot in front is a letter as any other.
+    ///
+    /// Takes time in the product of both lengths at most: only the last `*` is ever gone back to.
+    fn fits_dots(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         let (mut at, mut token) = (0, 0);
         let mut back: Option<(usize, usize)> = None;

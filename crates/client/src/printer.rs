@@ -11,11 +11,17 @@
 //! |---|---|---|
 //! | `entry` | list, info | as `EntryBody` of the wire; of the root also `total`, `free` |
 //! | `unnameable` | list | `folder`, `shown` (escaped) |
-//! | `started`, `finished`, `retrying`, `folder`, `planned` | send, get | `path` as named, `to` |
-//! | `skipped` | send, get | `path`, `why`: `link`, `special`, `unnameable`, `exists` |
+//! | `started`, `resumed`, `restarted`, `finished`, `retrying`, `folder`, `planned` | send, get, mirror | `path` as named, `to`; `bytes`, `why`, `copied`, `code` |
+//! | `skipped` | send, get, mirror | `path`, `why`: `link`, `special`, `unnameable`, `exists`, `same` |
+//! | `touched`, `deleted`, `watching` | mirror | `path` |
 //! | `deleted`, `moved`, `copied`, `folder`, `planned` | the other verbs | `path`, `to` |
+//! | `upload`, `ended` | uploads | `id`; `target`, `owner`, `length`, `arrived` (bytes), `touched` |
 //! | `error` | all | `code` (stable), `message` (a sentence), `path`, `to` |
-//! | `summary` | list, send, get (not of `-`) | counts, `bytes`, `seconds` |
+//! | `summary` | list, send, get (not of `-`), mirror, uploads | counts, `bytes`, `seconds` |
+//!
+//! In a summary of a transfer `bytes` are those of the files that are at the target now; of them
+//! `resumed` were there from an earlier run and `equal` in what was replaced; `again` had to be
+//! sent twice, and `moved` is what went over in all.
 
 pub mod progress;
 
@@ -69,6 +75,8 @@ pub struct Style {
     pub quiet: bool,
     /// Colours.
     pub color: Color,
+    /// Lines only, as a screen reader likes them: no bars, no colours, nothing that moves.
+    pub plain: bool,
 }
 
 /// What a piece of text is, for its colour.
@@ -108,6 +116,20 @@ pub struct Printer {
     content: AtomicBool,
     /// A question stands on the terminal.
     asking: AtomicBool,
+    /// What is typed shows nothing while bars stand on the terminal.
+    hushed: Mutex<Option<terminal::Hushed>>,
+    /// Who speaks goes without saying: in the shell.
+    nameless: AtomicBool,
+}
+
+/// While it lives, standard output is for a content.
+#[derive(Debug)]
+pub(crate) struct Lent<'a>(&'a Printer);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.0.content.store(false, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Printer {
@@ -120,7 +142,10 @@ impl std::fmt::Debug for Printer {
 
 impl Printer {
     /// A printer in this language and style.
-    pub fn new(text: Text, style: Style) -> Self {
+    pub fn new(text: Text, mut style: Style) -> Self {
+        if style.plain {
+            style.color = Color::Never;
+        }
         Self {
             text,
             style,
@@ -130,6 +155,8 @@ impl Printer {
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
             content: AtomicBool::new(false),
             asking: AtomicBool::new(false),
+            hushed: Mutex::new(None),
+            nameless: AtomicBool::new(false),
         }
     }
 
@@ -150,7 +177,61 @@ impl Printer {
 
     /// Is progress to be shown?
     pub fn shows_progress(&self) -> bool {
-        self.err_terminal && !self.style.json && !self.style.quiet && !is_dumb()
+        self.err_terminal
+            && !self.style.json
+            && !self.style.quiet
+            && !self.style.plain
+            && !is_dumb()
+    }
+
+    /// Is standard output a terminal?
+    pub(crate) fn is_on_terminal(&self) -> bool {
+        self.out_terminal
+    }
+
+    /// Lines only?
+    pub(crate) fn is_plain(&self) -> bool {
+        self.style.plain || is_dumb()
+    }
+
+    /// Are colours on where the prompt stands?
+    pub(crate) fn has_colors(&self) -> bool {
+        self.style.color.on(self.err_terminal)
+    }
+
+    /// Are remarks told?
+    pub(crate) fn tells_notes(&self) -> bool {
+        !self.style.quiet && !self.style.json
+    }
+
+    /// A plain prompt, on standard error: what is asked for comes on the same line.
+    pub(crate) fn put(&self, prompt: &str) {
+        let mut stderr: Stderr = std::io::stderr();
+        let _ = write!(stderr, "{prompt}").and_then(|()| stderr.flush());
+    }
+
+    /// From now on failures are told without the program's name.
+    pub(crate) fn speak_namelessly(&self) {
+        self.nameless.store(true, Ordering::Relaxed);
+    }
+
+    /// `gaveta: `, where nobody would know who speaks.
+    pub(crate) fn name(&self) -> &'static str {
+        if self.nameless.load(Ordering::Relaxed) {
+            ""
+        } else {
+            "gaveta: "
+        }
+    }
+
+    /// Standard output is for a content as long as the answer lives.
+    ///
+    /// # Errors
+    /// [`Fault::Closed`] when nobody reads any more.
+    pub(crate) fn lend_output(&self) -> Outcome<Lent<'_>> {
+        self.finish()?;
+        self.give_output_away();
+        Ok(Lent(self))
     }
 
     /// Can and may a person be asked?
@@ -202,7 +283,7 @@ impl Printer {
 
     /// A remark on standard error for people: nothing with `--quiet` or `--json`.
     pub fn note(&self, note: &str) {
-        if !self.style.quiet && !self.style.json {
+        if self.tells_notes() {
             let _ = self.error_line(note);
         }
     }
@@ -216,7 +297,7 @@ impl Printer {
             Fault::Closed => Ok(()),
             _ if self.style.json => self.json(&fault.json(&self.text)),
             _ => {
-                let line = format!("gaveta: {}", fault.say(&self.text));
+                let line = format!("{}{}", self.name(), fault.say(&self.text));
                 let _ = self.error_line(&self.paint_error(Paint::Bad, &line));
                 self.hint(fault.hint(&self.text));
                 Ok(())
@@ -293,7 +374,10 @@ impl Printer {
     }
 
     fn show_bars(&self) {
-        if self.shows_progress() && !self.asking.load(Ordering::Relaxed) {
+        let hidden = self.bars.is_hidden();
+        // A new target knows nothing of the rows that stand there, and would repeat them.
+        if hidden && self.shows_progress() && !self.asking.load(Ordering::Relaxed) {
+            *self.hushed.lock().unwrap_or_else(PoisonError::into_inner) = terminal::Hushed::now();
             self.bars
                 .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         }
@@ -302,6 +386,10 @@ impl Printer {
     fn hide_bars(&self) {
         let _ = self.bars.clear();
         self.bars.set_draw_target(ProgressDrawTarget::hidden());
+        self.hushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
     }
 
     fn error_line(&self, line: &str) -> Outcome {

@@ -1,114 +1,51 @@
 //! What a person can ask for: one verb, one file, one row of the [table](VERBS).
 //!
-//! The table feeds the command line, and later the shell, completion and the manual. A verb's file
-//! holds its arguments (as a clap struct whose help strings are keys of the texts) and what it
-//! does.
+//! The table feeds the command line, the shell, completion and the manual. A verb's file holds its
+//! arguments (as a clap struct whose help strings are keys of the texts) and what it does. The same
+//! verb runs in both: in the shell a path begins at the folder one is in, on the command line it
+//! carries an address.
 
+mod cat;
+mod cd;
+pub(crate) mod complaint;
 mod conflict;
+mod content;
+mod context;
 mod copy;
 mod delete;
+mod df;
+mod events;
+mod exit;
 mod get;
+mod help;
 mod info;
+mod lcd;
 mod list;
+mod lls;
+mod lpwd;
+mod mirror;
 mod mkdir;
 mod moving;
+mod pwd;
 mod rename;
 mod rm;
 mod send;
+mod table;
 mod transferring;
+mod uploads;
 
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{ArgMatches, Args, Command};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use futures_util::future::BoxFuture;
-use gaveta_text::Text;
-use gaveta_transfer::Cancel;
-use gaveta_wire::session::Secret;
+use gaveta_text::{Lang, Text};
 
-use crate::address::Server;
-use crate::drawer::{Drawer, Passwords};
 use crate::fault::{Ended, Fault, Outcome};
-use crate::printer::Printer;
 
-/// The environment variable with the password.
-pub const PASSWORD_VARIABLE: &str = "GAVETA_PASSWORD";
-
-/// Every verb, in the order of the help.
-pub static VERBS: &[Verb] = &[
-    Verb::new::<list::List>("list", &["listar", "ls"], "HOST[:PORT]/PATH…", "verb-list"),
-    Verb::new::<send::Send>(
-        "send",
-        &["enviar", "put"],
-        "FILE… HOST[:PORT]/PATH",
-        "verb-send",
-    ),
-    Verb::new::<get::Get>("get", &["baixar"], "HOST[:PORT]/NAME… [FOLDER]", "verb-get"),
-    Verb::new::<delete::Delete>(
-        "delete",
-        &["deletar", "apagar"],
-        "HOST[:PORT]/NAME [PASSWORD]",
-        "verb-delete",
-    ),
-    Verb::new::<rm::Rm>("rm", &["remover"], "HOST[:PORT]/NAME…", "verb-rm"),
-    Verb::new::<rename::Move>(
-        "move",
-        &["mover", "mv", "rename", "renomear"],
-        "HOST[:PORT]/NAME… HOST[:PORT]/PATH",
-        "verb-move",
-    ),
-    Verb::new::<copy::Copy>(
-        "copy",
-        &["copiar", "cp"],
-        "HOST[:PORT]/NAME… HOST[:PORT]/PATH",
-        "verb-copy",
-    ),
-    Verb::new::<mkdir::Mkdir>("mkdir", &["pasta"], "HOST[:PORT]/FOLDER…", "verb-mkdir"),
-    Verb::new::<info::Info>("info", &["stat"], "HOST[:PORT]/NAME…", "verb-info"),
-];
-
-/// What a verb may use.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// Everything that is shown.
-    pub printer: Arc<Printer>,
-    /// Switched by Ctrl-C and SIGTERM.
-    pub cancel: Cancel,
-    password: Option<Secret>,
-}
-
-impl Context {
-    /// A context whose password, if any, is from the environment.
-    pub fn new(printer: Arc<Printer>, password: Option<String>) -> Self {
-        Self {
-            printer,
-            cancel: Cancel::new(),
-            password: password.map(Secret),
-        }
-    }
-
-    /// Runs something that may be dropped at any time; [`Fault::Interrupted`] when it was.
-    async fn stoppable<T>(&self, doing: impl Future<Output = Outcome<T>> + Send) -> Outcome<T> {
-        tokio::select! {
-            done = doing => done,
-            () = self.cancel.cancelled() => Err(Fault::Interrupted),
-        }
-    }
-
-    fn text(&self) -> &Text {
-        self.printer.text()
-    }
-
-    async fn open(&self, server: &Server, connection: &Connection) -> Outcome<Drawer> {
-        let passwords = Passwords {
-            given: None,
-            file: connection.password_file.clone(),
-            variable: self.password.clone(),
-        };
-        Drawer::open(server, passwords, Arc::clone(&self.printer)).await
-    }
-}
+pub use context::{Context, PASSWORD_VARIABLE};
+pub use table::VERBS;
 
 /// What the verbs that talk to a server have in common.
 #[derive(Debug, Clone, Args)]
@@ -125,15 +62,43 @@ trait Run: Args + Sized + std::marker::Send + 'static {
 
 type Start = fn(&ArgMatches, Context) -> Result<BoxFuture<'static, Outcome<Ended>>, clap::Error>;
 
+/// What the names of a verb's words are, for completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// It takes none.
+    None,
+    /// Entries of the server.
+    Remote,
+    /// Folders of the server.
+    RemoteFolder,
+    /// Files and folders of this machine.
+    Local,
+    /// Folders of this machine.
+    LocalFolder,
+    /// Verbs.
+    Verb,
+    /// `on` or `off`.
+    OnOff,
+}
+
 /// One row of the table.
 #[derive(Debug)]
 pub struct Verb {
     /// Its word.
     pub name: &'static str,
-    /// The other words for it: Portuguese, and the usual ones.
+    /// The other words for it: Portuguese first, then the usual ones.
     pub aliases: &'static [&'static str],
-    /// Its words, as the help shows them.
-    pub usage: &'static str,
+    /// Its word in Portuguese.
+    pub portuguese: &'static str,
+    /// Its words, as the help of the command line shows them; none when it is for the shell only.
+    pub usage: Option<&'static str>,
+    /// The key of its words, as the help of the shell shows them; none when it is for the command
+    /// line only.
+    pub shell_usage: Option<&'static str>,
+    /// What its words name.
+    pub names: Names,
+    /// Words after so many are secret: a line that holds some is never remembered.
+    pub secret_after: Option<usize>,
     /// The key of its help.
     pub help: &'static str,
     augment: fn(Command) -> Command,
@@ -144,25 +109,112 @@ impl Verb {
     const fn new<R: Run>(
         name: &'static str,
         aliases: &'static [&'static str],
-        usage: &'static str,
         help: &'static str,
     ) -> Self {
         Self {
             name,
             aliases,
-            usage,
+            portuguese: match aliases {
+                [first, ..] => first,
+                [] => name,
+            },
+            usage: None,
+            shell_usage: None,
+            names: Names::None,
+            secret_after: None,
             help,
             augment: R::augment_args,
             start: start::<R>,
         }
     }
 
+    const fn on_command_line(mut self, usage: &'static str) -> Self {
+        self.usage = Some(usage);
+        self
+    }
+
+    const fn in_shell(mut self, usage: &'static str, names: Names) -> Self {
+        self.shell_usage = Some(usage);
+        self.names = names;
+        self
+    }
+
+    const fn portuguese(mut self, word: &'static str) -> Self {
+        self.portuguese = word;
+        self
+    }
+
+    const fn secret_after(mut self, words: usize) -> Self {
+        self.secret_after = Some(words);
+        self
+    }
+
+    /// Its word in this language.
+    pub fn word(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::Portuguese => self.portuguese,
+            Lang::English => self.name,
+        }
+    }
+
+    /// Every word for it.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// Its words in the shell, after this one for it.
+    pub fn usage_in_shell(&self, text: &Text) -> String {
+        let usage = self.shell_usage.map(|key| text.say(key, &[]));
+        let usage = usage.unwrap_or_default();
+        let word = self.word(text.lang());
+        format!("{word} {usage}").trim_end().to_owned()
+    }
+
     /// The verb as a command of the command line, in this language.
     pub fn command(&self, text: &Text) -> Command {
+        let usage = self.usage.unwrap_or_default();
+        self.dressed(text)
+            .override_usage(format!("gaveta {} [OPTIONS] {usage}", self.name))
+    }
+
+    /// The verb as a command of the shell, in this language. Its first word is not among the
+    /// arguments.
+    pub fn command_in_shell(&self, text: &Text) -> Command {
+        let template = format!(
+            "{{about-with-newline}}\n{} {{usage}}\n\n{{all-args}}",
+            text.say("help-usage", &[])
+        );
+        let help = Arg::new("help")
+            .short('h')
+            .long("help")
+            .action(ArgAction::Help)
+            .help(text.say("help-help", &[]))
+            .help_heading(text.say("help-options", &[]));
+        self.dressed(text)
+            .no_binary_name(true)
+            .override_usage(self.usage_in_shell(text))
+            .help_template(template)
+            .disable_help_flag(true)
+            .arg(help)
+            // The help names them in the person's language.
+            .mut_args(|arg| {
+                let values = arg.get_action().takes_values();
+                arg.hide_default_value(values).hide_possible_values(values)
+            })
+            // The server goes without saying.
+            .mut_args(|arg| match arg.get_value_names() {
+                Some([name]) if name.contains("HOST[:PORT]/") => {
+                    let name = name.replace("HOST[:PORT]/", "");
+                    arg.value_name(name)
+                }
+                _ => arg,
+            })
+    }
+
+    fn dressed(&self, text: &Text) -> Command {
         // A struct's own comment would be taken as the help of the verb: ours comes after it.
         let command = (self.augment)(Command::new(self.name))
             .visible_aliases(self.aliases)
-            .override_usage(format!("gaveta {} [OPTIONS] {}", self.name, self.usage))
             .about(self.help)
             .long_about(None);
         translate(command, text)
@@ -206,7 +258,29 @@ fn start<R: Run>(
 pub fn verb(word: &str) -> Option<&'static Verb> {
     VERBS
         .iter()
-        .find(|verb| verb.name == word || verb.aliases.contains(&word))
+        .find(|verb| verb.words().any(|own| own == word))
+}
+
+/// What the parser of the command line found, as a sentence in the person's language; none for
+/// help and version, which are no faults.
+pub fn complain(error: &clap::Error, text: &Text) -> Option<String> {
+    let fault = complaint::about(error, "gaveta … --help")?;
+    Some(fault.say(text))
+}
+
+/// The verb of this word, in the shell.
+pub(crate) fn verb_in_shell(word: &str) -> Option<&'static Verb> {
+    verb(word).filter(|verb| verb.shell_usage.is_some())
+}
+
+/// The verbs of the shell.
+pub(crate) fn in_shell() -> impl Iterator<Item = &'static Verb> {
+    VERBS.iter().filter(|verb| verb.shell_usage.is_some())
+}
+
+/// The verbs of the command line.
+pub fn on_command_line() -> impl Iterator<Item = &'static Verb> {
+    VERBS.iter().filter(|verb| verb.usage.is_some())
 }
 
 /// Turns a command's help strings from keys of the texts into sentences.
@@ -261,8 +335,13 @@ mod tests {
         for lang in Lang::ALL {
             let text = Text::new(lang);
             for verb in VERBS {
-                let command = verb.command(&text);
+                verb.command(&text).debug_assert();
+                let command = verb.command_in_shell(&text);
                 command.clone().debug_assert();
+                assert!(verb.usage.is_some() || verb.shell_usage.is_some());
+                if let Some(key) = verb.shell_usage {
+                    assert!(text.find(key, &[]).is_some(), "{}", verb.name);
+                }
                 let helps = command.get_arguments().filter_map(|arg| arg.get_help());
                 for help in helps.chain(command.get_about()) {
                     let help = help.to_string();

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use gaveta_client::remote::{Address, Options, Remote, Session, SignIn, Told};
 use gaveta_core::{
     Account, Check, Digest, ErrorKind, EventKind, OnDrop, Owner, Path, ReadPlan, RemovePlan,
-    Replace, Seal, Store, WritePlan,
+    Replace, Seal, Store, UploadId, WritePlan,
 };
 use gaveta_disk::DiskStore;
 use gaveta_server::{Config, Running, Server};
@@ -70,6 +70,11 @@ impl Subject for Far {
             executable: true,
             nanosecond_times: true,
             replace: true,
+            resume: true,
+            lists_uploads: true,
+            chunks: true,
+            base: true,
+            parts: true,
             ..Abilities::NONE
         }
     }
@@ -209,13 +214,26 @@ async fn what_an_upload_cannot_do_is_said() {
     let memory = MemoryStore::new();
     let (_running, remote) = remote(Arc::new(memory.clone())).await;
     let plan = || WritePlan::new(path("a"), Account::Visitor.owner());
-    let kept = remote
-        .begin(WritePlan {
-            on_drop: OnDrop::Keep,
+    for plan in [
+        WritePlan {
+            id: Some(UploadId::from_bytes([1; 16])),
             ..plan()
-        })
-        .await;
-    assert_eq!(kept.unwrap_err().kind(), ErrorKind::Unsupported);
+        },
+        WritePlan {
+            note: Some("mine".into()),
+            ..plan()
+        },
+    ] {
+        for on_drop in [OnDrop::Keep, OnDrop::Discard] {
+            let chosen = remote
+                .begin(WritePlan {
+                    on_drop,
+                    ..plan.clone()
+                })
+                .await;
+            assert_eq!(chosen.unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
 
     let upload = remote.begin(plan()).await.unwrap();
     let ahead = upload.write(1, stream_of("x", 1), Check::None).await;

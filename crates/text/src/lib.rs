@@ -36,6 +36,16 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/pt-BR/client.ftl"),
         include_str!("../locales/en/client.ftl"),
     ),
+    (
+        "shell",
+        include_str!("../locales/pt-BR/shell.ftl"),
+        include_str!("../locales/en/shell.ftl"),
+    ),
+    (
+        "manual",
+        include_str!("../locales/pt-BR/manual.ftl"),
+        include_str!("../locales/en/manual.ftl"),
+    ),
 ];
 
 /// An argument of a message.

@@ -13,9 +13,9 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use gaveta_core::{
-    Content, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Listing, MovePlan, Path, PathProblem,
-    ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState,
-    WritePlan,
+    Content, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Listing, MovePlan, Outline, Path,
+    PathProblem, Pieces, ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload,
+    UploadId, UploadState, Version, WritePlan,
 };
 use gaveta_disk::DiskStore;
 
@@ -129,6 +129,10 @@ impl Reading for Followed {
     fn stream(&self, range: Range<u64>) -> Content {
         self.reading.stream(range)
     }
+
+    fn chunks(&self, range: Range<u64>) -> Pieces {
+        self.reading.chunks(range)
+    }
 }
 
 fn read_only<T>() -> Result<T> {
@@ -176,11 +180,16 @@ impl Store for Follow {
         Ok(Arc::new(Followed { entry, reading }))
     }
 
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        let (store, real) = self.find(path).await?;
+        store.outline(&real, version).await
+    }
+
     async fn begin(&self, _: WritePlan) -> Result<Arc<dyn Upload>> {
         read_only()
     }
 
-    async fn upload(&self, _: &UploadId) -> Result<Arc<dyn Upload>> {
+    async fn upload(&self, _: &UploadId, _: Option<&Path>) -> Result<Arc<dyn Upload>> {
         Err(Error::new(ErrorKind::UnknownUpload))
     }
 

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use gaveta_core::{Entry, Error, Path};
 use gaveta_text::escape;
-use gaveta_transfer::{FileId, Observer, Outcome as FileOutcome, Skipped, Why};
+use gaveta_transfer::{Copied, FileId, Observer, Outcome as FileOutcome, Restart, Skipped, Why};
 use gaveta_wire::body::EntryBody;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::task::AbortHandle;
 
 use super::Printer;
+use crate::terminal;
 
 /// Bars appear only after so long: the total's, and each file's.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -82,6 +83,8 @@ struct Running {
     name: String,
     size: u64,
     bytes: u64,
+    /// So many of them were there before it started.
+    before: u64,
     since: Instant,
 }
 
@@ -93,6 +96,10 @@ struct State {
     found_all: bool,
     done_files: u64,
     done_bytes: u64,
+    /// Bytes that were there already: they say nothing of how fast the line is.
+    before_bytes: u64,
+    /// What is known of how a file went over, until its end is told.
+    copied: HashMap<FileId, serde_json::Value>,
     /// Nothing may be drawn any more.
     ended: bool,
 }
@@ -174,6 +181,7 @@ impl Observer for Progress {
             name,
             size,
             bytes: 0,
+            before: 0,
             since: Instant::now(),
         };
         self.lock().running.insert(file, running);
@@ -183,6 +191,44 @@ impl Observer for Progress {
     fn advanced(&self, file: FileId, bytes: u64) {
         if let Some(running) = self.lock().running.get_mut(&file) {
             running.bytes = bytes;
+        }
+    }
+
+    fn resumed(&self, file: FileId, to: &Path, bytes: u64) {
+        {
+            let mut state = self.lock();
+            state.before_bytes = state.before_bytes.saturating_add(bytes);
+            if let Some(running) = state.running.get_mut(&file) {
+                running.bytes = running.bytes.max(bytes);
+                running.before = bytes;
+                running.since = Instant::now();
+            }
+        }
+        self.event("resumed", to, &[("bytes", bytes.into())]);
+    }
+
+    fn restarted(&self, _: FileId, to: &Path, why: Restart) {
+        let (key, code) = match why {
+            Restart::SourceChanged => ("client-restarted-source", "source-changed"),
+            Restart::TargetChanged => ("client-restarted-target", "target-changed"),
+            Restart::Forgotten => ("client-restarted-forgotten", "forgotten"),
+        };
+        let name = escape(&self.names.source(to)).into_owned();
+        let text = self.printer.text();
+        self.printer.note(&text.say(key, &[("name", name.into())]));
+        self.event("restarted", to, &[("why", code.into())]);
+    }
+
+    fn copied(&self, file: FileId, _: &Path, copied: &Copied) {
+        if self.printer.is_json() {
+            let told = json!({
+                "sent": copied.sent,
+                "resumed": copied.resumed,
+                "equal": copied.equal,
+                "again": copied.again,
+                "replaced": copied.replaced,
+            });
+            self.lock().copied.insert(file, told);
         }
     }
 
@@ -199,16 +245,17 @@ impl Observer for Progress {
     }
 
     fn finished(&self, file: FileId, to: &Path, outcome: FileOutcome<'_>) {
-        {
+        let copied = {
             let mut state = self.lock();
             state.running.remove(&file);
             state.done_files += 1;
             if let FileOutcome::Done(entry) = &outcome {
                 state.done_bytes += entry.size;
             }
-        }
+            state.copied.remove(&file)
+        };
         match outcome {
-            FileOutcome::Done(entry) => self.done(to, entry),
+            FileOutcome::Done(entry) => self.done(to, entry, copied),
             FileOutcome::Planned => self.planned(to),
             FileOutcome::Skipped(why) => self.left_out(to, why),
             // Failures are named at the end, all in one place.
@@ -225,7 +272,7 @@ impl Observer for Progress {
         // only one source can hold it.
         let name = match &skipped.why {
             Why::Unnameable(shown) => format!("{}/{shown}", skipped.path.as_str()),
-            Why::Link | Why::Special | Why::Exists => skipped.path.as_str().to_owned(),
+            Why::Link | Why::Special | Why::Exists | Why::Same => skipped.path.as_str().to_owned(),
         };
         self.tell_left_out(&name, &skipped.why);
     }
@@ -251,9 +298,12 @@ impl Progress {
         let _ = self.printer.json(&object);
     }
 
-    fn done(&self, to: &Path, entry: &Entry) {
-        let entry = serde_json::to_value(EntryBody::from(entry)).unwrap_or_default();
-        self.event("finished", to, &[("entry", entry)]);
+    fn done(&self, to: &Path, entry: &Entry, copied: Option<serde_json::Value>) {
+        if self.printer.is_json() {
+            let entry = serde_json::to_value(EntryBody::from(entry)).unwrap_or_default();
+            let copied = copied.unwrap_or_default();
+            self.event("finished", to, &[("entry", entry), ("copied", copied)]);
+        }
     }
 
     fn planned(&self, to: &Path) {
@@ -278,13 +328,19 @@ impl Progress {
             Why::Special => ("client-skipped-special", "special"),
             Why::Unnameable(_) => ("client-skipped-unnameable", "unnameable"),
             Why::Exists => ("client-skipped-exists", "exists"),
+            Why::Same => ("client-skipped-same", "same"),
         };
         let line = self
             .printer
             .text()
             .say(key, &[("name", escape(name).into_owned().into())]);
         let object = json!({"type": "skipped", "path": name, "why": code});
-        let _ = self.printer.warn(&line, &object);
+        // That all is well already is told in the summary alone: there may be very many.
+        let _ = if *why == Why::Same {
+            self.printer.json(&object)
+        } else {
+            self.printer.warn(&line, &object)
+        };
     }
 }
 
@@ -292,18 +348,64 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How much of a row there is room for: a row that is wider than the terminal tears the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    /// Columns of the name.
+    name: usize,
+    /// Is there room for a bar?
+    bar: bool,
+    /// What stands after the percentage.
+    message: &'static str,
+}
+
+impl Layout {
+    fn of(width: Option<usize>) -> Self {
+        let width = width.unwrap_or(80);
+        match width {
+            0..32 => Self {
+                name: width.saturating_sub(8).max(1),
+                bar: false,
+                message: "client-progress-least",
+            },
+            32..60 => Self {
+                name: width - 22,
+                bar: false,
+                message: "client-progress-left",
+            },
+            60..100 => Self {
+                name: width / 4,
+                bar: true,
+                message: "client-progress-short",
+            },
+            _ => Self {
+                name: 28,
+                bar: true,
+                message: "client-progress",
+            },
+        }
+    }
+
+    fn message(self) -> &'static str {
+        self.message
+    }
+
+    fn style(self) -> ProgressStyle {
+        let bar = if self.bar { " {wide_bar}" } else { "" };
+        let template = format!("{{prefix:<{}!}}{bar} {{percent:>3}} %{{msg}}", self.name);
+        ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("█▌░")
+    }
+}
+
 /// Redraws until it is aborted.
 async fn draw(printer: Arc<Printer>, state: Arc<Mutex<State>>) {
     let mut rate = Rate::new(0);
     tokio::time::sleep(PATIENCE).await;
-    let style = |template: &str| {
-        ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("█▌░")
-    };
+    let mut layout = Layout::of(terminal::width());
     let total = printer.bars.add(ProgressBar::new(0));
-    total.set_style(style("{prefix} {wide_bar} {percent:>3} %  {msg}"));
-    let file_style = style("{prefix:<28!} {wide_bar} {percent:>3} %  {msg}");
+    total.set_style(layout.style());
     let mut bars: BTreeMap<FileId, ProgressBar> = BTreeMap::new();
     loop {
         {
@@ -312,7 +414,14 @@ async fn draw(printer: Arc<Printer>, state: Arc<Mutex<State>>) {
                 return;
             }
             printer.show_bars();
-            rate.sample(state.bytes());
+            let now = Layout::of(terminal::width());
+            if now != layout {
+                layout = now;
+                for bar in bars.values().chain([&total]) {
+                    bar.set_style(layout.style());
+                }
+            }
+            rate.sample(state.bytes().saturating_sub(state.before_bytes));
             bars.retain(|file, bar| {
                 let runs = state.running.contains_key(file);
                 if !runs {
@@ -331,26 +440,27 @@ async fn draw(printer: Arc<Printer>, state: Arc<Mutex<State>>) {
                     let bar = printer
                         .bars
                         .insert_before(&total, ProgressBar::new(running.size));
-                    bar.set_style(file_style.clone());
+                    bar.set_style(layout.style());
                     bar.set_prefix(running.name.clone());
                     bar
                 });
-                show_file(&printer, bar, running);
+                show_file(&printer, layout, bar, running);
             }
-            show_total(&printer, &total, &state, rate.per_second());
+            show_total(&printer, layout, &total, &state, rate.per_second());
         }
         tokio::time::sleep(REDRAW).await;
     }
 }
 
-fn show_file(printer: &Printer, bar: &ProgressBar, running: &Running) {
+fn show_file(printer: &Printer, layout: Layout, bar: &ProgressBar, running: &Running) {
     let text = printer.text();
     #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let rate = running.bytes as f64 / running.since.elapsed().as_secs_f64().max(0.001);
+    let rate = running.bytes.saturating_sub(running.before) as f64
+        / running.since.elapsed().as_secs_f64().max(0.001);
     bar.set_length(running.size);
     bar.set_position(running.bytes);
     bar.set_message(text.say(
-        "client-progress",
+        layout.message(),
         &[
             ("done", text.size(running.bytes).into()),
             ("size", text.size(running.size).into()),
@@ -363,7 +473,7 @@ fn show_file(printer: &Printer, bar: &ProgressBar, running: &Running) {
     ));
 }
 
-fn show_total(printer: &Printer, bar: &ProgressBar, state: &State, rate: f64) {
+fn show_total(printer: &Printer, layout: Layout, bar: &ProgressBar, state: &State, rate: f64) {
     let text = printer.text();
     let bytes = state.bytes();
     bar.set_length(state.found_bytes.max(bytes));
@@ -382,7 +492,7 @@ fn show_total(printer: &Printer, bar: &ProgressBar, state: &State, rate: f64) {
         "…".to_owned()
     };
     bar.set_message(text.say(
-        "client-progress",
+        layout.message(),
         &[
             ("done", text.size(bytes).into()),
             ("size", text.size(state.found_bytes).into()),

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 pub(super) enum Part {
     /// Content.
     Data(Bytes),
-    /// The end, with its trailers.
+    /// The end, with its trailers, if there are any.
     End(HeaderMap),
 }
 
@@ -50,7 +50,7 @@ impl Body for Out {
                 Some(Part::Data(bytes)) => Some(Ok(Frame::data(bytes))),
                 Some(Part::End(trailers)) => {
                     *ended = true;
-                    Some(Ok(Frame::trailers(trailers)))
+                    (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)))
                 }
                 None => {
                     *ended = true;
@@ -97,12 +97,22 @@ mod tests {
         assert!(body.frame().await.is_none());
 
         let (tx, parts) = mpsc::channel(2);
-        tx.send(Part::End(HeaderMap::new())).await.ok().unwrap();
+        let mut trailers = HeaderMap::new();
+        trailers.insert("a", http::HeaderValue::from_static("b"));
+        tx.send(Part::End(trailers)).await.ok().unwrap();
         let mut body = Out::Pieces {
             parts,
             ended: false,
         };
         assert!(body.frame().await.unwrap().unwrap().is_trailers());
+        assert!(body.frame().await.is_none());
+
+        let (tx, parts) = mpsc::channel(2);
+        tx.send(Part::End(HeaderMap::new())).await.ok().unwrap();
+        let mut body = Out::Pieces {
+            parts,
+            ended: false,
+        };
         assert!(body.frame().await.is_none());
     }
 }

@@ -85,11 +85,13 @@ pub(super) fn odd_answer(answer: &AnswerBody) -> Error {
 }
 
 /// What an error of the HTTP library is: the line was lost, a deadline passed, or what answers
-/// does not speak HTTP.
+/// does not speak HTTP. Of its causes only the innermost is told: the others are the library's.
 pub(super) fn from_line(error: impl StdError + Send + Sync + 'static) -> Error {
     let mut kind = ErrorKind::Disconnected;
     let mut next: Option<&(dyn StdError + 'static)> = Some(&error);
+    let mut innermost = String::new();
     while let Some(cause) = next {
+        innermost = cause.to_string();
         if let Some(os) = cause.downcast_ref::<io::Error>() {
             if os.kind() == io::ErrorKind::TimedOut {
                 kind = ErrorKind::TimedOut;
@@ -103,7 +105,7 @@ pub(super) fn from_line(error: impl StdError + Send + Sync + 'static) -> Error {
         }
         next = cause.source();
     }
-    Error::new(kind).because(error)
+    Error::new(kind).because(innermost)
 }
 
 /// An entry from its JSON body, which must be the one at `path`.

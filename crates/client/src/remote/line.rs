@@ -1,6 +1,7 @@
 //! Requests to one server: pooled connections, deadlines, sign-in.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use gaveta_wire::session::{
     AccountBody, AnswerBody, Call, Outcome, Reply, Request as Asked, Secret,
 };
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Builder;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
@@ -21,6 +23,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::body::Out;
@@ -31,6 +34,23 @@ use super::{Address, Deadlines, Options, SignIn};
 const MAX_ANSWER: usize = 1024 * 1024;
 /// Idle connections are closed before a server of ours would close them.
 const IDLE: Duration = Duration::from_secs(10);
+/// So many small contents go over connections of their own before one connection for all is
+/// tried: for a few it would only cost a round trip.
+const FEW: usize = 2;
+/// What may come over the shared connection unread, in bytes: of one answer, and of all.
+const STREAM_WINDOW: u32 = 1 << 20;
+const SHARED_WINDOW: u32 = 8 << 20;
+/// A shared connection that is silent so long is asked, and given up when it does not answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Which connection a request goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// One of its own while it lasts (HTTP/1.1): big contents get a window each.
+    Own,
+    /// The one that many small contents share (HTTP/2), where the server speaks it.
+    Shared,
+}
 
 /// What a request carries to show who asks.
 struct Signed {
@@ -58,6 +78,10 @@ pub(super) struct Line {
     authority: Authority,
     deadlines: Deadlines,
     client: Client<HttpConnector, Out>,
+    shared: Client<HttpConnector, Out>,
+    /// Does the server speak HTTP/2? Found out once, when it begins to pay.
+    speaks: OnceCell<bool>,
+    small: AtomicUsize,
     signed: RwLock<Option<Signed>>,
 }
 
@@ -84,6 +108,17 @@ impl Line {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(options.idle_connections)
+            .build(connector.clone());
+        // RFC 9113, section 3.3: with prior knowledge.
+        let shared = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http2_only(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(SHARED_WINDOW)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(options.deadlines.progress)
             .build(connector);
         let signed = options.sign_in.clone().map(Signed::new).transpose()?;
         Ok(Self {
@@ -91,6 +126,9 @@ impl Line {
             authority,
             deadlines: options.deadlines,
             client,
+            shared,
+            speaks: OnceCell::new(),
+            small: AtomicUsize::new(0),
             signed: RwLock::new(signed),
         })
     }
@@ -188,7 +226,7 @@ impl Line {
             error,
             known: false,
         };
-        let response = self.send(request).await.map_err(unknown)?;
+        let response = self.send(request, Lane::Own).await.map_err(unknown)?;
         let (parts, body) = response.into_parts();
         let body = self.whole(body).await.map_err(unknown)?;
         if !parts.status.is_success() {
@@ -212,6 +250,11 @@ impl Line {
 
     /// A request for a target on this server; not signed yet.
     pub(super) fn request(&self, method: Method, target: &str, body: Out) -> Result<Request<Out>> {
+        self.build(Request::builder().method(method), target, body)
+    }
+
+    /// What was begun, as a request for a target on this server; not signed yet.
+    pub(super) fn build(&self, begun: Builder, target: &str, body: Out) -> Result<Request<Out>> {
         let bad = |error: http::Error| Error::new(ErrorKind::BadRequest).because(error);
         let target = PathAndQuery::try_from(target).map_err(|error| bad(error.into()))?;
         let uri = Uri::builder()
@@ -220,11 +263,7 @@ impl Line {
             .path_and_query(target)
             .build()
             .map_err(bad)?;
-        Request::builder()
-            .method(method)
-            .uri(uri)
-            .body(body)
-            .map_err(bad)
+        begun.uri(uri).body(body).map_err(bad)
     }
 
     /// Adds the sign-in, if there is one.
@@ -238,16 +277,48 @@ impl Line {
     }
 
     /// Sends a request with a small body and waits for the head of its answer.
-    pub(super) async fn send(&self, request: Request<Out>) -> Result<Response<Incoming>> {
+    pub(super) async fn send(
+        &self,
+        request: Request<Out>,
+        lane: Lane,
+    ) -> Result<Response<Incoming>> {
         let wait = self.deadlines.connect.saturating_add(self.deadlines.answer);
-        timeout(wait, self.start(request))
+        timeout(wait, self.start(request, lane))
             .await
             .map_err(|_| ErrorKind::TimedOut)?
     }
 
+    /// The lane for a small content; asks the server for a shared one when there are many.
+    pub(super) async fn lane_for_many(&self) -> Lane {
+        if self.small.fetch_add(1, Ordering::Relaxed) < FEW {
+            return Lane::Own;
+        }
+        let speaks = self.speaks.get_or_init(|| async {
+            let Ok(request) = self.request(Method::GET, route::HEALTH, Out::empty()) else {
+                return false;
+            };
+            // What does not speak it answers nonsense, or nothing.
+            let asked = timeout(self.deadlines.connect, self.shared.request(request)).await;
+            matches!(asked, Ok(Ok(_)))
+        });
+        if *speaks.await {
+            Lane::Shared
+        } else {
+            Lane::Own
+        }
+    }
+
     /// Sends a request without a deadline of its own: for bodies that are watched elsewhere.
-    pub(super) async fn start(&self, request: Request<Out>) -> Result<Response<Incoming>> {
-        self.client.request(request).await.map_err(|error| {
+    pub(super) async fn start(
+        &self,
+        request: Request<Out>,
+        lane: Lane,
+    ) -> Result<Response<Incoming>> {
+        let client = match lane {
+            Lane::Own => &self.client,
+            Lane::Shared => &self.shared,
+        };
+        client.request(request).await.map_err(|error| {
             if error.is_connect() {
                 fault::from_line(error).about_text(self.address.to_string())
             } else {
@@ -258,9 +329,13 @@ impl Line {
 
     /// Sends a request without a body, with the sign-in; an answer that is a refusal is an error.
     /// A redirection is handed on: it is never followed.
-    pub(super) async fn get(&self, mut request: Request<Out>) -> Result<Response<Incoming>> {
+    pub(super) async fn get(
+        &self,
+        mut request: Request<Out>,
+        lane: Lane,
+    ) -> Result<Response<Incoming>> {
         self.sign(&mut request);
-        let response = self.send(request).await?;
+        let response = self.send(request, lane).await?;
         if response.status().is_success() || response.status().is_redirection() {
             return Ok(response);
         }
@@ -271,11 +346,16 @@ impl Line {
 
     /// A small body, whole.
     pub(super) async fn whole(&self, body: Incoming) -> Result<Bytes> {
+        self.whole_to(body, MAX_ANSWER).await
+    }
+
+    /// A body of at most so many bytes, whole.
+    pub(super) async fn whole_to(&self, body: Incoming, most: usize) -> Result<Bytes> {
         let mut pieces = self.pieces(body);
         let mut whole = BytesMut::new();
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
-            if whole.len() + piece.len() > MAX_ANSWER {
+            if whole.len() + piece.len() > most {
                 return Err(fault::nonsense("it is too long"));
             }
             whole.extend_from_slice(&piece);

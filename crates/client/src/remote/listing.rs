@@ -15,7 +15,7 @@ use http::{HeaderValue, Method};
 
 use super::body::Out;
 use super::fault;
-use super::line::Line;
+use super::line::{Lane, Line};
 
 const NDJSON: &str = "application/x-ndjson";
 /// The longest line, in bytes: the longest path, escaped, and some names at the end fit well.
@@ -39,7 +39,7 @@ pub(super) async fn list(line: &Arc<Line>, folder: &Path, plan: &ListPlan) -> Re
         .headers_mut()
         .insert(ACCEPT, HeaderValue::from_static(NDJSON));
     let response = line
-        .get(request)
+        .get(request, Lane::Own)
         .await
         .map_err(|error| error.about(folder))?;
     let form = response

@@ -1,13 +1,20 @@
 //! A remote drawer, seen through the network, as a [`Store`].
 //!
-//! Contents travel over the files door (`GET`, `PUT`), everything else as one command by `POST`.
+//! Small contents travel over the files door (`GET`, `PUT`), sharing a connection (HTTP/2); big
+//! ones in chunks with their digests, on connections of their own, and are kept by the server when
+//! they are cut; everything else goes as one command by `POST`.
 //! What a server says is not trusted: every path it gives must be one that was asked for, every
 //! body is bounded, every wait has a deadline on progress.
 
 mod body;
 mod fault;
+mod flow;
+mod journal;
+mod kept;
 mod line;
 mod listing;
+mod outline;
+mod own;
 mod reading;
 mod session;
 mod upload;
@@ -19,14 +26,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use gaveta_core::{
-    Command, Entry, Error, ErrorKind, ListPlan, Listing, MovePlan, OnDrop, Path, ReadPlan, Reading,
-    RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState, WritePlan,
+    Command, Entry, Error, ErrorKind, Event, ListPlan, Listing, MovePlan, OnDrop, Outline, Path,
+    ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState,
+    Version, WritePlan,
 };
 use gaveta_wire::session::{AccountBody, AnswerBody, Call, Secret};
 
 use line::Line;
+use own::Own;
 
-pub use session::{Hello, Notices, Session, Told};
+pub use journal::Journal;
+pub use session::{Hello, Notices, OtherProtocol, Session, Told};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -113,6 +123,7 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 pub struct Remote {
     line: Arc<Line>,
+    own: Arc<Own>,
 }
 
 impl Remote {
@@ -124,6 +135,7 @@ impl Remote {
     pub async fn connect(address: Address, options: Options) -> Result<Self> {
         let remote = Self {
             line: Arc::new(Line::new(address, &options)?),
+            own: Arc::default(),
         };
         remote.line.greet().await?;
         Ok(remote)
@@ -169,6 +181,20 @@ impl Remote {
         Ok((session, notices))
     }
 
+    /// As [`Store::outline`], but made by reading the file now: no digest the server stored is
+    /// trusted.
+    ///
+    /// # Errors
+    /// As [`Store::outline`].
+    pub async fn outline_afresh(&self, path: &Path, version: &Version) -> Result<Outline> {
+        outline::fetch(&self.line, path, version, true).await
+    }
+
+    /// Is this about a change that was made through this drawer or a clone of it, just now?
+    pub fn is_own(&self, event: &Event) -> bool {
+        self.own.is(event)
+    }
+
     async fn command(&self, command: &Command) -> Result<AnswerBody> {
         self.line.call(Call::from(command)).await
     }
@@ -196,33 +222,59 @@ impl Store for Remote {
         reading::open(self, path, plan).await
     }
 
-    /// A `PUT`, which starts with the first write. It takes one run of bytes from offset 0 on;
-    /// dropping it, or any error, cuts the connection, so that the server publishes nothing.
+    async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
+        outline::fetch(&self.line, path, version, false).await
+    }
+
+    /// What is to be kept, has a base, parts, or no target becomes an upload at the server: chunks
+    /// go in any order and several at once, plain content in one run. Anything else is a `PUT`,
+    /// which starts with the first write and takes one run of bytes from offset 0 on; dropping it,
+    /// or any error, cuts the connection, so that the server publishes nothing.
+    ///
+    /// The server chooses ids and keeps no notes: a plan with either is `Unsupported`.
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
-        if plan.on_drop == OnDrop::Keep {
-            return Err(Error::at(ErrorKind::Unsupported, &plan.target));
+        if plan.target.as_ref().is_some_and(Path::is_root) {
+            return Err(Error::at(ErrorKind::IsFolder, &Path::root()));
         }
-        if plan.target.is_root() {
-            return Err(Error::at(ErrorKind::IsFolder, &plan.target));
+        let one_put = plan.on_drop == OnDrop::Discard
+            && plan.id.is_none()
+            && plan.note.is_none()
+            && plan.base.is_none()
+            && plan.parts.is_empty();
+        let changing = plan.target.as_ref().map(|target| self.own.changing(target));
+        match plan.target.clone() {
+            Some(target) if one_put => {
+                let line = self.line.clone();
+                Ok(Arc::new(upload::RemoteUpload::new(
+                    line, plan, target, changing,
+                )))
+            }
+            _ => {
+                let upload = kept::begin(&self.line, &plan).await?;
+                Ok(Arc::new(upload.owned(changing)))
+            }
         }
-        Ok(Arc::new(upload::RemoteUpload::new(self.line.clone(), plan)))
     }
 
-    /// Uploads cannot be taken up again over this door: always `Unsupported`.
-    async fn upload(&self, _id: &UploadId) -> Result<Arc<dyn Upload>> {
-        Err(Error::new(ErrorKind::Unsupported))
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+        let upload = kept::take_up(&self.line, id, target).await?;
+        let changing = target.map(|target| self.own.changing(target));
+        Ok(Arc::new(upload.owned(changing)))
     }
 
-    /// None is ever kept.
+    /// The server tells the administrator of all, and a visitor of none: who began an upload
+    /// knows its id.
     async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
-        Ok(Box::pin(futures_util::stream::empty()))
+        kept::list(&self.line).await
     }
 
     async fn make_folder(&self, path: &Path) -> Result<Entry> {
+        let _own = self.own.changing(path);
         self.entry(&Command::MakeFolder(path.clone()), path).await
     }
 
     async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
+        let _own = self.own.changing(path);
         match self.command(&Command::Remove(path.clone(), plan)).await? {
             AnswerBody::Done => Ok(()),
             other => Err(fault::odd_answer(&other)),
@@ -230,16 +282,19 @@ impl Store for Remote {
     }
 
     async fn rename(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
+        let _own = (self.own.changing(from), self.own.changing(to));
         self.entry(&Command::Rename(from.clone(), to.clone(), plan), to)
             .await
     }
 
     async fn copy(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
+        let _own = self.own.changing(to);
         self.entry(&Command::Copy(from.clone(), to.clone(), plan), to)
             .await
     }
 
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
+        let _own = self.own.changing(path);
         self.entry(&Command::Touch(path.clone(), plan), path).await
     }
 

@@ -4,14 +4,17 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt};
-use gaveta_core::{Content, Entry, Error, ErrorKind, Kind, Path, ReadPlan, Reading, Result, Store};
+use gaveta_core::{
+    Content, Entry, Error, ErrorKind, Kind, Path, Pieces, ReadPlan, Reading, Result, Store,
+};
 use gaveta_wire::{header, url};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, IF_MATCH, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::line::Line;
-use super::{Remote, body::Out, fault};
+use super::line::{Lane, Line};
+use super::upload::SMALL;
+use super::{Remote, body::Out, fault, outline};
 
 /// A remote file: nothing is held open at the server; every request names the version.
 #[derive(Debug)]
@@ -110,7 +113,12 @@ async fn ask(
         let wanted = HeaderValue::from_static("blake3=10");
         headers.insert(header::WANT_REPR_DIGEST, wanted);
     }
-    line.get(request).await
+    let lane = if range.end.saturating_sub(range.start) <= SMALL {
+        line.lane_for_many().await
+    } else {
+        Lane::Own
+    };
+    line.get(request, lane).await
 }
 
 /// Which bytes an answer holds, and how many the whole file has.
@@ -176,18 +184,27 @@ impl Reading for RemoteReading {
         };
         Box::pin(futures_util::stream::once(content).try_flatten())
     }
+
+    /// On a connection of its own. The digests are the server's: whoever takes the chunks compares.
+    fn chunks(&self, range: Range<u64>) -> Pieces {
+        outline::chunks(self.line.clone(), self.entry.clone(), range)
+    }
+}
+
+/// What a refusal of a further range means: the version is gone, in whatever way.
+pub(super) fn gone(error: Error, path: &Path) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::VersionMismatch | ErrorKind::BadRange => {
+            Error::at(ErrorKind::VersionMismatch, path)
+        }
+        _ => error.about(path),
+    }
 }
 
 /// Asks for a further range of the version that is open.
 async fn again(line: &Line, entry: &Entry, range: &Range<u64>) -> Result<Incoming> {
     let asked = ask(line, &entry.path, Some(&entry.version), range, false).await;
-    let response = asked.map_err(|error| match error.kind() {
-        // The version is gone, in whatever way.
-        ErrorKind::NotFound | ErrorKind::VersionMismatch | ErrorKind::BadRange => {
-            Error::at(ErrorKind::VersionMismatch, &entry.path)
-        }
-        _ => error.about(&entry.path),
-    })?;
+    let response = asked.map_err(|error| gone(error, &entry.path))?;
     if fault::version_of(response.headers()).as_ref() != Some(&entry.version) {
         return Err(Error::at(ErrorKind::VersionMismatch, &entry.path));
     }

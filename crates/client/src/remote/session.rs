@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::Error as WsError;
+use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 
 use super::{Address, Deadlines, fault};
@@ -43,6 +43,24 @@ pub struct Hello {
     /// The longest message it takes, in bytes.
     pub max_message: usize,
 }
+
+/// The other side is a Gaveta server of another protocol: the cause of an `Unsupported`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherProtocol {
+    /// Its version of the protocol.
+    pub theirs: u32,
+    /// Ours.
+    pub ours: u32,
+}
+
+impl std::fmt::Display for OtherProtocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { theirs, ours } = self;
+        write!(f, "the server speaks protocol {theirs}, this client {ours}")
+    }
+}
+
+impl std::error::Error for OtherProtocol {}
 
 /// What the server tells unasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,9 +132,10 @@ impl Session {
                 max_message,
             }) => {
                 if protocol != PROTOCOL {
-                    return Err(Error::new(ErrorKind::Unsupported).because(format!(
-                        "the server speaks protocol {protocol}, this client {PROTOCOL}"
-                    )));
+                    return Err(Error::new(ErrorKind::Unsupported).because(OtherProtocol {
+                        theirs: protocol,
+                        ours: PROTOCOL,
+                    }));
                 }
                 let keep_alive = Duration::from_secs(keep_alive_seconds.clamp(5, 600).into());
                 Hello {
@@ -228,7 +247,10 @@ async fn dial(address: &Address, deadlines: &Deadlines) -> Result<Socket> {
                 foreign(refused.error)
             })
         }
-        Err(WsError::Io(error)) => Err(Error::new(ErrorKind::Disconnected).because(error)),
+        // A line that is cut before the answer says nothing about who was to answer.
+        Err(error @ (WsError::Io(_) | WsError::Protocol(ProtocolError::HandshakeIncomplete))) => {
+            Err(Error::new(ErrorKind::Disconnected).because(error))
+        }
         Err(error) => Err(foreign(error)),
     }
 }

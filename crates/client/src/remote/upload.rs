@@ -1,4 +1,4 @@
-//! Content on its way to a remote drawer: one streamed `PUT`.
+//! Content on its way to a remote drawer that keeps nothing of it: one streamed `PUT`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,35 +9,40 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Check, Content, Entry, Error, ErrorKind, Hasher, Ranges, Replace, Result, Seal, Upload,
-    UploadId, UploadState, WritePlan,
+    Check, Content, Entry, Error, ErrorKind, Hasher, Path, Pieces, Ranges, Replace, Result, Seal,
+    Upload, UploadId, UploadState, WritePlan,
 };
 use gaveta_wire::body::{EntryBody, time_to_text};
 use gaveta_wire::digest::Digests;
 use gaveta_wire::{header, url};
 use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, TRAILER};
 use http::{HeaderMap, HeaderValue, Method, Request};
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, OnceCell, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::body::{Out, Part};
 use super::fault;
-use super::line::Line;
+use super::flow::{PIECE, WAITING};
+use super::kept::{self, KeptUpload};
+use super::line::{Lane, Line};
+use super::own::Changing;
 
-/// The largest piece handed to the line at once, in bytes: what counts as progress, also on a slow
-/// link, and what is hashed in one go.
-const PIECE: usize = 64 * 1024;
-/// How many pieces may wait for the line: with [`PIECE`] this bounds the memory of one upload.
-const WAITING: usize = 16;
+/// A content of at most so many bytes shares a connection with others.
+pub(super) const SMALL: u64 = 512 * 1024;
 
 /// The plan of a `PUT`, and how far it is.
 #[derive(Debug)]
 pub(super) struct RemoteUpload {
     line: Arc<Line>,
     plan: WritePlan,
+    target: Path,
     state: Mutex<State>,
     given_up: GivenUp,
+    /// What it became when its first write was one of chunks: those want to be kept apart.
+    kept: OnceCell<KeptUpload>,
+    /// What happens at the target meanwhile is our own doing.
+    _own: Option<Changing>,
 }
 
 /// Says to a running write that the upload was discarded.
@@ -81,7 +86,12 @@ impl Drop for Wire {
 }
 
 impl RemoteUpload {
-    pub(super) fn new(line: Arc<Line>, plan: WritePlan) -> Self {
+    pub(super) fn new(
+        line: Arc<Line>,
+        plan: WritePlan,
+        target: Path,
+        own: Option<Changing>,
+    ) -> Self {
         let state = State {
             length: plan.length,
             hasher: Hasher::new(),
@@ -91,24 +101,27 @@ impl RemoteUpload {
         Self {
             line,
             plan,
+            target,
             state: Mutex::new(state),
             given_up: GivenUp::default(),
+            kept: OnceCell::new(),
+            _own: own,
         }
     }
 
     fn lost(&self) -> Error {
-        Error::at(ErrorKind::UploadLost, &self.plan.target)
+        Error::at(ErrorKind::UploadLost, &self.target)
     }
 
     /// Starts the `PUT`, unless it runs.
-    fn start(&self, state: &mut State) -> Result<()> {
+    async fn start(&self, state: &mut State) -> Result<()> {
         if !matches!(state.phase, Phase::New) {
             return Ok(());
         }
         let (tx, parts) = mpsc::channel(WAITING);
         let mut request = self.line.request(
             Method::PUT,
-            &url::encode(&self.plan.target, false),
+            &url::encode(&self.target, false),
             Out::Pieces {
                 parts,
                 ended: false,
@@ -116,12 +129,18 @@ impl RemoteUpload {
         )?;
         fill(request.headers_mut(), &self.plan, state.length)?;
         self.line.sign(&mut request);
+        let small = state.length.is_some_and(|length| length <= SMALL);
+        let lane = if small {
+            self.line.lane_for_many().await
+        } else {
+            Lane::Own
+        };
         let (told, answer) = oneshot::channel();
         let line = self.line.clone();
         let never = self.plan.replace == Replace::Never;
         let driver = tokio::spawn(async move {
             // Nobody listens any more only when the upload was given up.
-            let _ = told.send(drive(&line, request, never).await);
+            let _ = told.send(drive(&line, request, lane, never).await);
         });
         state.phase = Phase::Open(
             Wire {
@@ -217,19 +236,19 @@ impl RemoteUpload {
         let count = state.hasher.count();
         match state.length {
             Some(length) if count < length => {
-                return Err(Error::at(ErrorKind::Incomplete, &self.plan.target));
+                return Err(Error::at(ErrorKind::Incomplete, &self.target));
             }
             _ => {}
         }
         if seal.length.is_some_and(|length| length != count) {
-            return Err(Error::at(ErrorKind::LengthMismatch, &self.plan.target));
+            return Err(Error::at(ErrorKind::LengthMismatch, &self.target));
         }
         Ok(())
     }
 
     /// Ends the body with its digest.
     async fn end(&self, state: &mut State) -> Result<()> {
-        self.start(state)?;
+        self.start(state).await?;
         let mut trailers = HeaderMap::new();
         if let Some(field) = Digests::blake3(state.hasher.digest()).to_field() {
             let value = HeaderValue::try_from(field)
@@ -263,7 +282,7 @@ impl RemoteUpload {
 
     /// The published entry, which must be what was sent.
     async fn published(&self, state: &State, body: Option<EntryBody>) -> Result<Entry> {
-        let target = &self.plan.target;
+        let target = &self.target;
         let entry = match body {
             Some(body) => fault::entry_at(body, target)?,
             None => self.line.stat(target).await?,
@@ -278,9 +297,6 @@ impl RemoteUpload {
 
 /// The headers of a `PUT`.
 fn fill(headers: &mut HeaderMap, plan: &WritePlan, length: Option<u64>) -> Result<()> {
-    let value = |text: String| {
-        HeaderValue::try_from(text).map_err(|error| Error::bad_request(error.to_string()))
-    };
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static("application/octet-stream"),
@@ -289,6 +305,14 @@ fn fill(headers: &mut HeaderMap, plan: &WritePlan, length: Option<u64>) -> Resul
     if let Some(length) = length {
         headers.insert(header::UPLOAD_LENGTH, length.into());
     }
+    fill_conditions(headers, plan)
+}
+
+/// The headers that say what may be replaced, and what the file is like.
+pub(super) fn fill_conditions(headers: &mut HeaderMap, plan: &WritePlan) -> Result<()> {
+    let value = |text: String| {
+        HeaderValue::try_from(text).map_err(|error| Error::bad_request(error.to_string()))
+    };
     match &plan.replace {
         Replace::Always => {}
         Replace::Never => {
@@ -309,8 +333,13 @@ fn fill(headers: &mut HeaderMap, plan: &WritePlan, length: Option<u64>) -> Resul
 }
 
 /// Sends the request and reads its answer to the end.
-async fn drive(line: &Line, request: Request<Out>, never: bool) -> Result<Option<EntryBody>> {
-    let response = line.start(request).await?;
+async fn drive(
+    line: &Line,
+    request: Request<Out>,
+    lane: Lane,
+    never: bool,
+) -> Result<Option<EntryBody>> {
+    let response = line.start(request, lane).await?;
     let (parts, body) = response.into_parts();
     let body = line.whole(body).await;
     if !parts.status.is_success() {
@@ -343,6 +372,9 @@ fn early(answer: Result<Result<Option<EntryBody>>, oneshot::error::RecvError>) -
 impl Upload for RemoteUpload {
     /// The id is of no use: such an upload cannot be taken up again.
     async fn state(&self) -> Result<UploadState> {
+        if let Some(kept) = self.kept.get() {
+            return kept.state().await;
+        }
         let state = self.state.lock().await;
         if matches!(state.phase, Phase::Over) {
             return Err(self.lost());
@@ -351,10 +383,12 @@ impl Upload for RemoteUpload {
         arrived.insert(0..state.hasher.count());
         Ok(UploadState {
             id: UploadId::from_bytes([0; 16]),
-            target: self.plan.target.clone(),
+            target: Some(self.target.clone()),
             owner: self.plan.owner.clone(),
             length: state.length,
             arrived,
+            base: None,
+            note: None,
             touched: state.touched,
         })
     }
@@ -363,6 +397,9 @@ impl Upload for RemoteUpload {
     /// `Unsupported`. A refusal that comes in the middle is returned as what it is. Any failure but
     /// a wrong offset ends the upload.
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
+        if let Some(kept) = self.kept.get() {
+            return kept.write(offset, content, check).await;
+        }
         let mut state = self.state.lock().await;
         if self.given_up.is.load(Ordering::Acquire)
             || matches!(state.phase, Phase::Over | Phase::Ended(_))
@@ -370,27 +407,52 @@ impl Upload for RemoteUpload {
             return Err(self.lost());
         }
         if offset != state.hasher.count() {
-            return Err(Error::at(ErrorKind::Unsupported, &self.plan.target));
+            return Err(Error::at(ErrorKind::Unsupported, &self.target));
         }
-        self.start(&mut state)?;
+        self.start(&mut state).await?;
         let written = self.write_all(&mut state, offset, content, check).await;
         written.map_err(|error| {
             state.phase = Phase::Over;
-            error.about(&self.plan.target)
+            error.about(&self.target)
         })
+    }
+
+    /// When nothing was written before, this becomes an upload that the server keeps until it is
+    /// committed or dropped; after plain writes it is `Unsupported`.
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        let kept = self.kept.get_or_try_init(|| async {
+            let mut state = self.state.lock().await;
+            let plan = match state.phase {
+                Phase::New => WritePlan {
+                    length: state.length,
+                    ..self.plan.clone()
+                },
+                Phase::Over | Phase::Ended(_) => return Err(self.lost()),
+                Phase::Open(..) => {
+                    return Err(Error::at(ErrorKind::Unsupported, &self.target));
+                }
+            };
+            let kept = kept::begin(&self.line, &plan).await?;
+            state.phase = Phase::Over;
+            Ok(kept)
+        });
+        kept.await?.write_chunks(offset, pieces).await
     }
 
     /// What went over cannot be read back: `Unsupported`.
     async fn read(&self, _range: Range<u64>) -> Result<Bytes> {
-        Err(Error::at(ErrorKind::Unsupported, &self.plan.target))
+        Err(Error::at(ErrorKind::Unsupported, &self.target))
     }
 
     /// Told to the server only before the first write; else compared here, at commit.
     async fn set_length(&self, length: u64) -> Result<()> {
+        if let Some(kept) = self.kept.get() {
+            return kept.set_length(length).await;
+        }
         let mut state = self.state.lock().await;
         let other = state.length.is_some_and(|declared| declared != length);
         if other || state.hasher.count() > length {
-            return Err(Error::at(ErrorKind::LengthMismatch, &self.plan.target));
+            return Err(Error::at(ErrorKind::LengthMismatch, &self.target));
         }
         state.length = Some(length);
         Ok(())
@@ -398,13 +460,16 @@ impl Upload for RemoteUpload {
 
     /// Nothing under way survives a crash here: `Unsupported`.
     async fn sync(&self) -> Result<()> {
-        Err(Error::at(ErrorKind::Unsupported, &self.plan.target))
+        Err(Error::at(ErrorKind::Unsupported, &self.target))
     }
 
     /// Ends the body with its digest, which the server compares, and waits for the answer. After
     /// a failure other than `Incomplete` or `LengthMismatch` found here, the upload is over. When
     /// the answer is lost (`Disconnected`, `TimedOut`), it may have been published.
     async fn commit(&self, seal: Seal) -> Result<Entry> {
+        if let Some(kept) = self.kept.get() {
+            return kept.commit(seal).await;
+        }
         let mut state = self.state.lock().await;
         if self.given_up.is.load(Ordering::Acquire) || matches!(state.phase, Phase::Over) {
             return Err(self.lost());
@@ -416,20 +481,23 @@ impl Upload for RemoteUpload {
                 .is_some_and(|digest| digest != state.hasher.digest())
             {
                 state.phase = Phase::Over;
-                return Err(Error::at(ErrorKind::DigestMismatch, &self.plan.target));
+                return Err(Error::at(ErrorKind::DigestMismatch, &self.target));
             }
             if let Err(error) = self.end(&mut state).await {
                 state.phase = Phase::Over;
-                return Err(error.about(&self.plan.target));
+                return Err(error.about(&self.target));
             }
         }
         let answer = self.answer(&mut state).await;
         state.phase = Phase::Over;
-        let answer = answer.map_err(|error| error.about(&self.plan.target))?;
+        let answer = answer.map_err(|error| error.about(&self.target))?;
         self.published(&state, answer).await
     }
 
     async fn discard(&self) -> Result<()> {
+        if let Some(kept) = self.kept.get() {
+            return kept.discard().await;
+        }
         self.given_up.is.store(true, Ordering::Release);
         self.given_up.told.notify_one();
         self.state.lock().await.phase = Phase::Over;

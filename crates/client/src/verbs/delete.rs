@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::{Connection, Context, Run};
 use crate::address::Address;
-use crate::drawer::{Drawer, Passwords};
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 
 #[derive(Args)]
@@ -25,20 +24,17 @@ pub(super) struct Delete {
 
 impl Run for Delete {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let address = Address::parse(&self.name)?;
+        let address = context.address(&self.name)?;
         context.stoppable(self.delete(&context, &address)).await
     }
 }
 
 impl Delete {
     async fn delete(&self, context: &Context, address: &Address) -> Outcome<Ended> {
-        let passwords = Passwords {
-            given: self.password.clone().map(Secret),
-            file: self.connection.password_file.clone(),
-            variable: context.password.clone(),
-        };
-        let printer = &context.printer;
-        let drawer = Drawer::open(&address.server, passwords, printer.clone()).await?;
+        let given = self.password.clone().map(Secret);
+        let drawer = context
+            .open_with(&address.server, &self.connection, given)
+            .await?;
         // One name, letter by letter: this verb takes no patterns.
         let path = address.path()?;
         let entry = drawer
@@ -55,7 +51,21 @@ impl Delete {
             let removed = drawer.remote.remove(&path, RemovePlan::default()).await;
             removed.map_err(|error| drawer.named(error, &path))?;
         }
-        told(context, &drawer.show(&path), self.dry_run)?;
+        if context.here().is_some() && !self.dry_run {
+            // In the words of the seed: one name was given, and it is gone.
+            let shown = drawer.show(&path);
+            context
+                .printer
+                .json(&json!({"type": "deleted", "path": shown}))?;
+            let key = if entry.is_folder() {
+                "shell-deleted-folder"
+            } else {
+                "shell-deleted-file"
+            };
+            context.printer.note(&context.text().say(key, &[]));
+        } else {
+            told(context, &drawer.show(&path), self.dry_run)?;
+        }
         Ok(Ended::Done)
     }
 }

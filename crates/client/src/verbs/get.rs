@@ -1,19 +1,15 @@
 //! `get`: files and folders of a server to this machine.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use clap::Args;
-use futures_util::StreamExt;
-use gaveta_core::{Action, Entry, Error, ErrorKind, Hasher, Kind, Path, ReadPlan, Store};
-use gaveta_transfer::{FileId, Observer, Outcome as FileOutcome, Source};
-use tokio::sync::{mpsc, oneshot};
+use gaveta_core::{Action, Entry, ErrorKind, Kind, Path};
+use gaveta_transfer::{FileId, Observer, Outcome as FileOutcome, Resume, Source};
 
 use super::rm::fail;
 use super::transferring::{self, Job, Target, Transferring};
-use super::{Connection, Context, Run};
+use super::{Connection, Context, Run, content};
 use crate::address::{Address, is_on};
 use crate::drawer::Drawer;
 use crate::fault::{Ended, Fault, Outcome, Sentence};
@@ -43,8 +39,11 @@ pub(super) struct Get {
 
 impl Run for Get {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let (names, to) = self.split()?;
+        let (names, to) = self.split(&context)?;
         if to == "-" {
+            if context.here().is_some() {
+                return Err(Fault::usage("shell-no-output"));
+            }
             context.printer.give_output_away();
             return context.stoppable(self.to_output(&context, &names)).await;
         }
@@ -52,6 +51,9 @@ impl Run for Get {
         let job = context
             .stoppable(self.job(&context, &names, &place))
             .await?;
+        let mut servers: Vec<_> = names.iter().map(|name| name.server.to_string()).collect();
+        servers.sort();
+        servers.dedup();
         if job.is_empty() {
             return Ok(job.tally.ended());
         }
@@ -64,27 +66,35 @@ impl Run for Get {
             drawer: None,
             show,
             done_key: "client-got",
+            resume: Some(Resume::Derive(servers.join(" "))),
         };
         transferring::run(&context, &self.how, job, target).await
     }
 }
 
 impl Get {
-    /// The last word is the folder, unless it is one more address on the first one's server.
-    fn split(&self) -> Outcome<(Vec<Address>, &OsStr)> {
+    /// What comes, and where to: what `--to` says, else the last word, unless it is one more
+    /// address on the first one's server. In the shell the last word is the folder only when it
+    /// ends with `/` and is not alone.
+    fn split(&self, context: &Context) -> Outcome<(Vec<Address>, &OsStr)> {
         let mut words: Vec<&OsStr> = self.words.iter().map(OsString::as_os_str).collect();
         let parse = |word: &OsStr| {
             let word = word
                 .to_str()
                 .ok_or(Fault::usage("client-address-not-utf8"))?;
-            Address::parse(word)
+            context.address(word)
         };
         let here = OsStr::new(".");
         let to = match (&self.to, words.as_slice()) {
             (Some(to), _) => to.as_os_str(),
             (None, [first, .., last]) => {
-                let first = parse(first)?;
-                if last.to_str().is_some_and(|last| is_on(last, &first.server)) {
+                let another = if context.here().is_some() {
+                    !last.to_string_lossy().ends_with('/')
+                } else {
+                    let first = parse(first)?;
+                    last.to_str().is_some_and(|last| is_on(last, &first.server))
+                };
+                if another {
                     here
                 } else {
                     words.pop().unwrap_or(here)
@@ -149,13 +159,7 @@ impl Get {
         let [entry] = found.as_slice() else {
             return Err(Fault::usage("client-stdout-alone"));
         };
-        match entry.kind {
-            Kind::File => {}
-            Kind::Folder => return Err(drawer.named(ErrorKind::IsFolder.into(), &entry.path)),
-            Kind::Link | Kind::Special => {
-                return Err(drawer.named(ErrorKind::NotRegular.into(), &entry.path));
-            }
-        }
+        content::is_file(&drawer, entry)?;
         let names = {
             let drawer = drawer.clone();
             Names::new(
@@ -171,7 +175,8 @@ impl Get {
         progress.found(1, entry.size);
         progress.found_all();
         progress.started(FileId(0), &entry.path, entry.size);
-        let got = copy_out(&drawer, entry, &progress).await?;
+        let advanced = |bytes| progress.advanced(FileId(0), bytes);
+        let got = content::copy_out(&drawer, entry, content::Shape::AsIs, advanced).await?;
         progress.finished(FileId(0), &entry.path, FileOutcome::Done(&got));
         Ok(Ended::Done)
     }
@@ -193,72 +198,17 @@ fn source(drawer: &Drawer, entry: &Entry, place: &Place) -> Outcome<Source> {
     })
 }
 
-/// Copies a file to standard output and compares its digest at the end: what was wrong has been
-/// written by then, so the exit code says so.
-async fn copy_out(drawer: &Drawer, entry: &Entry, progress: &Progress) -> Outcome<Entry> {
-    let named = |error: Error| drawer.named(error, &entry.path);
-    let range = 0..entry.size;
-    let plan = ReadPlan {
-        version: Some(entry.version.clone()),
-        first: Some(range.clone()),
-    };
-    let reading = drawer.remote.read(&entry.path, plan).await.map_err(named)?;
-    let mut content = reading.stream(range);
-    let mut hasher = Hasher::new();
-    let (send, written) = output()?;
-    while let Some(piece) = content.next().await {
-        let piece = piece.map_err(named)?;
-        hasher.update(&piece);
-        if send.send(piece).await.is_err() {
-            break;
-        }
-        progress.advanced(FileId(0), hasher.count());
-    }
-    drop(send);
-    match written.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            return Err(Fault::Closed);
-        }
-        Ok(Err(error)) => return Err(Error::from(error).about_text("-").into()),
-        Err(_) => return Err(Error::new(ErrorKind::Io).about_text("-").into()),
-    }
-    if hasher.count() != entry.size {
-        return Err(named(ErrorKind::LengthMismatch.into()));
-    }
-    let promised = reading.entry().digest.or(entry.digest);
-    if promised.is_some_and(|digest| digest != hasher.digest()) {
-        return Err(named(ErrorKind::DigestMismatch.into()));
-    }
-    Ok(entry.clone())
-}
-
-type Written = oneshot::Receiver<std::io::Result<()>>;
-
-/// Standard output, written by a thread of its own: a reader who pauses stops no other wait.
-fn output() -> gaveta_core::Result<(mpsc::Sender<Bytes>, Written)> {
-    let (send, mut pieces) = mpsc::channel::<Bytes>(4);
-    let (done, written) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("output".to_owned())
-        .spawn(move || {
-            let mut write = || {
-                let mut out = std::io::stdout().lock();
-                while let Some(piece) = pieces.blocking_recv() {
-                    out.write_all(&piece)?;
-                }
-                out.flush()
-            };
-            let result = write();
-            // Whoever was stopped asks no more.
-            let _ = done.send(result);
-        })?;
-    Ok((send, written))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn quiet() -> Arc<crate::printer::Printer> {
+        let text = gaveta_text::Text::new(gaveta_text::Lang::English);
+        Arc::new(crate::printer::Printer::new(
+            text,
+            crate::printer::Style::default(),
+        ))
+    }
 
     fn split(words: &[&str], to: Option<&str>) -> Option<(usize, String)> {
         let get = Get {
@@ -269,7 +219,8 @@ mod tests {
                 password_file: None,
             },
         };
-        let (names, to) = get.split().ok()?;
+        let context = Context::new(quiet(), None);
+        let (names, to) = get.split(&context).ok()?;
         Some((names.len(), to.to_string_lossy().into_owned()))
     }
 

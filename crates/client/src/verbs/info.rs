@@ -25,11 +25,7 @@ pub(super) struct Info {
 
 impl Run for Info {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let names = self
-            .names
-            .iter()
-            .map(|typed| Address::parse(typed))
-            .collect::<Outcome<Vec<_>>>()?;
+        let names = context.addresses(&self.names)?;
         context.stoppable(self.all(&context, &names)).await
     }
 }

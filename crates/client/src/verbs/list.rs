@@ -29,11 +29,7 @@ enum Sort {
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    #[arg(
-        required = true,
-        value_name = "HOST[:PORT]/PATH",
-        help = "arg-list-places"
-    )]
+    #[arg(value_name = "HOST[:PORT]/PATH", help = "arg-list-places")]
     places: Vec<String>,
     #[arg(short, long, help = "arg-long")]
     long: bool,
@@ -55,11 +51,7 @@ pub(super) struct List {
 
 impl Run for List {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let places = self
-            .places
-            .iter()
-            .map(|typed| Address::parse(typed))
-            .collect::<Outcome<Vec<_>>>()?;
+        let places = context.addresses(&self.places)?;
         context.stoppable(self.list(&context, &places)).await
     }
 }
@@ -71,7 +63,25 @@ struct Totals {
     unnameable: u64,
 }
 
+impl Totals {
+    fn is_empty(&self) -> bool {
+        self.entries + self.unnameable == 0
+    }
+}
+
 impl List {
+    /// In the shell an empty folder is told in words, as the seed did.
+    fn nothing(&self, context: &Context, place: &Address) -> Outcome<Ended> {
+        self.sum_up_for_programs(context, &Totals::default())?;
+        let key = if place.path()?.is_root() {
+            "shell-empty-server"
+        } else {
+            "shell-empty-folder"
+        };
+        context.printer.note(&context.text().say(key, &[]));
+        Ok(Ended::Done)
+    }
+
     async fn list(&self, context: &Context, places: &[Address]) -> Outcome<Ended> {
         let mut tally = Tally::default();
         let mut totals = Totals::default();
@@ -87,6 +97,14 @@ impl List {
                     context.printer.fault(&fault)?;
                     tally.add(fault.kind().unwrap_or(ErrorKind::Io));
                 }
+            }
+        }
+        if context.here().is_some() && totals.is_empty() {
+            match places {
+                [place] if tally.count == 0 => return self.nothing(context, place),
+                // Why there is nothing to sum up has been told.
+                _ if tally.count > 0 && !context.printer.is_json() => return Ok(tally.ended()),
+                _ => {}
             }
         }
         self.sum_up(context, &totals)?;
@@ -282,14 +300,18 @@ impl List {
         )
     }
 
-    fn sum_up(&self, context: &Context, totals: &Totals) -> Outcome {
-        let text = context.text();
+    fn sum_up_for_programs(&self, context: &Context, totals: &Totals) -> Outcome {
         context.printer.json(&json!({
             "type": "summary",
             "entries": totals.entries,
             "bytes": totals.bytes,
             "unnameable": totals.unnameable,
-        }))?;
+        }))
+    }
+
+    fn sum_up(&self, context: &Context, totals: &Totals) -> Outcome {
+        let text = context.text();
+        self.sum_up_for_programs(context, totals)?;
         if context.printer.is_for_people() {
             context.printer.note(&text.say(
                 "client-list-total",

@@ -29,11 +29,7 @@ pub(super) struct Mkdir {
 
 impl Run for Mkdir {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let folders = self
-            .folders
-            .iter()
-            .map(|typed| Address::parse(typed))
-            .collect::<Outcome<Vec<_>>>()?;
+        let folders = context.addresses(&self.folders)?;
         context.stoppable(self.make_all(&context, &folders)).await
     }
 }

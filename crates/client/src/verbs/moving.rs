@@ -38,11 +38,7 @@ impl Moving {
     }
 
     async fn all(&self, context: &Context, how: How) -> Outcome<Ended> {
-        let places = self
-            .places
-            .iter()
-            .map(|typed| Address::parse(typed))
-            .collect::<Outcome<Vec<_>>>()?;
+        let places = context.addresses(&self.places)?;
         let Some((target, sources)) = places.split_last() else {
             return Err(Fault::usage("client-no-target"));
         };

@@ -32,11 +32,7 @@ pub(super) struct Rm {
 
 impl Run for Rm {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let names = self
-            .names
-            .iter()
-            .map(|typed| Address::parse(typed))
-            .collect::<Outcome<Vec<_>>>()?;
+        let names = context.addresses(&self.names)?;
         context.stoppable(self.remove_all(&context, &names)).await
     }
 }
@@ -109,16 +105,7 @@ impl Rm {
         let name = gaveta_text::escape(&drawer.show(&first.path)).into_owned();
         let args = [("name", name.into()), ("more", more.len().into())];
         let question = context.text().say("client-ask-delete", &args);
-        loop {
-            let Some(line) = context.printer.ask(&question).await? else {
-                return Ok(false);
-            };
-            match Answer::parse(&line) {
-                Some(Answer::Yes | Answer::All) => return Ok(true),
-                Some(Answer::No | Answer::None) => return Ok(false),
-                None => {}
-            }
-        }
+        yes(context, &question).await
     }
 
     async fn remove(&self, drawer: &Drawer, entry: &Entry) -> Outcome {
@@ -131,6 +118,20 @@ impl Rm {
         };
         let removed = drawer.remote.remove(&entry.path, plan).await;
         removed.map_err(|error| drawer.named(error, &entry.path))
+    }
+}
+
+/// Asks until the answer is yes or no; the end of the input means no.
+pub(super) async fn yes(context: &Context, question: &str) -> Outcome<bool> {
+    loop {
+        let Some(line) = context.printer.ask(question).await? else {
+            return Ok(false);
+        };
+        match Answer::parse(&line) {
+            Some(Answer::Yes | Answer::All) => return Ok(true),
+            Some(Answer::No | Answer::None) => return Ok(false),
+            None => {}
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use gaveta_core::{
     Account, Action, Check, Content, Entry, Error, ErrorKind, Hasher, Path, Replace, Seal, Store,
     WritePlan,
 };
-use gaveta_transfer::{FileId, Observer, Outcome as FileOutcome, Source};
+use gaveta_transfer::{FileId, Observer, Outcome as FileOutcome, Resume, Source};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -24,6 +24,7 @@ use crate::drawer::Drawer;
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 use crate::local::Sources;
 use crate::printer::progress::{Names, Progress};
+use crate::remote::Journal;
 
 /// Standard input is read in pieces of this size, this many ahead.
 const PIECE: usize = 256 * 1024;
@@ -50,7 +51,7 @@ pub(super) struct Send {
 
 impl Run for Send {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let (files, target) = self.split()?;
+        let (files, target) = self.split(&context)?;
         let prepared = async {
             let drawer = context.open(&target.server, &self.connection).await?;
             let action = if self.how.replace {
@@ -67,6 +68,9 @@ impl Run for Send {
         };
         let (drawer, path, into) = context.stoppable(prepared).await?;
         if files.iter().any(|file| *file == "-") {
+            if context.here().is_some() {
+                return Err(Fault::usage("shell-no-input"));
+            }
             if files.len() > 1 {
                 return Err(Fault::usage("client-stdin-alone"));
             }
@@ -89,6 +93,7 @@ impl Run for Send {
         };
         let target = Target {
             store: drawer.store(),
+            resume: remembered(&drawer),
             drawer: Some(drawer),
             show,
             done_key: "client-sent",
@@ -97,21 +102,34 @@ impl Run for Send {
     }
 }
 
+/// What was sent before and cut is found again by this person's journal, where there can be one.
+pub(super) fn remembered(drawer: &Drawer) -> Option<Resume> {
+    let journal = Journal::of_person(drawer.remote.address())?;
+    Some(Resume::Remember(Arc::new(journal)))
+}
+
 impl Send {
-    fn split(&self) -> Outcome<(Vec<&OsStr>, Address)> {
+    /// What goes, and where to: what `--to` says, else the last word. In the shell the last word is
+    /// a target only when it ends with `/` and is not alone; else all goes where one is.
+    fn split(&self, context: &Context) -> Outcome<(Vec<&OsStr>, Address)> {
         let words: Vec<&OsStr> = self.words.iter().map(OsString::as_os_str).collect();
         if let Some(to) = &self.to {
-            return Ok((words, Address::parse(to)?));
+            return Ok((words, context.address(to)?));
         }
-        match words.as_slice() {
-            [files @ .., target] if !files.is_empty() => {
-                let target = target
-                    .to_str()
-                    .ok_or(Fault::usage("client-target-not-utf8"))?;
-                Ok((files.to_vec(), Address::parse(target)?))
+        let (files, target) = match (words.as_slice(), context.here()) {
+            ([files @ .., target], Some(_))
+                if !files.is_empty() && target.to_string_lossy().ends_with('/') =>
+            {
+                (files, *target)
             }
-            _ => Err(Fault::usage("client-no-target")),
-        }
+            (_, Some(here)) => return Ok((words, here.address(".")?)),
+            ([files @ .., target], None) if !files.is_empty() => (files, *target),
+            _ => return Err(Fault::usage("client-no-target")),
+        };
+        let target = target
+            .to_str()
+            .ok_or(Fault::usage("client-target-not-utf8"))?;
+        Ok((files.to_vec(), context.address(target)?))
     }
 
     /// Finds every source. What cannot be sent is named; the rest goes on.

@@ -1,4 +1,4 @@
-//! What `send` and `get` have in common: the transfer, its progress, and what came of it.
+//! What `send`, `get` and `mirror` have in common: how fast, its progress, and what came of it.
 
 use std::collections::HashMap;
 use std::collections::hash_map;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use gaveta_core::{ErrorKind, Path, Store};
-use gaveta_text::escape;
-use gaveta_transfer::{Existing, Options, Source, Summary, transfer};
+use gaveta_text::{Value, escape};
+use gaveta_transfer::{Existing, Failed, KEPT, Options, Resume, Source, Summary, transfer};
 use serde_json::json;
 
 use super::Context;
@@ -19,6 +19,64 @@ use crate::printer::progress::{Names, Progress};
 
 /// The most files at once that may be asked for.
 const MAX_PARALLEL: i64 = 64;
+/// The slowest limit, in bytes per second: less would look like a line that is dead.
+const MIN_RATE: u64 = 1000;
+
+/// How much of the line and of both machines a transfer may take.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Pace {
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_PARALLEL),
+          help = "arg-parallel")]
+    parallel: Option<u16>,
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, help = "arg-limit-rate")]
+    limit_rate: Option<u64>,
+}
+
+impl Pace {
+    /// Puts it into a transfer's options.
+    pub(super) fn apply(&self, options: &mut Options) {
+        options.parallel = self.parallel.map(usize::from);
+        options.limit_rate = self.limit_rate;
+    }
+}
+
+/// Bytes per second: a number, also with a fraction, and `K`, `M` or `G` (thousands, as sizes are
+/// shown) or `Ki`, `Mi`, `Gi` (powers of 1024); a `B` and `/s` behind it change nothing.
+fn parse_rate(typed: &str) -> Result<u64, String> {
+    let wrong = || format!("{typed}: 10M, 1.5G, 500K, 2Mi");
+    let text = typed.trim();
+    let text = text.strip_suffix("/s").unwrap_or(text);
+    let text = text.strip_suffix(['B', 'b']).unwrap_or(text);
+    let (text, base) = match text.strip_suffix('i') {
+        Some(text) => (text, 1024u64),
+        None => (text, 1000),
+    };
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let power = match text.get(digits.len()..).unwrap_or_default() {
+        "" if base == 1000 => 0,
+        "k" | "K" => 1,
+        "m" | "M" => 2,
+        "g" | "G" => 3,
+        _ => return Err(wrong()),
+    };
+    let plain = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','));
+    let number: f64 = digits.replace(',', ".").parse().map_err(|_| wrong())?;
+    #[allow(clippy::cast_precision_loss, reason = "at most 2^30")]
+    let rate = number * base.pow(power) as f64;
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within these bounds it fits"
+    )]
+    if plain && rate >= MIN_RATE as f64 && rate < 1e15 {
+        Ok(rate as u64)
+    } else {
+        Err(wrong())
+    }
+}
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct Transferring {
@@ -26,9 +84,8 @@ pub(super) struct Transferring {
     pub(super) replace: bool,
     #[arg(short = 'n', long, help = "arg-dry-run")]
     pub(super) dry_run: bool,
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_PARALLEL),
-          help = "arg-parallel")]
-    parallel: Option<u16>,
+    #[command(flatten)]
+    pace: Pace,
 }
 
 /// Everything that is to be copied, and where to.
@@ -82,6 +139,8 @@ pub(super) struct Target {
     pub(super) show: Arc<dyn Fn(&Path) -> String + Send + Sync>,
     /// The key of the sentence that sums up: sent, or got.
     pub(super) done_key: &'static str,
+    /// How what was cut is found again.
+    pub(super) resume: Option<Resume>,
 }
 
 /// Runs the job to its end, or to Ctrl-C, and tells what came of it.
@@ -110,12 +169,10 @@ pub(super) async fn run(
     let mut options = Options {
         existing,
         dry_run: how.dry_run,
+        resume: target.resume,
         ..Options::default()
     };
-    if let Some(parallel) = how.parallel {
-        options.parallel = usize::from(parallel);
-        options.parallel_big = options.parallel_big.min(options.parallel);
-    }
+    how.pace.apply(&mut options);
     let since = Instant::now();
     let observer = Arc::clone(&progress) as Arc<dyn gaveta_transfer::Observer>;
     let summary = transfer(
@@ -128,51 +185,95 @@ pub(super) async fn run(
     .await;
     let took = since.elapsed();
     progress.end();
-    for failed in &summary.failed {
-        tally.add(failed.error.kind());
-    }
-    // Beyond those that are kept by name only the number is known.
-    tally.count = tally
-        .count
-        .saturating_add(summary.failed_count)
-        .saturating_sub(summary.failed.len() as u64);
-    let cancelled = summary.cancelled;
-    tell(
+    count_failed(&mut tally, &summary);
+    tell_failed(
         context,
-        &progress,
-        &summary,
-        &tally,
-        how.dry_run,
-        target.done_key,
-        took,
+        progress.names(),
+        &summary.failed,
+        summary.failed_count,
     )?;
-    if cancelled {
+    let report = Report {
+        summary: &summary,
+        failed: tally.count,
+        dry_run: how.dry_run,
+        done_key: target.done_key,
+        took,
+        more: &[],
+    };
+    tell(context, &report)?;
+    if summary.cancelled {
         Err(Fault::Interrupted)
     } else {
         Ok(tally.ended())
     }
 }
 
-fn tell(
+/// Adds the failures of a summary. Beyond those that are kept by name only the number is known.
+pub(super) fn count_failed(tally: &mut Tally, summary: &Summary) {
+    for failed in &summary.failed {
+        tally.add(failed.error.kind());
+    }
+    tally.count = tally
+        .count
+        .saturating_add(summary.failed_count)
+        .saturating_sub(summary.failed.len() as u64);
+}
+
+/// Adds one summary to another.
+pub(super) fn add(all: &mut Summary, one: Summary) {
+    // Each field by its name, so that a new one is not forgotten.
+    let Summary {
+        files,
+        folders,
+        bytes,
+        skipped,
+        skipped_count,
+        failed,
+        failed_count,
+        cancelled,
+        resumed,
+        equal,
+        again,
+        restarted,
+        unchanged,
+    } = one;
+    for (sum, more) in [
+        (&mut all.files, files),
+        (&mut all.folders, folders),
+        (&mut all.bytes, bytes),
+        (&mut all.skipped_count, skipped_count),
+        (&mut all.failed_count, failed_count),
+        (&mut all.resumed, resumed),
+        (&mut all.equal, equal),
+        (&mut all.again, again),
+        (&mut all.restarted, restarted),
+        (&mut all.unchanged, unchanged),
+    ] {
+        *sum = sum.saturating_add(more);
+    }
+    all.cancelled |= cancelled;
+    let room = KEPT.saturating_sub(all.skipped.len());
+    all.skipped.extend(skipped.into_iter().take(room));
+    let room = KEPT.saturating_sub(all.failed.len());
+    all.failed.extend(failed.into_iter().take(room));
+}
+
+/// Tells each failure, what may be done about it, and how many more there were.
+pub(super) fn tell_failed(
     context: &Context,
-    progress: &Progress,
-    summary: &Summary,
-    tally: &Tally,
-    dry_run: bool,
-    done_key: &'static str,
-    took: Duration,
+    names: &Names,
+    failed: &[Failed],
+    count: u64,
 ) -> Outcome {
     let printer = &context.printer;
     let text = context.text();
     let mut hints = Vec::new();
-    for failed in &summary.failed {
-        let (from, to) = (
-            progress.names().source(&failed.to),
-            progress.names().target(&failed.to),
-        );
+    for failed in failed {
+        let (from, to) = (names.source(&failed.to), names.target(&failed.to));
         let kind = failed.error.kind();
         printer.bad_line(&format!(
-            "gaveta: {} → {}",
+            "{}{} → {}",
+            printer.name(),
             escape(&from),
             text.error(&about(&failed.error, to.clone()))
         ));
@@ -189,50 +290,105 @@ fn tell(
             hints.push(hint);
         }
     }
-    let unnamed = summary
-        .failed_count
-        .saturating_sub(summary.failed.len() as u64);
+    let unnamed = count.saturating_sub(failed.len() as u64);
     if unnamed > 0 {
         printer.bad_line(&text.say("client-more-failed", &[("count", unnamed.into())]));
     }
     for hint in hints {
         printer.hint(Some(hint));
     }
-    printer.json(&json!({
+    Ok(())
+}
+
+/// What came of it all.
+pub(super) struct Report<'a> {
+    pub(super) summary: &'a Summary,
+    /// All failures, those from before the transfer too.
+    pub(super) failed: u64,
+    pub(super) dry_run: bool,
+    /// The key of the sentence that sums up.
+    pub(super) done_key: &'static str,
+    pub(super) took: Duration,
+    /// More counts: the field's name, the sentence's key, the number.
+    pub(super) more: &'a [(&'static str, &'static str, u64)],
+}
+
+/// Sums up: a sentence for people, an object for programs.
+pub(super) fn tell(context: &Context, report: &Report<'_>) -> Outcome {
+    let printer = &context.printer;
+    let text = context.text();
+    let summary = report.summary;
+    let moved = summary
+        .bytes
+        .saturating_sub(summary.resumed)
+        .saturating_sub(summary.equal)
+        .saturating_add(summary.again);
+    let mut object = json!({
         "type": "summary",
         "files": summary.files,
         "folders": summary.folders,
         "bytes": summary.bytes,
+        "moved": if report.dry_run { 0 } else { moved },
+        "resumed": summary.resumed,
+        "equal": summary.equal,
+        "again": summary.again,
+        "restarted": summary.restarted,
+        "unchanged": summary.unchanged,
         "skipped": summary.skipped_count,
-        "failed": tally.count,
+        "failed": report.failed,
         "cancelled": summary.cancelled,
-        "dry_run": dry_run,
-        "seconds": took.as_secs_f64(),
-    }))?;
-    let key = if dry_run {
+        "dry_run": report.dry_run,
+        "seconds": report.took.as_secs_f64(),
+    });
+    if let Some(map) = object.as_object_mut() {
+        let more = report.more.iter();
+        map.extend(more.map(|(name, _, count)| ((*name).to_owned(), (*count).into())));
+    }
+    printer.json(&object)?;
+    let key = if report.dry_run {
         "client-planned-total"
     } else {
-        done_key
+        report.done_key
     };
     #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let rate = summary.bytes as f64 / took.as_secs_f64().max(0.001);
+    let rate = moved as f64 / report.took.as_secs_f64().max(0.001);
     let mut line = text.say(
         key,
         &[
             ("count", summary.files.into()),
             ("size", text.size(summary.bytes).into()),
-            ("time", text.duration(took).into()),
+            ("time", text.duration(report.took).into()),
             ("rate", text.rate(rate).into()),
         ],
     );
-    if summary.skipped_count > 0 {
-        line.push_str(&text.say(
-            "client-total-skipped",
-            &[("count", summary.skipped_count.into())],
-        ));
+    for (key, bytes) in [
+        ("client-total-resumed", summary.resumed),
+        ("client-total-equal", summary.equal),
+        ("client-total-again", summary.again),
+    ] {
+        if bytes > 0 {
+            line.push_str(&text.say(key, &[("size", text.size(bytes).into())]));
+        }
     }
-    if tally.count > 0 {
-        line.push_str(&text.say("client-total-failed", &[("count", tally.count.into())]));
+    if summary.resumed + summary.equal > 0 {
+        line.push_str(&text.say("client-total-moved", &[("size", text.size(moved).into())]));
+    }
+    let counts = [
+        ("client-total-restarted", summary.restarted),
+        ("client-total-same", summary.unchanged),
+    ];
+    let more = report.more.iter().map(|(_, key, count)| (*key, *count));
+    let last = [
+        (
+            "client-total-skipped",
+            summary.skipped_count.saturating_sub(summary.unchanged),
+        ),
+        ("client-total-failed", report.failed),
+    ];
+    for (key, count) in counts.into_iter().chain(more).chain(last) {
+        if count > 0 {
+            line.push_str(&text.say(key, &[("count", Value::from(count))]));
+        }
     }
     printer.note(&line);
     Ok(())
@@ -245,7 +401,62 @@ impl Transferring {
         Self {
             replace: false,
             dry_run: false,
-            parallel: None,
+            pace: Pace {
+                parallel: None,
+                limit_rate: None,
+            },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_people_write_them() {
+        for (typed, rate) in [
+            ("1000", Some(1000)),
+            ("500K", Some(500_000)),
+            ("10M", Some(10_000_000)),
+            ("1.5G", Some(1_500_000_000)),
+            ("1,5g", Some(1_500_000_000)),
+            ("2Mi", Some(2 << 20)),
+            ("10MB/s", Some(10_000_000)),
+            ("4KiB", Some(4096)),
+            ("0", None),
+            ("999", None),
+            ("-1M", None),
+            ("1e9", None),
+            ("inf", None),
+            ("nan", None),
+            ("M", None),
+            ("", None),
+            ("10X", None),
+            ("10i", None),
+            ("9999999G", None),
+        ] {
+            assert_eq!(parse_rate(typed).ok(), rate, "{typed}");
+        }
+    }
+
+    #[test]
+    fn summaries_add_up_within_bounds() {
+        let failed = || Failed {
+            path: Path::root(),
+            to: Path::root(),
+            error: gaveta_core::Error::new(ErrorKind::Io),
+        };
+        let one = || Summary {
+            files: 2,
+            again: 5,
+            failed: (0..700).map(|_| failed()).collect(),
+            failed_count: 700,
+            ..Summary::default()
+        };
+        let mut all = one();
+        add(&mut all, one());
+        assert_eq!((all.files, all.again, all.failed_count), (4, 10, 1400));
+        assert_eq!(all.failed.len(), KEPT);
     }
 }

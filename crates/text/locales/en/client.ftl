@@ -22,6 +22,8 @@ verb-delete = Delete one file or empty folder
 verb-rm = Delete several files, and with -r whole folders
 verb-move = Move or rename on the server
 verb-copy = Copy on the server
+verb-mirror = Make a folder like another: only what differs goes over
+verb-uploads = List what is being sent to a server, and end what nobody will finish
 verb-mkdir = Make folders
 verb-info = Show all that is known of an entry, and the free space of the root
 
@@ -29,6 +31,16 @@ arg-password-file = File whose first line is the administrator's password (or se
 arg-dry-run = Only show what would be done
 arg-replace = Replace files that are there already
 arg-parallel = So many files at once (1 to 64)
+arg-limit-rate = At most so many bytes a second: 10M, 500K, 2Mi
+arg-mirror-from = What is copied from: a folder here, or one on a server
+arg-mirror-to = The folder that becomes like it
+arg-mirror-delete = Also delete what only the target has, at the end and only when all went well
+arg-mirror-checksum = Compare contents: both sides read every byte again, trusting no kept digest; else size and modified time decide
+arg-mirror-exclude = Leave names or paths alone that match, on both sides (repeat for more): *.tmp, cache/, docs/**/*.bak
+arg-mirror-watch = Go on with what changes, until Ctrl-C
+arg-uploads-host = The server
+arg-uploads-end = End the upload of this id (repeat for more)
+arg-uploads-end-all = End all of them
 arg-follow-links = Send what symbolic links point to, instead of skipping them
 arg-long = More about each entry
 arg-list-places = Folders, files or patterns on a server
@@ -68,6 +80,10 @@ client-no-name = the root of the file system has no name of its own: say the new
 client-stdin-alone = standard input (-) can only be sent alone
 client-stdin-name = standard input has no name: say the new file's whole name
 client-stdout-alone = only one file goes to standard output (-)
+client-mirror-sides = one word must be a folder here, the other one on a server; to tell them apart write ./NAME and gaveta://HOST/PATH
+client-bad-exclude = "{ $pattern }" is no pattern of names or paths
+client-many-excludes = at most { $count } patterns
+client-uploads-host = only the server is named here, without a path
 client-two-servers = { $one } and { $other } are two servers: this works within one; get it first, then send it
 
 # Other failures
@@ -83,11 +99,16 @@ client-more-failed = { $count ->
     [one] gaveta: { $count } more failed
    *[other] gaveta: { $count } more failed
 }
+client-watch-failed = changes in { $name } cannot be watched: { $why }
 client-interrupted = stopped
 
 # Questions
 client-ask-password = Administrator's password of { $server }:
 client-ask-replace = { $name } is there already ({ $size }, { $time }). Replace it by { $new-size }, { $new-time }? [y]es, [n]o, [a]ll, none:
+client-ask-end = { $count ->
+    [one] End { $count } upload? What arrived of it is lost. [y]es, [n]o:
+   *[other] End { $count } uploads? What arrived of them is lost. [y]es, [n]o:
+}
 client-ask-delete = { $more ->
     [0] Delete { $name }? [y]es, [n]o:
     [one] Delete { $name } and one more? [y]es, [n]o:
@@ -99,8 +120,15 @@ client-skipped-link = skipped: { $name } is a symbolic link
 client-skipped-special = skipped: { $name } is a FIFO, socket or device
 client-skipped-unnameable = skipped: { $name } has a name that cannot be used
 client-skipped-exists = skipped: { $name } is there already
+client-skipped-same = skipped: { $name } is there already, the same
+client-restarted-source = { $name } changed since it was cut: it starts over
+client-restarted-target = what is there of { $name } is of no use any more: it starts over
+client-restarted-forgotten = the server no longer has what it got of { $name }: it starts over
 client-retrying = { $name }: { $why }; trying again
-client-progress = { $done } of { $size }   { $rate }   { $left } left
+client-progress = { "  " }{ $done } of { $size }   { $rate }   { $left } left
+client-progress-short = { "  " }{ $rate }   { $left } left
+client-progress-left = { "  " }{ $left } left
+client-progress-least = { "" }
 client-progress-files = { $done } of { $count } files
 client-sent = { $count ->
     [one] { $count } file, { $size }, sent and verified in { $time } ({ $rate })
@@ -113,6 +141,31 @@ client-got = { $count ->
 client-planned-total = { $count ->
     [one] { $count } file, { $size }, would be copied
    *[other] { $count } files, { $size }, would be copied
+}
+client-mirrored = { $count ->
+    [0] nothing to copy
+    [one] { $count } file, { $size }, copied and verified in { $time } ({ $rate })
+   *[other] { $count } files, { $size }, copied and verified in { $time } ({ $rate })
+}
+client-total-resumed = , { $size } of it from an earlier run
+client-total-equal = , { $size } of it as in the old version
+client-total-again = , { $size } sent again
+client-total-moved = , { $size } went over
+client-total-restarted = { $count ->
+    [one] , { $count } started over
+   *[other] , { $count } started over
+}
+client-total-same = { $count ->
+    [one] , { $count } the same already
+   *[other] , { $count } the same already
+}
+client-total-touched = { $count ->
+    [one] , { $count } got another time or mode
+   *[other] , { $count } got another time or mode
+}
+client-total-deleted = { $count ->
+    [one] , { $count } deleted
+   *[other] , { $count } deleted
 }
 client-total-skipped = { $count ->
     [one] , { $count } skipped
@@ -128,6 +181,24 @@ client-moved = { $from } → { $to }
 client-copied = { $from } → { $to }
 client-deleted = deleted: { $name }
 client-would-delete = would delete: { $name }
+client-would-touch = would get another time or mode: { $name }
+client-more-extra = { $count ->
+    [one] and { $count } more would be deleted
+   *[other] and { $count } more would be deleted
+}
+client-mirror-kept = { $count ->
+    [one] something failed, so nothing is deleted: { $count } entry is only at the target
+   *[other] something failed, so nothing is deleted: { $count } entries are only at the target
+}
+client-watching = watching { $name }; Ctrl-C ends it
+client-watch-lost = the line to { $server } is gone; trying to get it back
+client-watch-again = the line to { $server } is back; comparing everything again
+client-upload-ended = ended: { $id }
+client-uploads-none = nothing is under way
+client-uploads-total = { $count ->
+    [one] { $count } upload under way, { $size } arrived
+   *[other] { $count } uploads under way, { $size } arrived
+}
 client-made = made: { $name }
 client-would-make = would make: { $name }
 client-list-total = { $count ->

@@ -54,3 +54,5 @@ help-serve-log = How the log looks: text or json
 help-serve-log-level = How much is logged: off, error, warn, info, debug or trace
 help-serve-grace = How long transfers may take to end when the server stops
 help-serve-max-file-size = The largest file that is taken, such as 500M or 4G
+help-serve-max-upload-bytes = All uploads under way together are at most so large, such as 50G
+help-serve-upload-expiry = How long an upload to which nothing arrives is kept, such as 7d or 12h

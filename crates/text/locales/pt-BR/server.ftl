@@ -54,3 +54,5 @@ help-serve-log = A forma do registro: text ou json
 help-serve-log-level = Quanto se registra: off, error, warn, info, debug ou trace
 help-serve-grace = Quanto tempo as transferências têm para terminar quando o servidor para
 help-serve-max-file-size = O maior arquivo aceito, como 500M ou 4G
+help-serve-max-upload-bytes = O tamanho máximo de todos os envios em andamento juntos, como 50G
+help-serve-upload-expiry = Por quanto tempo se guarda um envio ao qual nada chega, como 7d ou 12h

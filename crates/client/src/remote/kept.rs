@@ -1,0 +1,608 @@
+//! Content on its way that a server keeps: in chunks, in any order, several at once, and taken up
+//! again by its id.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt;
+use gaveta_core::{
+    Account, CHUNK, Check, Content, Entry, Error, ErrorKind, OnDrop, Owner, Path, Piece, Pieces,
+    Ranges, Replace, Result, Seal, Upload, UploadId, UploadState, Version, WritePlan, chunk,
+};
+use gaveta_wire::body::{EntryBody, UploadBody, time_from_text};
+use gaveta_wire::digest::Digests;
+use gaveta_wire::{chunks, header, route, url};
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Method, Request};
+
+use super::body::Out;
+use super::flow::{self, Answer};
+use super::line::{Lane, Line};
+use super::own::Changing;
+use super::{fault, upload};
+
+/// The tus core protocol, version 1.0.0, for what of it is used here.
+const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const LENGTH: HeaderName = HeaderName::from_static("upload-length");
+const DEFER: HeaderName = HeaderName::from_static("upload-defer-length");
+const CONCAT: HeaderName = HeaderName::from_static("upload-concat");
+const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
+
+/// How many bytes an answer about one upload may have: the most ranges that are kept fit.
+const MAX_STATE: usize = 4 << 20;
+/// The longest line of a list of uploads.
+const MAX_LINE: usize = MAX_STATE;
+
+/// An upload at a server. Nothing of its state is here: the server is asked.
+#[derive(Debug)]
+pub(super) struct KeptUpload {
+    line: Arc<Line>,
+    id: UploadId,
+    target: Option<Path>,
+    length: Mutex<Option<u64>>,
+    /// What a failed condition means: something is there.
+    never: bool,
+    /// Taken away when nobody holds it any more.
+    discards: AtomicBool,
+    /// What happens at the target meanwhile is our own doing.
+    own: Option<Changing>,
+}
+
+impl KeptUpload {
+    /// Says that what happens at the target is our own doing, for as long as this is held.
+    pub(super) fn owned(mut self, own: Option<Changing>) -> Self {
+        self.own = own;
+        self
+    }
+}
+
+impl Drop for KeptUpload {
+    fn drop(&mut self) {
+        if !self.discards.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (line, id) = (Arc::clone(&self.line), self.id.clone());
+        // When this fails, the upload expires at the server.
+        runtime.spawn(async move { end(&line, &id).await });
+    }
+}
+
+/// Begins an upload at the server.
+///
+/// # Errors
+/// `Unsupported` for an id of the caller's or a note: the server chooses ids, and keeps no notes.
+pub(super) async fn begin(line: &Arc<Line>, plan: &WritePlan) -> Result<KeptUpload> {
+    let about = |error: Error| match &plan.target {
+        Some(target) => error.about(target),
+        None => error,
+    };
+    if plan.id.is_some() || plan.note.is_some() {
+        return Err(about(Error::new(ErrorKind::Unsupported)));
+    }
+    let mut request = line.request(Method::POST, route::UPLOADS, Out::empty())?;
+    let headers = request.headers_mut();
+    headers.insert(RESUMABLE, VERSION);
+    headers.insert(header::MANUAL, HeaderValue::from_static("?1"));
+    if let Some(target) = &plan.target {
+        let target = value(url::encode(target, false))?;
+        headers.insert(header::TARGET, target);
+    }
+    if plan.parts.is_empty() {
+        match plan.length {
+            Some(length) => headers.insert(LENGTH, length.into()),
+            None => headers.insert(DEFER, HeaderValue::from_static("1")),
+        };
+        if plan.target.is_none() {
+            headers.insert(CONCAT, HeaderValue::from_static("partial"));
+        }
+    } else {
+        let parts: Vec<_> = plan.parts.iter().map(place).collect();
+        headers.insert(CONCAT, value(format!("final;{}", parts.join(" ")))?);
+    }
+    if let Some(base) = &plan.base {
+        headers.insert(header::BASE, value(format!("\"{base}\""))?);
+    }
+    upload::fill_conditions(headers, plan)?;
+    let never = plan.replace == Replace::Never;
+    let body = ask(line, request)
+        .await
+        .and_then(|answer| {
+            serde_json::from_slice::<UploadBody>(&answer.body)
+                .map_err(|error| fault::nonsense(error.to_string()))
+        })
+        .map_err(|error| about(exists(error, never)))?;
+    let id = UploadId::parse(&body.id).map_err(|_| fault::nonsense("a bad upload id"))?;
+    Ok(KeptUpload {
+        line: Arc::clone(line),
+        id,
+        target: plan.target.clone(),
+        length: Mutex::new(body.length.or(plan.length)),
+        never,
+        discards: AtomicBool::new(plan.on_drop == OnDrop::Discard),
+        own: None,
+    })
+}
+
+/// Takes up an upload again.
+///
+/// # Errors
+/// `UnknownUpload`, also when it has another target.
+pub(super) async fn take_up(
+    line: &Arc<Line>,
+    id: &UploadId,
+    target: Option<&Path>,
+) -> Result<KeptUpload> {
+    let state = state(line, id).await.map_err(|error| match error.kind() {
+        // Committed or discarded: there is nothing to take up.
+        ErrorKind::UploadLost => ErrorKind::UnknownUpload.into(),
+        _ => error,
+    })?;
+    if target.is_some() && state.target.as_ref() != target {
+        return Err(Error::new(ErrorKind::UnknownUpload));
+    }
+    Ok(KeptUpload {
+        line: Arc::clone(line),
+        id: id.clone(),
+        target: state.target,
+        length: Mutex::new(state.length),
+        never: false,
+        discards: AtomicBool::new(false),
+        own: None,
+    })
+}
+
+/// All uploads the server tells of: to the administrator, everybody's.
+pub(super) async fn list(line: &Arc<Line>) -> Result<BoxStream<'static, Result<UploadState>>> {
+    let mut request = line.request(Method::GET, route::UPLOADS, Out::empty())?;
+    let accept = HeaderValue::from_static("application/x-ndjson");
+    request.headers_mut().insert(http::header::ACCEPT, accept);
+    let response = line.get(request, Lane::Own).await?;
+    let lines = Lines {
+        body: line.pieces(response.into_body()),
+        rest: Vec::new(),
+        ended: false,
+    };
+    Ok(Box::pin(futures_util::stream::unfold(
+        Some(lines),
+        |lines| async move {
+            let mut lines = lines?;
+            match lines.next().await {
+                Ok(Some(state)) => Some((Ok(state), Some(lines))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        },
+    )))
+}
+
+struct Lines {
+    body: Content,
+    rest: Vec<u8>,
+    ended: bool,
+}
+
+impl Lines {
+    async fn next(&mut self) -> Result<Option<UploadState>> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                return parse(&line).map(Some);
+            }
+            if self.ended {
+                return if self.rest.trim_ascii().is_empty() {
+                    Ok(None)
+                } else {
+                    parse(&std::mem::take(&mut self.rest)).map(Some)
+                };
+            }
+            match self.body.next().await.transpose()? {
+                Some(piece) if self.rest.len() + piece.len() > MAX_LINE => {
+                    return Err(fault::nonsense("a line is too long"));
+                }
+                Some(piece) => self.rest.extend_from_slice(&piece),
+                None => self.ended = true,
+            }
+        }
+    }
+}
+
+fn parse(line: &[u8]) -> Result<UploadState> {
+    let body = serde_json::from_slice(line).map_err(|error| fault::nonsense(error.to_string()))?;
+    state_of(body)
+}
+
+/// Where an upload is on its server.
+fn place(id: &UploadId) -> String {
+    format!("{}/{id}", route::UPLOADS)
+}
+
+fn value(text: String) -> Result<HeaderValue> {
+    HeaderValue::try_from(text).map_err(|error| Error::bad_request(error.to_string()))
+}
+
+/// A failed condition means that something is there, when the condition was that nothing is.
+fn exists(error: Error, never: bool) -> Error {
+    if never && error.kind() == ErrorKind::VersionMismatch {
+        ErrorKind::Exists.into()
+    } else {
+        error
+    }
+}
+
+/// Sends a request without content, and gives its answer.
+async fn ask(line: &Arc<Line>, mut request: Request<Out>) -> Result<Answer> {
+    line.sign(&mut request);
+    let response = line.send(request, Lane::Own).await?;
+    let (parts, body) = response.into_parts();
+    let body = line.whole_to(body, MAX_STATE).await;
+    flow::settle(parts.status, parts.headers, body)
+}
+
+async fn state(line: &Arc<Line>, id: &UploadId) -> Result<UploadState> {
+    let request = line.request(Method::GET, &place(id), Out::empty())?;
+    let answer = ask(line, request)
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => ErrorKind::UnknownUpload.into(),
+            _ => error,
+        })?;
+    let state = parse(&answer.body)?;
+    if state.id == *id {
+        Ok(state)
+    } else {
+        Err(fault::nonsense("an upload that was not asked for"))
+    }
+}
+
+/// Ends an upload. One that is gone already is no error.
+async fn end(line: &Arc<Line>, id: &UploadId) -> Result<()> {
+    let mut request = line.request(Method::DELETE, &place(id), Out::empty())?;
+    request.headers_mut().insert(RESUMABLE, VERSION);
+    match ask(line, request).await {
+        Ok(_) => Ok(()),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::UnknownUpload | ErrorKind::UploadLost => Ok(()),
+            _ => Err(error),
+        },
+    }
+}
+
+fn state_of(body: UploadBody) -> Result<UploadState> {
+    let bad = |what: &str| fault::nonsense(format!("a bad {what} of an upload"));
+    let target = body.target.as_deref().map(Path::parse).transpose();
+    let mut arrived = Ranges::new();
+    for [start, end] in body.arrived {
+        if start > end || body.length.is_some_and(|length| end > length) {
+            return Err(bad("range"));
+        }
+        arrived.insert(start..end);
+    }
+    let base = match body.base {
+        Some(text) => Some(Version::parse(&text).ok_or_else(|| bad("base"))?),
+        None => None,
+    };
+    Ok(UploadState {
+        id: UploadId::parse(&body.id).map_err(|_| bad("id"))?,
+        target: target.map_err(|_| bad("target"))?,
+        owner: owner(&body.owner),
+        length: body.length,
+        arrived,
+        base,
+        note: None,
+        touched: time_from_text(&body.touched).map_err(|_| bad("time"))?,
+    })
+}
+
+fn owner(name: &str) -> Owner {
+    match name {
+        Account::ADMIN => Account::Admin.owner(),
+        Account::VISITOR => Account::Visitor.owner(),
+        other => Owner(other.into()),
+    }
+}
+
+impl KeptUpload {
+    fn about(&self, error: Error) -> Error {
+        match &self.target {
+            Some(target) => error.about(target),
+            None => error,
+        }
+    }
+
+    fn length(&self) -> Option<u64> {
+        *self.length.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who asks for an upload that ended hears that it is lost.
+    fn lost(error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::UnknownUpload => ErrorKind::UploadLost.into(),
+            _ => error,
+        }
+    }
+
+    async fn send_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        let length = self
+            .length()
+            .ok_or_else(|| Error::bad_request("chunks want a declared length"))?;
+        if !offset.is_multiple_of(CHUNK) {
+            return Err(ErrorKind::BadRange.into());
+        }
+        let mut whole = gathered(pieces, offset, length);
+        // Nothing at all is not worth a request.
+        let first = match whole.next().await {
+            None => return Ok(0),
+            Some(Err(error)) => return Err(error),
+            Some(Ok(first)) => first,
+        };
+        let whole = futures_util::stream::iter([Ok(first)]).chain(whole);
+        let body: Content = Box::pin(whole.flat_map(|chunk| {
+            let parts: Vec<Result<Bytes>> = match chunk {
+                Ok(parts) => parts.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            };
+            futures_util::stream::iter(parts)
+        }));
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .header(CONTENT_TYPE, chunks::MEDIA_TYPE)
+            .header(header::RANGE, chunks::range_to_text(&(offset..length)));
+        let place = place(&self.id);
+        let answer = flow::pour(&self.line, request, &place, Lane::Own, body).await?;
+        number(&answer, header::KEPT)
+    }
+
+    async fn send_content(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
+        let mut request = Request::builder()
+            .method(Method::PATCH)
+            .header(RESUMABLE, VERSION)
+            .header(OFFSET, offset)
+            .header(CONTENT_TYPE, "application/offset+octet-stream");
+        if let Check::Digest(digest) = check {
+            let sum = format!("blake3 {}", STANDARD.encode(digest.as_bytes()));
+            request = request.header(CHECKSUM, value(sum)?);
+        }
+        let place = place(&self.id);
+        let answer = flow::pour(&self.line, request, &place, Lane::Own, content).await?;
+        number(&answer, OFFSET.as_str())?
+            .checked_sub(offset)
+            .ok_or_else(|| fault::nonsense("an offset that goes back"))
+    }
+}
+
+fn number(answer: &Answer, name: &str) -> Result<u64> {
+    let text = answer.headers.get(name).and_then(|v| v.to_str().ok());
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| fault::nonsense(format!("no {name}")))
+}
+
+type Chunks = BoxStream<'static, Result<Vec<Bytes>>>;
+
+/// Whole chunks as their bytes and digest, each gathered before it goes: what is cut within a
+/// chunk never begins to travel, so that a body can always end well.
+fn gathered(pieces: Pieces, offset: u64, length: u64) -> Chunks {
+    let state = Some((pieces, offset));
+    Box::pin(futures_util::stream::unfold(
+        state,
+        move |state| async move {
+            let (mut pieces, at) = state?;
+            match gather(&mut pieces, at, length).await {
+                Ok(None) => None,
+                Ok(Some((chunk, end))) => Some((Ok(chunk), Some((pieces, end)))),
+                Err(error) => Some((Err(error), None)),
+            }
+        },
+    ))
+}
+
+async fn gather(pieces: &mut Pieces, at: u64, length: u64) -> Result<Option<(Vec<Bytes>, u64)>> {
+    let chunk = chunk::span(at / CHUNK, length);
+    let (mut parts, mut filled) = (Vec::new(), at);
+    while let Some(piece) = pieces.next().await {
+        match piece? {
+            Piece::Bytes(bytes) if chunk.is_empty() && !bytes.is_empty() => {
+                return Err(ErrorKind::LengthMismatch.into());
+            }
+            Piece::Bytes(bytes) => {
+                filled = filled.saturating_add(bytes.len() as u64);
+                if filled > chunk.end {
+                    return Err(Error::bad_request("a piece crosses the end of a chunk"));
+                }
+                parts.push(bytes);
+            }
+            Piece::Close(digest) => {
+                if filled != chunk.end || chunk.is_empty() {
+                    return Err(Error::bad_request("a chunk is closed before its end"));
+                }
+                parts.push(Bytes::copy_from_slice(digest.as_bytes()));
+                return Ok(Some((parts, chunk.end)));
+            }
+        }
+    }
+    if filled == at {
+        Ok(None)
+    } else {
+        Err(Error::bad_request("a chunk is not closed"))
+    }
+}
+
+#[async_trait]
+impl Upload for KeptUpload {
+    async fn state(&self) -> Result<UploadState> {
+        let state = state(&self.line, &self.id).await;
+        state.map_err(|error| self.about(Self::lost(error)))
+    }
+
+    /// Plain content goes over in one run, from where the last ended (a `PATCH` of tus): another
+    /// offset is `Unsupported`.
+    async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
+        let sent = self.send_content(offset, content, check).await;
+        sent.map_err(|error| self.about(Self::lost(error)))
+    }
+
+    /// On a connection of its own. Each chunk is gathered before it goes.
+    async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        let sent = self.send_chunks(offset, pieces).await;
+        sent.map_err(|error| self.about(Self::lost(error)))
+    }
+
+    /// What went over cannot be read back: `Unsupported`.
+    async fn read(&self, _range: Range<u64>) -> Result<Bytes> {
+        Err(self.about(ErrorKind::Unsupported.into()))
+    }
+
+    async fn set_length(&self, length: u64) -> Result<()> {
+        let offset = self.state().await?.arrived.prefix();
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .header(RESUMABLE, VERSION)
+            .header(OFFSET, offset)
+            .header(LENGTH, length)
+            .header(CONTENT_TYPE, "application/offset+octet-stream");
+        let request = self.line.build(request, &place(&self.id), Out::empty())?;
+        let set = ask(&self.line, request).await;
+        set.map_err(|error| self.about(Self::lost(error)))?;
+        *self.length.lock().unwrap_or_else(PoisonError::into_inner) = Some(length);
+        Ok(())
+    }
+
+    /// The server keeps what it acknowledged over a restart of its own, and hashes it again where
+    /// it could not flush it; so this only asks whether the upload is still there.
+    async fn sync(&self) -> Result<()> {
+        self.state().await.map(|_| ())
+    }
+
+    /// When the answer is lost (`Disconnected`, `TimedOut`), it may have been published.
+    async fn commit(&self, seal: Seal) -> Result<Entry> {
+        let Some(target) = &self.target else {
+            return Err(Error::bad_request("it has no target"));
+        };
+        if let (Some(length), Some(sealed)) = (self.length(), seal.length)
+            && length != sealed
+        {
+            return Err(Error::at(ErrorKind::LengthMismatch, target));
+        }
+        let commit = format!("{}/commit", place(&self.id));
+        let mut request = self.line.request(Method::POST, &commit, Out::empty())?;
+        if let Some(field) = seal.digest.and_then(|d| Digests::blake3(d).to_field()) {
+            request
+                .headers_mut()
+                .insert(header::REPR_DIGEST, value(field)?);
+        }
+        let answer = ask(&self.line, request).await;
+        let answer = answer.map_err(|error| exists(Self::lost(error), self.never).about(target))?;
+        self.discards.store(false, Ordering::Release);
+        let body: EntryBody = serde_json::from_slice(&answer.body)
+            .map_err(|error| fault::nonsense(error.to_string()))?;
+        let entry = fault::entry_at(body, target)?;
+        let differs =
+            seal.digest.is_some() && entry.digest.is_some() && entry.digest != seal.digest;
+        if differs || self.length().is_some_and(|length| length != entry.size) {
+            return Err(Error::at(ErrorKind::DigestMismatch, target));
+        }
+        Ok(entry)
+    }
+
+    async fn discard(&self) -> Result<()> {
+        self.discards.store(false, Ordering::Release);
+        end(&self.line, &self.id)
+            .await
+            .map_err(|error| self.about(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::TryStreamExt;
+    use gaveta_core::ChunkDigest;
+
+    fn bytes(length: usize) -> Piece {
+        Piece::Bytes(Bytes::from(vec![7; length]))
+    }
+
+    fn close() -> Piece {
+        Piece::Close(ChunkDigest::from_bytes([1; 32]))
+    }
+
+    async fn run(
+        pieces: Vec<Result<Piece>>,
+        offset: u64,
+        length: u64,
+    ) -> (Vec<usize>, Option<ErrorKind>) {
+        let pieces: Pieces = Box::pin(futures_util::stream::iter(pieces));
+        let mut chunks = gathered(pieces, offset, length);
+        let mut sizes = Vec::new();
+        loop {
+            match chunks.try_next().await {
+                Ok(Some(parts)) => sizes.push(parts.iter().map(Bytes::len).sum()),
+                Ok(None) => return (sizes, None),
+                Err(error) => return (sizes, Some(error.kind())),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn only_whole_chunks_begin_to_travel() {
+        let chunk = CHUNK as usize;
+        let whole = vec![Ok(bytes(chunk)), Ok(close()), Ok(bytes(5)), Ok(close())];
+        assert_eq!(run(whole, 0, CHUNK + 5).await, (vec![chunk + 32, 37], None));
+        let cut = vec![
+            Ok(bytes(chunk)),
+            Ok(close()),
+            Ok(bytes(3)),
+            Err(ErrorKind::Disconnected.into()),
+        ];
+        let expected = (vec![chunk + 32], Some(ErrorKind::Disconnected));
+        assert_eq!(run(cut, 0, CHUNK + 5).await, expected);
+        for (pieces, kind) in [
+            (vec![Ok(bytes(4)), Ok(close())], ErrorKind::BadRequest),
+            (vec![Ok(bytes(6)), Ok(close())], ErrorKind::BadRequest),
+            (vec![Ok(bytes(5))], ErrorKind::BadRequest),
+            (vec![Ok(close())], ErrorKind::BadRequest),
+        ] {
+            assert_eq!(run(pieces, CHUNK, CHUNK + 5).await, (vec![], Some(kind)));
+        }
+        let past = run(vec![Ok(bytes(1))], 2 * CHUNK, CHUNK + 5).await;
+        assert_eq!(past, (vec![], Some(ErrorKind::LengthMismatch)));
+    }
+
+    #[test]
+    fn a_state_that_makes_no_sense_is_refused() {
+        let body = |arrived: Vec<[u64; 2]>, target: &str| UploadBody {
+            id: "0".repeat(32),
+            target: Some(target.into()),
+            owner: "visitor".into(),
+            length: Some(10),
+            arrived,
+            base: None,
+            touched: "2026-11-23T10:12:00Z".into(),
+            expires: None,
+        };
+        let good = state_of(body(vec![[0, 3], [5, 10]], "a")).unwrap();
+        assert_eq!(good.arrived.total(), 8);
+        assert_eq!(good.owner, Account::Visitor.owner());
+        for (arrived, target) in [
+            (vec![[5, 3]], "a"),
+            (vec![[0, 11]], "a"),
+            (vec![], "../a"),
+            (vec![], ".gaveta/x"),
+        ] {
+            assert!(state_of(body(arrived, target)).is_err());
+        }
+    }
+}
