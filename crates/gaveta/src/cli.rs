@@ -1,6 +1,7 @@
 //! The command line: built from the client's table of verbs and `serve`, in the person's language.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,29 +9,50 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use gaveta_client::fault::Ended;
 use gaveta_client::printer::{Color, Printer, Style};
+use gaveta_client::shell::{self, ConnectArgs};
 use gaveta_client::stop;
-use gaveta_client::verbs::{self, Context, PASSWORD_VARIABLE, VERBS, Verb};
-use gaveta_core::ErrorKind;
+use gaveta_client::verbs::{self, Context, PASSWORD_VARIABLE, Verb};
+use gaveta_core::{Error, ErrorKind};
 use gaveta_text::{Lang, Text};
 
+use crate::ask::{self, Wish};
 use crate::exit::Exit;
+use crate::manual;
 use crate::serve::{self, ServeArgs};
 
 /// What a thread that still waits for a key or a dead disk gets at the end.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// The command that opens the shell.
+const CONNECT: &str = "connect";
 
 /// Runs what the arguments (with the program's own name first) ask for.
 pub(crate) fn run(args: Vec<OsString>) -> Exit {
     let text = Text::new(Lang::choose(asked_language(&args).as_deref()));
+    // Nothing but options: a person at a terminal is asked what to do.
+    if says_nothing(&args)
+        && let Some(answer) = ask::what_to_do(&text)
+    {
+        return match answer {
+            Ok(Wish::Serve(args)) => serve::run(*args, &text),
+            Ok(Wish::Connect(args)) => run_shell(args, &ArgMatches::default(), text),
+            Err(exit) => exit,
+        };
+    }
     let matches = match command(&text).try_get_matches_from(args) {
         Ok(matches) => matches,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error, &text),
     };
     match matches.subcommand() {
+        Some((CONNECT, matches)) => match ConnectArgs::from_arg_matches(matches) {
+            Ok(args) => run_shell(args, matches, text.clone()),
+            Err(error) => refuse(&error, &text),
+        },
         Some(("serve", matches)) => match ServeArgs::from_arg_matches(matches) {
             Ok(args) => serve::run(args, &text),
-            Err(error) => refuse(&error),
+            Err(error) => refuse(&error, &text),
         },
+        Some((manual::COMPLETIONS, matches)) => manual::complete(matches, command(&text), &text),
+        Some((manual::MAN, matches)) => manual::man(matches, command(&text), &text),
         Some((word, matches)) => match verbs::verb(word) {
             Some(verb) => run_verb(verb, matches, text),
             None => Exit::Usage,
@@ -40,44 +62,60 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
 }
 
 fn run_verb(verb: &Verb, matches: &ArgMatches, text: Text) -> Exit {
+    let context = Context::new(printer(matches, text.clone()), password());
+    let printer = Arc::clone(&context.printer);
+    let ended = in_runtime(&printer, async {
+        if let Err(error) = stop::on_signals(context.cancel.clone()) {
+            let _ = context.printer.fault(&Error::from(error).into());
+        }
+        verb.run(matches, context).await
+    });
+    match ended {
+        Some(Ok(ended)) => exit_of(&ended),
+        Some(Err(error)) => refuse(&error, &text),
+        None => Exit::Failed,
+    }
+}
+
+fn run_shell(args: ConnectArgs, matches: &ArgMatches, text: Text) -> Exit {
+    let printer = printer(matches, text);
+    let ended = in_runtime(&printer, shell::run(args, Arc::clone(&printer), password()));
+    ended.map_or(Exit::Failed, |ended| exit_of(&ended))
+}
+
+fn printer(matches: &ArgMatches, text: Text) -> Arc<Printer> {
+    let flag = |name| matches!(matches.try_get_one::<bool>(name), Ok(Some(true)));
+    let color = matches.try_get_one::<Color>("color").ok().flatten();
     let style = Style {
-        json: matches.get_flag("json"),
-        quiet: matches.get_flag("quiet"),
-        color: matches
-            .get_one::<Color>("color")
-            .copied()
-            .unwrap_or_default(),
+        json: flag("json"),
+        quiet: flag("quiet"),
+        color: color.copied().unwrap_or_default(),
+        plain: flag("plain-output"),
     };
-    let printer = Arc::new(Printer::new(text, style));
-    let password = std::env::var(PASSWORD_VARIABLE)
+    Arc::new(Printer::new(text, style))
+}
+
+fn password() -> Option<String> {
+    std::env::var(PASSWORD_VARIABLE)
         .ok()
-        .filter(|text| !text.is_empty());
-    let context = Context::new(printer, password);
+        .filter(|text| !text.is_empty())
+}
+
+/// Runs something to its end; none, and the reason told, when no threads can be had.
+fn in_runtime<T>(printer: &Printer, doing: impl Future<Output = T>) -> Option<T> {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            let _ = context
-                .printer
-                .fault(&gaveta_core::Error::from(error).into());
-            return Exit::Failed;
+            let _ = printer.fault(&Error::from(error).into());
+            return None;
         }
     };
-    let ended = runtime.block_on(async {
-        if let Err(error) = stop::on_signals(context.cancel.clone()) {
-            let _ = context
-                .printer
-                .fault(&gaveta_core::Error::from(error).into());
-        }
-        verb.run(matches, context).await
-    });
+    let done = runtime.block_on(doing);
     runtime.shutdown_timeout(PATIENCE);
-    match ended {
-        Ok(ended) => exit_of(&ended),
-        Err(error) => refuse(&error),
-    }
+    Some(done)
 }
 
 /// Several failures that would give the same code give that code, else it is [`Exit::Failed`].
@@ -99,9 +137,17 @@ fn exit_of(ended: &Ended) -> Exit {
 }
 
 /// Prints what the parser has to say: help and version on standard output, else what is wrong.
-fn refuse(error: &clap::Error) -> Exit {
+fn refuse(error: &clap::Error, text: &Text) -> Exit {
+    // The parser speaks English, with more to say than a sentence of ours.
+    let ours = match text.lang() {
+        Lang::English => None,
+        Lang::Portuguese => verbs::complain(error, text),
+    };
     // Who closed the stream has read enough.
-    let _ = error.print();
+    let _ = match ours {
+        Some(sentence) => writeln!(std::io::stderr(), "gaveta: {sentence}"),
+        None => error.print(),
+    };
     if error.use_stderr() {
         Exit::Usage
     } else {
@@ -124,11 +170,25 @@ fn asked_language(args: &[OsString]) -> Option<String> {
     None
 }
 
+/// Nothing behind the program's own name but the language?
+fn says_nothing(args: &[OsString]) -> bool {
+    match args {
+        [] | [_] => true,
+        [_, one] => one.to_string_lossy().starts_with("--lang="),
+        [_, one, _] => one == "--lang",
+        _ => false,
+    }
+}
+
 /// The whole command line in this language.
 fn command(text: &Text) -> Command {
     let serve = ServeArgs::augment_args(Command::new("serve"))
         .visible_aliases(["servir", "servidor"])
         .about("help-serve")
+        .long_about(None);
+    let connect = ConnectArgs::augment_args(Command::new(CONNECT))
+        .visible_aliases(["conectar", "cliente"])
+        .about("help-connect")
         .long_about(None);
     let template = format!(
         "{{about-with-newline}}\n{} {{usage}}\n\n{{all-args}}{{after-help}}",
@@ -159,11 +219,13 @@ fn command(text: &Text) -> Command {
         .after_help(text.say("help-more", &[]));
     dress(verbs::translate(command, text))
         .subcommand(dress(verbs::translate(serve, text)))
-        .subcommands(VERBS.iter().map(|verb| dress(verb.command(text))))
+        .subcommand(dress(verbs::translate(connect, text)))
+        .subcommands(verbs::on_command_line().map(|verb| dress(verb.command(text))))
+        .subcommands(manual::commands().map(|command| dress(verbs::translate(command, text))))
 }
 
 /// What goes with every command.
-fn options() -> [Arg; 5] {
+fn options() -> [Arg; 6] {
     let flag = |arg: Arg| arg.global(true).display_order(900);
     let languages = PossibleValuesParser::new(
         Lang::ALL
@@ -204,6 +266,12 @@ fn options() -> [Arg; 5] {
                 .help("help-color"),
         ),
         flag(
+            Arg::new("plain-output")
+                .long("plain-output")
+                .action(ArgAction::SetTrue)
+                .help("help-plain-output"),
+        ),
+        flag(
             Arg::new("help")
                 .short('h')
                 .long("help")
@@ -226,8 +294,11 @@ mod tests {
 
     #[test]
     fn no_other_command_takes_the_servers_words() {
-        for word in ["serve", "servir", "servidor", "help"] {
-            assert!(verbs::verb(word).is_none());
+        let taken = [
+            "serve", "servir", "servidor", CONNECT, "conectar", "cliente", "help",
+        ];
+        for verb in verbs::on_command_line() {
+            assert!(!verb.words().any(|word| taken.contains(&word)));
         }
     }
 
@@ -241,6 +312,26 @@ mod tests {
             assert!(help.contains(sentence), "{help}");
             assert!(!help.contains("help-") && !help.contains("verb-"), "{help}");
         }
+    }
+
+    #[test]
+    fn a_fault_of_the_command_line_is_told_in_portuguese() {
+        let text = Text::new(Lang::Portuguese);
+        for (args, part) in [
+            (&["gaveta", "lsit"][..], "não há o comando lsit"),
+            (&["gaveta", "list", "--what", "h"], "não há a opção --what"),
+            (&["gaveta", "rm"], "falta dizer"),
+            (
+                &["gaveta", "list", "--sort", "cor", "h"],
+                "\"cor\" não serve",
+            ),
+        ] {
+            let error = command(&text).try_get_matches_from(args).unwrap_err();
+            let told = verbs::complain(&error, &text).unwrap();
+            assert!(told.contains(part), "{told}");
+        }
+        let help = command(&text).try_get_matches_from(["gaveta", "--help"]);
+        assert!(verbs::complain(&help.unwrap_err(), &text).is_none());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The binary: arguments in, exit code out.
 
+mod ask;
 mod cli;
 mod exit;
+mod manual;
 mod serve;
 
 use std::process::ExitCode;

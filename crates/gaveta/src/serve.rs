@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use gaveta_disk::{DiskStore, Durability, Options};
 use gaveta_server::{
-    AdminPassword, Config, Handle, Kept, Listening, PasswordProblem, Server, Source,
+    AdminPassword, Config, Handle, Kept, Listening, PasswordProblem, Server, Source, UploadLimits,
 };
 use gaveta_text::{Text, escape};
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,6 +88,46 @@ pub(crate) struct ServeArgs {
     grace: u64,
     #[arg(long, value_name = "SIZE", value_parser = size, help = "help-serve-max-file-size")]
     max_file_size: Option<u64>,
+    #[arg(long, value_name = "SIZE", value_parser = size, help = "help-serve-max-upload-bytes")]
+    max_upload_bytes: Option<u64>,
+    #[arg(long, value_name = "TIME", value_parser = span, default_value = "7d",
+        help = "help-serve-upload-expiry")]
+    upload_expiry: Duration,
+}
+
+/// So many seconds, or so many minutes, hours, days or weeks (`s`, `m`, `h`, `d`, `w`).
+fn span(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let seconds: Option<u64> = match unit {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(60 * 60),
+        "d" => Some(24 * 60 * 60),
+        "w" => Some(7 * 24 * 60 * 60),
+        _ => None,
+    };
+    // A thousand years: what every clock can add.
+    let longest = 1000 * 365 * 24 * 60 * 60;
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(seconds?))
+        .filter(|seconds| (1..=longest).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "7d, 12h, 90m, 3600s".to_owned())
+}
+
+impl ServeArgs {
+    /// As when nothing is said but the port.
+    ///
+    /// # Errors
+    /// A variable of the environment that makes no sense.
+    pub(crate) fn on_port(port: u16) -> Result<Self, clap::Error> {
+        let command = Self::augment_args(clap::Command::new("serve"));
+        let matches = command.try_get_matches_from(["serve", "--port", &port.to_string()])?;
+        clap::FromArgMatches::from_arg_matches(&matches)
+    }
 }
 
 /// Bytes, or so many K, M, G or T (1024 each), with or without `iB` or `B`.
@@ -151,6 +191,11 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
     let config = Config {
         admin,
         max_file_size: args.max_file_size,
+        uploads: UploadLimits {
+            bytes: args.max_upload_bytes,
+            expiry: args.upload_expiry,
+            ..UploadLimits::default()
+        },
         grace: Duration::from_secs(args.grace),
         ..Config::default()
     };
@@ -402,6 +447,32 @@ mod tests {
 
     fn args(line: &[&str]) -> ServeArgs {
         Line::parse_from([&["serve"], line].concat()).serve
+    }
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90s", 90),
+            ("2m", 120),
+            ("1h", 3600),
+            ("7d", 604_800),
+        ] {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in [
+            "",
+            "d",
+            "0",
+            "0d",
+            "-1d",
+            "1y",
+            "1.5h",
+            "99999999999999999999d",
+            "999999w",
+        ] {
+            assert!(span(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

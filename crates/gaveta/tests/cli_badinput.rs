@@ -18,6 +18,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::time::{Duration, SystemTime};
 
 use common::{House, PASSWORD, Run, content, finish, tree, wait};
 
@@ -242,7 +243,8 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();
         let ((says, reached), (go, told)) = (mpsc::channel(), mpsc::channel());
-        let told = std::sync::Arc::new(std::sync::Mutex::new(told));
+        // Once told to go on, every line goes on.
+        let told = std::sync::Arc::new(std::sync::Mutex::new((told, false)));
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let mut client = client.unwrap();
@@ -262,9 +264,14 @@ impl Gate {
                         passed += read;
                         if passed > after && !stopped {
                             stopped = true;
-                            says.send(()).unwrap();
-                            // Ends too when the test is over.
-                            let _ = told.lock().unwrap().recv();
+                            // Nobody listens any more once the first line has said so.
+                            let _ = says.send(());
+                            let mut told = told.lock().unwrap();
+                            if !told.1 {
+                                // Ends too when the test is over.
+                                let _ = told.0.recv();
+                                told.1 = true;
+                            }
                         }
                         if server.write_all(&buffer[..read]).is_err() {
                             break;
@@ -369,7 +376,13 @@ fn of_two_clients_who_send_one_name_at_once_one_wins() {
         let clients: Vec<_> = (0..3u8)
             .map(|n| {
                 let file = format!("from{n}");
+                // Of other times, or the losers would take the winner's for their own.
                 house.write(&file, vec![n; 300_000]);
+                let modified =
+                    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + u64::from(n));
+                let local = house.home.path().join(&file);
+                let local = fs::File::options().write(true).open(local).unwrap();
+                local.set_modified(modified).unwrap();
                 house
                     .client(["send", &file, &house.at(&name)])
                     .spawn()

@@ -148,7 +148,7 @@ fn a_target_is_a_folder_or_a_name() {
 #[test]
 fn what_is_there_stays_without_replace() {
     let house = House::open();
-    house.write("a", "new");
+    house.write("a", "newer");
     house.serve_file("a", "old");
     let run = house.run(["send", "a", &house.at("")]).ends(6);
     assert!(
@@ -161,13 +161,13 @@ fn what_is_there_stays_without_replace() {
     house.run(["send", "--replace", "a", &house.at("")]).ends(4);
     assert_eq!(house.served("a"), b"old");
     house.admin(["send", "--replace", "a", &house.at("")]).ok();
-    assert_eq!(house.served("a"), b"new");
+    assert_eq!(house.served("a"), b"newer");
 
     house.write("a", "mine");
     house.run(["get", &house.at("a")]).ends(6);
     assert_eq!(house.local("a"), b"mine");
     house.run(["get", "--replace", &house.at("a")]).ok();
-    assert_eq!(house.local("a"), b"new");
+    assert_eq!(house.local("a"), b"newer");
 }
 
 #[test]
@@ -361,11 +361,13 @@ fn every_line_of_json_is_an_object() {
         (Some(2), Some(1))
     );
 
+    house.write("d/b", "another");
     let objects = house
         .run(["send", "--json", "d", &house.at("")])
         .ends(6)
         .json();
-    assert_eq!(objects.iter().filter(|o| o["code"] == "exists").count(), 2);
+    assert_eq!(objects.iter().filter(|o| o["code"] == "exists").count(), 1);
+    assert_eq!(objects.iter().filter(|o| o["why"] == "same").count(), 1);
     let objects = house.run(["list", "--json", &house.at("d")]).ok().json();
     assert_eq!(objects[0]["path"], "d/a");
     assert_eq!(objects.last().unwrap()["entries"], 2);
@@ -384,6 +386,9 @@ fn quiet_says_only_what_failed() {
     house.write("a", "x");
     let run = house.run(["-q", "send", "a", &house.at("")]).ok();
     assert_eq!((run.text(), run.err.as_str()), ("", ""));
+    let run = house.run(["send", "-q", "a", &house.at("")]).ok();
+    assert_eq!((run.text(), run.err.as_str()), ("", ""));
+    house.write("a", "another");
     let run = house.run(["send", "-q", "a", &house.at("")]).ends(6);
     assert!(run.err.contains("is there already"), "{}", run.err);
 }

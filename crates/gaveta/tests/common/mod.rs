@@ -132,31 +132,30 @@ pub struct House {
 
 impl House {
     pub fn open() -> Self {
-        Self::on(tempfile::tempdir().unwrap())
+        Self::open_on(tempfile::tempdir().unwrap(), PASSWORD)
     }
 
     /// A server on this folder.
     pub fn on(served: tempfile::TempDir) -> Self {
+        Self::open_on(served, PASSWORD)
+    }
+
+    /// With this password of the administrator.
+    pub fn open_with(password: &str) -> Self {
+        Self::open_on(tempfile::tempdir().unwrap(), password)
+    }
+
+    fn open_on(served: tempfile::TempDir, password: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("state")).unwrap();
         let secret = home.path().join("state/password");
-        fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
+        fs::write(&secret, format!("{password}\n")).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let mut server = gaveta()
-            .arg("serve")
-            .args(["--port", "0", "--host", "127.0.0.1"])
-            .arg("--admin-password-file")
-            .arg(&secret)
-            .arg("--state-dir")
-            .arg(home.path().join("state"))
-            .arg(served.path())
-            .spawn()
-            .unwrap();
-        let port = first_port(&mut server);
+        let (server, port) = start(served.path(), &home.path().join("state"), 0);
         Self {
             server,
             port,
@@ -216,9 +215,39 @@ impl House {
         self.server.wait().unwrap();
     }
 
+    /// Asks the server to stop, and waits until it has.
+    #[cfg(unix)]
+    pub fn stop(&mut self) {
+        let id = rustix::process::Pid::from_child(&self.server);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        wait(&mut self.server);
+    }
+
+    /// After its end: the same folder, on the same port.
+    pub fn start_again(&mut self) {
+        let state = self.home.path().join("state");
+        (self.server, _) = start(self.served.path(), &state, self.port);
+    }
+
     pub fn server_id(&self) -> u32 {
         self.server.id()
     }
+}
+
+/// A server that listens, and where.
+fn start(served: &Path, state: &Path, port: u16) -> (Child, u16) {
+    let mut server = gaveta()
+        .arg("serve")
+        .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+        .arg("--admin-password-file")
+        .arg(state.join("password"))
+        .arg("--state-dir")
+        .arg(state)
+        .arg(served)
+        .spawn()
+        .unwrap();
+    let port = first_port(&mut server);
+    (server, port)
 }
 
 impl Drop for House {
@@ -229,7 +258,7 @@ impl Drop for House {
 }
 
 /// Reads what the server says until it names its port; goes on reading, so that it never waits.
-fn first_port(server: &mut Child) -> u16 {
+pub fn first_port(server: &mut Child) -> u16 {
     let (send, found) = mpsc::channel();
     let mut streams: Vec<Box<dyn Read + Send>> = vec![
         Box::new(server.stdout.take().unwrap()),

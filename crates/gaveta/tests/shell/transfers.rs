@@ -1,0 +1,172 @@
+//! Transfers that take their time: their bars, Ctrl-C, and a window that changes meanwhile.
+
+use std::collections::BTreeSet;
+
+use gaveta_testkit::proxy::Direction;
+use gaveta_testkit::terminal::{Key, Mark, Plan};
+
+use crate::common::{House, content, tree};
+use crate::harness::{LOCALES, Line, SECRET, Shell, command, either, says};
+
+/// A slow line, and ten files to send over it.
+fn ten_files() -> (House, Line, &'static str) {
+    let house = House::open_with(SECRET);
+    let line = Line::to(&house);
+    for number in 0..10 {
+        house.write(&format!("file-{number}.bin"), content(1 << 20));
+    }
+    // Named by a pattern: rows that name a file are then its bar's.
+    (house, line, "*.bin")
+}
+
+/// Waits until several bars and a total are there.
+#[track_caller]
+fn wait_for_bars(shell: &Shell, mark: Mark) {
+    shell.terminal.wait_until("bars", |screen| {
+        let rows = screen.lines_from(mark.next());
+        let files = rows.iter().filter(|row| row.contains("file-")).count();
+        (files >= 2).then_some(())
+    });
+}
+
+/// No row is torn or left behind: each running file has one row, and no row holds two.
+#[track_caller]
+fn bars_are_whole(shell: &Shell) {
+    shell.terminal.wait_until("whole bars", |screen| {
+        let text = screen.text();
+        let rows = text.lines().filter(|row| row.contains("file-"));
+        let starts: Vec<&str> = rows
+            .filter(|row| !row.contains(" > "))
+            .map(str::trim_start)
+            .collect();
+        let whole = starts.iter().all(|row| row.matches("file-").count() == 1);
+        let names: BTreeSet<&str> = starts.iter().filter_map(|row| row.get(..6)).collect();
+        let whole = whole && names.len() == starts.len();
+        (whole && starts.len() >= 2).then_some(())
+    });
+}
+
+/// When the transfer is over its bars are gone.
+#[track_caller]
+fn no_bar_is_left(seen: &[String]) {
+    for row in seen {
+        let bar = row.contains('█') || row.contains('░') || row.contains(" %");
+        assert!(!bar, "a bar was left: {seen:#?}");
+    }
+}
+
+#[test]
+fn ctrl_c_stops_the_transfer_and_not_the_shell() {
+    for locale in LOCALES {
+        let (house, line, names) = ten_files();
+        let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
+        line.proxy.pace(Direction::Up, 400 << 10);
+        let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
+        wait_for_bars(&shell, mark);
+        bars_are_whole(&shell);
+        shell.terminal.press(Key::Control('c'));
+        let seen = shell.rest(mark);
+        says(&seen, either(locale, "parado", "stopped"));
+        no_bar_is_left(&seen);
+        // What is there is there whole; the bars are gone; the next command works.
+        for name in tree(house.served.path()) {
+            assert_eq!(house.served(&name), content(1 << 20), "{name}");
+        }
+        line.proxy.heal();
+        shell.run("pwd");
+        let mark = shell.enter(&format!(
+            "{} --replace {names}",
+            either(locale, "enviar", "send")
+        ));
+        let seen = shell.attend(mark, &[crate::harness::WHO]);
+        says(&seen, either(locale, "10 arquivos", "10 files"));
+        assert_eq!(tree(house.served.path()).len(), 10);
+        no_bar_is_left(&seen);
+        shell.leave();
+    }
+}
+
+#[test]
+fn ctrl_c_stops_a_download_too_and_leaves_no_half_file() {
+    for locale in LOCALES {
+        let (house, line, _) = ten_files();
+        // Small enough not to be kept for going on with.
+        house.serve_file("big.bin", content(3 << 20));
+        let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
+        line.proxy.pace(Direction::Down, 200 << 10);
+        let mark = shell.enter(&format!("{} big.bin", either(locale, "baixar", "get")));
+        shell.terminal.wait_until("a bar", |screen| {
+            let rows = screen.lines_from(mark.next());
+            rows.iter().any(|row| row.contains("big.bin")).then_some(())
+        });
+        shell.terminal.press(Key::Control('c'));
+        no_bar_is_left(&shell.rest(mark));
+        let here = tree(house.home.path());
+        assert!(!here.iter().any(|name| name.contains("big")), "{here:?}");
+        line.proxy.heal();
+        shell.run("get big.bin");
+        assert_eq!(house.local("big.bin"), content(3 << 20));
+        shell.leave();
+    }
+}
+
+#[test]
+fn a_new_window_size_in_the_middle_of_a_bar_breaks_nothing() {
+    for locale in LOCALES {
+        let (house, line, names) = ten_files();
+        let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
+        line.proxy.pace(Direction::Up, 300 << 10);
+        let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
+        wait_for_bars(&shell, mark);
+        for (rows, columns) in [(24, 40), (16, 20), (30, 120), (24, 80)] {
+            shell.terminal.resize(rows, columns);
+            bars_are_whole(&shell);
+        }
+        line.proxy.heal();
+        // The rows from before were rolled up and cut: no mark holds any more.
+        let done = either(locale, "10 arquivos", "10 files");
+        shell.terminal.wait_for(done);
+        shell.wait_for_prompt(None);
+        for number in 0..10 {
+            assert_eq!(
+                house.served(&format!("file-{number}.bin")),
+                content(1 << 20)
+            );
+        }
+        says(&shell.run("pwd"), "/");
+        shell.leave();
+    }
+}
+
+#[test]
+fn what_others_do_meanwhile_does_not_tear_the_bars() {
+    for locale in LOCALES {
+        let (house, line, names) = ten_files();
+        house.write("other.txt", "x");
+        let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
+        line.proxy.pace(Direction::Up, 300 << 10);
+        let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
+        wait_for_bars(&shell, mark);
+        house.run(["send", "other.txt", &house.at("")]).ok();
+        shell.terminal.wait_for_after(mark, "other.txt");
+        // Keys pressed meanwhile tear nothing, and are there afterwards.
+        shell.terminal.type_text("zz");
+        bars_are_whole(&shell);
+        line.proxy.heal();
+        shell
+            .terminal
+            .wait_until("what was typed meanwhile", |screen| {
+                screen.cursor_line().ends_with("> zz").then_some(())
+            });
+        shell.terminal.press(Key::Control('u'));
+        let seen = shell.rest(mark);
+        no_bar_is_left(&seen);
+        let told: Vec<_> = seen
+            .iter()
+            .filter(|row| row.contains("other.txt"))
+            .collect();
+        assert_eq!(told.len(), 1, "{seen:#?}");
+        assert!(!told[0].contains("file-"), "{told:?}");
+        shell.leave();
+    }
+}

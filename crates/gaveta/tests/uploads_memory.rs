@@ -1,0 +1,189 @@
+//! Memory that does not grow with who sends: 50 clients at once, 8 ranges each.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may"
+)]
+#![allow(clippy::print_stderr, reason = "the figures of a run are for people")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use gaveta_core::chunk::{self, CHUNK};
+
+const CLIENTS: usize = 50;
+const RANGES: u64 = 8;
+/// What the server may take, in bytes.
+const MEMORY: u64 = 96 << 20;
+
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    fn start(drawer: &Path, state: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gaveta"));
+        command.args(["serve", "--port", "0", "--lang", "en"]);
+        command.args(["--log-level", "error", "--durability", "fast"]);
+        command.arg("--state-dir").arg(state).arg(drawer);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the server starts");
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        let port = loop {
+            line.clear();
+            assert!(
+                lines.read_line(&mut line).unwrap() > 0,
+                "the server did not come up"
+            );
+            let found = line.split("localhost:").nth(1);
+            let found = found.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+            if let Some(port) = found.and_then(|digits| digits.parse().ok()) {
+                break port;
+            }
+        };
+        thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        Self { child, port }
+    }
+
+    /// The most memory the server has used so far, in bytes (`VmHWM` of Linux).
+    fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM"));
+        let kib: u64 = line
+            .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .expect("the system tells the peak");
+        kib * 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(port: u16) -> TcpStream {
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    // Hung is what takes longer than this.
+    let patience = Some(Duration::from_secs(300));
+    socket.set_read_timeout(patience).unwrap();
+    socket.set_write_timeout(patience).unwrap();
+    socket
+}
+
+/// The head and body of the answer to a request that was sent with `Connection: close`.
+fn answer(mut socket: TcpStream) -> String {
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn ask(port: u16, head: &str) -> String {
+    let mut socket = connect(port);
+    let head = format!("{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    socket.write_all(head.as_bytes()).unwrap();
+    answer(socket)
+}
+
+/// Begins an upload by hand, of all ranges together, and gives its address.
+fn begin(port: u16, name: &str) -> String {
+    let length = RANGES * CHUNK;
+    let created = ask(
+        port,
+        &format!(
+            "POST /.gaveta/uploads HTTP/1.1\r\nGaveta-Target: /{name}\r\n\
+             Upload-Length: {length}\r\nGaveta-Manual: ?1\r\nContent-Length: 0"
+        ),
+    );
+    assert!(created.starts_with("HTTP/1.1 201"), "{created}");
+    let location = created
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "));
+    location.expect("an address").trim().to_owned()
+}
+
+/// Sends one chunk. All wait for each other with half of it sent.
+fn send(port: u16, at: &str, index: u64, framed: &[u8], together: &Barrier) {
+    let mut socket = connect(port);
+    let range = chunk::span(index, RANGES * CHUNK);
+    let head = format!(
+        "PATCH {at} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/vnd.gaveta.chunks\r\nGaveta-Range: {}-{}\r\n\
+         Content-Length: {}\r\n\r\n",
+        range.start,
+        range.end,
+        framed.len()
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    let (first, rest) = framed.split_at(framed.len() / 2);
+    socket.write_all(first).unwrap();
+    together.wait();
+    socket.write_all(rest).unwrap();
+    let answered = answer(socket);
+    assert!(answered.starts_with("HTTP/1.1 204"), "{answered}");
+}
+
+#[test]
+fn fifty_clients_with_eight_ranges_each_take_little_memory() {
+    let (drawer, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(drawer.path(), state.path());
+    let port = server.port;
+    let bytes: Vec<u8> = (0..CHUNK)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    let framed: Arc<Vec<Vec<u8>>> = Arc::new(
+        (0..RANGES)
+            .map(|index| {
+                let digest = chunk::digest(index, &bytes, RANGES * CHUNK);
+                [bytes.as_slice(), digest.as_bytes()].concat()
+            })
+            .collect(),
+    );
+    let before = server.peak();
+    let addresses: Vec<String> = (0..CLIENTS)
+        .map(|n| begin(port, &format!("file{n}")))
+        .collect();
+    let together = Arc::new(Barrier::new(CLIENTS * RANGES as usize));
+    let senders: Vec<_> = addresses
+        .iter()
+        .flat_map(|at| (0..RANGES).map(move |index| (at.clone(), index)))
+        .map(|(at, index)| {
+            let (together, framed) = (Arc::clone(&together), Arc::clone(&framed));
+            thread::Builder::new()
+                .stack_size(256 << 10)
+                .spawn(move || {
+                    let own = framed.get(index as usize).unwrap();
+                    send(port, &at, index, own, &together);
+                })
+                .unwrap()
+        })
+        .collect();
+    for sender in senders {
+        sender.join().unwrap();
+    }
+    for at in &addresses {
+        let done = ask(
+            port,
+            &format!("POST {at}/commit HTTP/1.1\r\nContent-Length: 0"),
+        );
+        assert!(done.starts_with("HTTP/1.1 201"), "{done}");
+    }
+    let peak = server.peak();
+    eprintln!("peak memory: {before} bytes at rest, {peak} bytes with all who send");
+    let whole = bytes.repeat(RANGES as usize);
+    for n in 0..CLIENTS {
+        let there = fs::read(drawer.path().join(format!("file{n}"))).unwrap();
+        assert!(there == whole, "file{n} differs");
+    }
+    assert!(peak < MEMORY, "{peak} bytes");
+}
