@@ -407,6 +407,7 @@ fn greet(server: &Server, folder: &Path, args: &ServeArgs, text: &Text) {
             ],
         ),
         text.say("serve-connect", &[]),
+        format!("    gaveta connect {place}"),
         format!("    gaveta list {place}"),
         format!("    gaveta send {} {place}/", text.say("serve-a-file", &[])),
         format!(

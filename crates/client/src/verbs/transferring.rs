@@ -345,6 +345,10 @@ pub(super) fn tell(context: &Context, report: &Report<'_>) -> Outcome {
         map.extend(more.map(|(name, _, count)| ((*name).to_owned(), (*count).into())));
     }
     printer.json(&object)?;
+    if summary.cancelled && summary.files == 0 && report.failed == 0 {
+        // That it was stopped is said; there is nothing to sum up.
+        return Ok(());
+    }
     let key = if report.dry_run {
         "client-planned-total"
     } else {
