@@ -100,8 +100,17 @@ struct State {
     before_bytes: u64,
     /// What is known of how a file went over, until its end is told.
     copied: HashMap<FileId, serde_json::Value>,
+    /// What is drawn. It goes under the same lock: a bar that goes while others draw leaves rows
+    /// behind, or takes rows away that are not its own.
+    bars: Bars,
     /// Nothing may be drawn any more.
     ended: bool,
+}
+
+#[derive(Debug, Default)]
+struct Bars {
+    total: Option<ProgressBar>,
+    files: BTreeMap<FileId, ProgressBar>,
 }
 
 impl State {
@@ -136,12 +145,16 @@ impl Progress {
 
     /// Takes the bars away, for good.
     pub fn end(&self) {
+        let Some(drawing) = &self.drawing else {
+            return;
+        };
         // Whoever draws holds this lock, and looks at it first.
-        self.lock().ended = true;
-        if let Some(drawing) = &self.drawing {
-            drawing.abort();
-            self.printer.hide_bars();
-        }
+        let mut state = self.lock();
+        state.ended = true;
+        drawing.abort();
+        // The rows go before the bars do: a bar on a hidden target draws nothing when it goes.
+        self.printer.hide_bars();
+        state.bars = Bars::default();
     }
 
     /// The names of both ends.
@@ -399,56 +412,64 @@ impl Layout {
     }
 }
 
-/// Redraws until it is aborted.
+/// Redraws until it is aborted, or the transfer has ended.
 async fn draw(printer: Arc<Printer>, state: Arc<Mutex<State>>) {
     let mut rate = Rate::new(0);
+    let mut layout = None;
     tokio::time::sleep(PATIENCE).await;
-    let mut layout = Layout::of(terminal::width());
-    let total = printer.bars.add(ProgressBar::new(0));
-    total.set_style(layout.style());
-    let mut bars: BTreeMap<FileId, ProgressBar> = BTreeMap::new();
     loop {
         {
-            let state = lock(&state);
+            let mut state = lock(&state);
             if state.ended {
                 return;
             }
             printer.show_bars();
-            let now = Layout::of(terminal::width());
-            if now != layout {
-                layout = now;
-                for bar in bars.values().chain([&total]) {
-                    bar.set_style(layout.style());
-                }
-            }
             rate.sample(state.bytes().saturating_sub(state.before_bytes));
-            bars.retain(|file, bar| {
-                let runs = state.running.contains_key(file);
-                if !runs {
-                    bar.finish_and_clear();
-                    printer.bars.remove(bar);
-                }
-                runs
-            });
-            for (file, running) in &state.running {
-                // A small file is gone before anyone could read its name.
-                let new = !bars.contains_key(file);
-                if new && (bars.len() >= SHOWN || running.since.elapsed() < PATIENCE) {
-                    continue;
-                }
-                let bar = bars.entry(*file).or_insert_with(|| {
-                    let bar = printer
-                        .bars
-                        .insert_before(&total, ProgressBar::new(running.size));
-                    bar.set_style(layout.style());
-                    bar.set_prefix(running.name.clone());
-                    bar
-                });
-                show_file(&printer, layout, bar, running);
-            }
-            show_total(&printer, layout, &total, &state, rate.per_second());
+            let now = Layout::of(terminal::width());
+            let changed = layout.replace(now) != Some(now);
+            state.redraw(&printer, now, changed, rate.per_second());
         }
         tokio::time::sleep(REDRAW).await;
+    }
+}
+
+impl State {
+    fn redraw(&mut self, printer: &Printer, layout: Layout, restyle: bool, rate: f64) {
+        let mut bars = std::mem::take(&mut self.bars);
+        let total = bars
+            .total
+            .get_or_insert_with(|| printer.bars.add(ProgressBar::new(0)));
+        if restyle {
+            for bar in bars.files.values().chain([&*total]) {
+                bar.set_style(layout.style());
+            }
+        }
+        bars.files.retain(|file, bar| {
+            let runs = self.running.contains_key(file);
+            if !runs {
+                bar.finish_and_clear();
+                printer.bars.remove(bar);
+            }
+            runs
+        });
+        for (file, running) in &self.running {
+            // A small file is gone before anyone could read its name.
+            let new = !bars.files.contains_key(file);
+            if new && (bars.files.len() >= SHOWN || running.since.elapsed() < PATIENCE) {
+                continue;
+            }
+            let bar = bars.files.entry(*file).or_insert_with(|| {
+                let bar = printer
+                    .bars
+                    .insert_before(total, ProgressBar::new(running.size));
+                bar.set_style(layout.style());
+                bar.set_prefix(running.name.clone());
+                bar
+            });
+            show_file(printer, layout, bar, running);
+        }
+        show_total(printer, layout, total, self, rate);
+        self.bars = bars;
     }
 }
 
