@@ -10,9 +10,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -95,6 +96,45 @@ fn ask(port: u16, head: &str) -> String {
     answer(socket)
 }
 
+/// Where all senders wait for each other. Whoever fails on the way there sends the others home, so
+/// that his failure is told rather than waited for.
+struct Meeting {
+    wanted: usize,
+    /// Who has come, and whether nobody need wait any more.
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl Meeting {
+    fn of(wanted: usize) -> Self {
+        Self {
+            wanted,
+            state: Mutex::new((0, false)),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn wait(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        state.1 |= state.0 == self.wanted;
+        self.changed.notify_all();
+        let waited = self
+            .changed
+            .wait_timeout_while(state, Duration::from_secs(120), |state| !state.1);
+        let (state, late) = waited.unwrap();
+        assert!(!late.timed_out(), "{} of {} came", state.0, self.wanted);
+        assert_eq!(state.0, self.wanted, "another sender failed");
+    }
+
+    fn break_up(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            state.1 = true;
+        }
+        self.changed.notify_all();
+    }
+}
+
 /// Begins an upload by hand, of all ranges together, and gives its address.
 fn begin(port: u16, name: &str) -> String {
     let length = RANGES * CHUNK;
@@ -113,7 +153,7 @@ fn begin(port: u16, name: &str) -> String {
 }
 
 /// Sends one chunk. All wait for each other with half of it sent.
-fn send(port: u16, at: &str, index: u64, framed: &[u8], together: &Barrier) {
+fn send(port: u16, at: &str, index: u64, framed: &[u8], together: &Meeting) {
     let mut socket = connect(port);
     let range = chunk::span(index, RANGES * CHUNK);
     let head = format!(
@@ -153,7 +193,7 @@ fn fifty_clients_with_eight_ranges_each_take_little_memory() {
     let addresses: Vec<String> = (0..CLIENTS)
         .map(|n| begin(port, &format!("file{n}")))
         .collect();
-    let together = Arc::new(Barrier::new(CLIENTS * RANGES as usize));
+    let together = Arc::new(Meeting::of(CLIENTS * RANGES as usize));
     let senders: Vec<_> = addresses
         .iter()
         .flat_map(|at| (0..RANGES).map(move |index| (at.clone(), index)))
@@ -163,14 +203,23 @@ fn fifty_clients_with_eight_ranges_each_take_little_memory() {
                 .stack_size(256 << 10)
                 .spawn(move || {
                     let own = framed.get(index as usize).unwrap();
-                    send(port, &at, index, own, &together);
+                    let sent = catch_unwind(AssertUnwindSafe(|| {
+                        send(port, &at, index, own, &together);
+                    }));
+                    if let Err(panic) = sent {
+                        together.break_up();
+                        resume_unwind(panic);
+                    }
                 })
                 .unwrap()
         })
         .collect();
-    for sender in senders {
-        sender.join().unwrap();
-    }
+    let failed = senders
+        .into_iter()
+        .map(thread::JoinHandle::join)
+        .filter(Result::is_err)
+        .count();
+    assert_eq!(failed, 0, "senders failed; the first said why above");
     for at in &addresses {
         let done = ask(
             port,

@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
+/// Connections that wait to be accepted, as far as the system allows so many. Beyond them Linux
+/// loses what a client believes to be open, and may break it off when it begins to send.
+const WAITING: i32 = 4096;
 /// How often a free port is sought that is free for IPv4 and IPv6.
 const TRIES: usize = 16;
 
@@ -129,6 +132,8 @@ fn bind_one(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> 
         _ => BindError::Io(wanted, error),
     };
     let socket = TcpListener::bind(wanted).map_err(failed)?;
+    // The standard library has room for 128; to listen again makes more.
+    rustix::net::listen(&socket, WAITING).map_err(|error| failed(error.into()))?;
     socket.set_nonblocking(true).map_err(failed)?;
     let address = socket.local_addr().map_err(failed)?;
     Ok((socket, address))
