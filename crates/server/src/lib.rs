@@ -17,4 +17,5 @@ mod server;
 pub use drawer::ledger::UploadLimits;
 pub use drawer::meters::Totals;
 pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source};
+pub use drawer::verify::Verification;
 pub use server::{BindError, Config, Handle, Listening, Running, Server};

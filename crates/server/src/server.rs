@@ -49,6 +49,8 @@ pub struct Config {
     pub stall: Duration,
     /// How often a session is pinged.
     pub keep_alive: Duration,
+    /// Everything is read again whenever the last time is so long ago.
+    pub verify_every: Option<Duration>,
 }
 
 impl Default for Config {
@@ -65,6 +67,7 @@ impl Default for Config {
             idle: Duration::from_secs(70),
             stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(30),
+            verify_every: None,
         }
     }
 }

@@ -115,6 +115,7 @@ impl Rm {
         let plan = RemovePlan {
             recursive: self.recursive && entry.is_folder(),
             version: None,
+            ..Default::default()
         };
         let removed = drawer.remote.remove(&entry.path, plan).await;
         removed.map_err(|error| drawer.named(error, &entry.path))

@@ -90,6 +90,7 @@ async fn a_visitor_adds_and_changes_nothing() {
     let onto = |replace: Replace| MovePlan {
         replace,
         version: None,
+        ..Default::default()
     };
     let only = || Replace::Only(there.version.clone());
     let kinds = [
@@ -245,6 +246,7 @@ async fn what_happens_is_announced_once_it_has() {
             RemovePlan {
                 recursive: true,
                 version: None,
+                ..Default::default()
             },
         )
         .await

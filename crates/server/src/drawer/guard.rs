@@ -7,14 +7,16 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
-    Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, ListPlan, Listing,
-    MovePlan, OnDrop, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan, Replace, Result,
-    Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
+    Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, Finding, ListPlan,
+    Listing, MovePlan, OnDrop, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan,
+    Replace, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId, UploadState,
+    VerifyOrder, VerifyState, Version, WritePlan,
 };
 
 use super::Drawer;
 use super::gate::{self, Allowed, Gate};
 use super::ledger::Finished;
+use super::trash::GuardedTrash;
 use super::upload::GuardedUpload;
 
 /// The drawer as one account sees it: a [`Store`] that refuses what the account may not do.
@@ -42,6 +44,18 @@ impl View {
         gate::may(&self.account, action, path)
     }
 
+    /// As [`View::may`], as an error.
+    ///
+    /// # Errors
+    /// `SignInNeeded`, `Denied`.
+    pub(super) fn check(&self, action: Action, path: &Path) -> Result<()> {
+        self.allow(action, path).map(|_| ())
+    }
+
+    pub(super) fn drawer(&self) -> &Arc<Drawer> {
+        &self.drawer
+    }
+
     fn allow(&self, action: Action, path: &Path) -> Result<Allowed> {
         Gate::allow(&self.account, action, path)
     }
@@ -50,7 +64,7 @@ impl View {
         self.drawer.gate.store(allowed)
     }
 
-    fn event(&self, path: &Path, kind: EventKind) -> Event {
+    pub(super) fn event(&self, path: &Path, kind: EventKind) -> Event {
         Event {
             path: path.clone(),
             kind,
@@ -101,7 +115,11 @@ impl View {
 
     /// What `replace` becomes for somebody who may create, but perhaps not replace: onto nothing,
     /// `Never`, so that whoever loses the race for a new name cannot replace the winner's.
-    async fn narrow(&self, target: &Path, replace: Replace) -> Result<(Allowed, Replace, bool)> {
+    pub(super) async fn narrow(
+        &self,
+        target: &Path,
+        replace: Replace,
+    ) -> Result<(Allowed, Replace, bool)> {
         let create = self.allow(Action::Create, target)?;
         if replace == Replace::Never || self.may(Action::Replace, target) {
             return Ok((create, replace, false));
@@ -119,7 +137,13 @@ impl View {
     /// The rules of rename and copy about the new name.
     async fn onto(&self, to: &Path, plan: MovePlan) -> Result<(Allowed, MovePlan, bool)> {
         let (allowed, replace, narrowed) = self.narrow(to, plan.replace).await?;
-        Ok((allowed, MovePlan { replace, ..plan }, narrowed))
+        let by = Some(self.account.owner());
+        let plan = MovePlan {
+            replace,
+            by,
+            ..plan
+        };
+        Ok((allowed, plan, narrowed))
     }
 
     /// Was something there that the plan is going to replace? So the event tells `Changed`.
@@ -166,10 +190,7 @@ impl Store for View {
     async fn read(&self, path: &Path, plan: ReadPlan) -> Result<Arc<dyn Reading>> {
         let allowed = self.allow(Action::Read, path)?;
         let reading = self.store(allowed).read(path, plan).await?;
-        Ok(Arc::new(MeteredReading {
-            drawer: Arc::clone(&self.drawer),
-            reading,
-        }))
+        Ok(Arc::new(MeteredReading::new(&self.drawer, reading)))
     }
 
     async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
@@ -278,6 +299,13 @@ impl Store for View {
     }
 
     async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
+        if plan.forever {
+            self.allow(Action::Manage, path)?;
+        }
+        let plan = RemovePlan {
+            by: Some(self.account.owner()),
+            ..plan
+        };
         let store = self.drawer.gate.keep(self.allow(Action::Delete, path)?);
         let (this, at) = (self.clone(), path.clone());
         let (path, long) = (path.clone(), plan.recursive);
@@ -347,6 +375,16 @@ impl Store for View {
         .await
     }
 
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        let inner = self.drawer.gate.own().trash()?;
+        Some(Arc::new(GuardedTrash::new(self.clone(), inner)))
+    }
+
+    /// It is looked after by [`View::verify`] alone.
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        None
+    }
+
     async fn space(&self) -> Result<Space> {
         let allowed = self.allow(Action::List, &Path::root())?;
         self.store(allowed).space().await
@@ -361,6 +399,15 @@ impl View {
             false => EventKind::Created(entry.clone()),
         };
         self.event(&entry.path, kind)
+    }
+
+    /// Reads everything again, or tells how far that is. For who looks after the server.
+    pub(crate) async fn verify(&self, order: VerifyOrder) -> Result<(VerifyState, Vec<Finding>)> {
+        let store = self
+            .drawer
+            .gate
+            .keep(self.allow(Action::Manage, &Path::root())?);
+        self.drawer.verifier.order(&store, order).await
     }
 
     /// What became of an upload that was committed not long ago.
@@ -378,9 +425,18 @@ impl View {
 
 /// Counts what is read.
 #[derive(Debug)]
-struct MeteredReading {
+pub(super) struct MeteredReading {
     drawer: Arc<Drawer>,
     reading: Arc<dyn Reading>,
+}
+
+impl MeteredReading {
+    pub(super) fn new(drawer: &Arc<Drawer>, reading: Arc<dyn Reading>) -> Self {
+        Self {
+            drawer: Arc::clone(drawer),
+            reading,
+        }
+    }
 }
 
 impl Reading for MeteredReading {

@@ -8,7 +8,10 @@ pub(crate) mod ledger;
 pub(crate) mod meters;
 pub(crate) mod password;
 mod secrets;
+mod trash;
 mod upload;
+pub(crate) mod verify;
+mod verifying;
 
 #[cfg(test)]
 mod conformance;
@@ -25,6 +28,7 @@ pub(crate) use guard::View;
 use ledger::{Ledger, UploadLimits};
 use meters::Meters;
 use password::Doorkeeper;
+use verifying::Verifier;
 
 /// How many events a session may lag behind before it misses some. Shared by all sessions.
 const EVENTS: usize = 256;
@@ -54,6 +58,8 @@ pub(crate) struct Drawer {
     pub(crate) ledger: Arc<Ledger>,
     /// Who signs in.
     pub(crate) doorkeeper: Doorkeeper,
+    /// Reads everything again.
+    verifier: Verifier,
 }
 
 impl Drawer {
@@ -73,12 +79,18 @@ impl Drawer {
             meters: Meters::default(),
             ledger: Ledger::new(limits),
             doorkeeper,
+            verifier: Verifier::default(),
         })
     }
 
     /// The drawer as this account sees it.
     pub(crate) fn view(self: &Arc<Self>, account: Account) -> View {
         View::new(Arc::clone(self), account)
+    }
+
+    /// Reads everything again, whenever the last time is so long ago. For ever.
+    pub(crate) async fn keep_verifying(self: Arc<Self>, every: Duration) {
+        self.verifier.every(self.gate.own_shared(), every).await;
     }
 
     /// What happens from now on.

@@ -16,6 +16,7 @@ mod sending;
 pub(crate) mod session;
 pub(crate) mod stranger;
 pub(crate) mod talk;
+pub(crate) mod trash;
 pub(crate) mod uploads;
 
 /// What the files door is told.

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::body::{Body, full};
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{chunks, command, error, files, session, stranger, uploads};
+use super::{chunks, command, error, files, session, stranger, trash, uploads};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::server::House;
@@ -79,6 +79,9 @@ async fn route(
     }
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
+    }
+    if trash::is_here(path_of(&request)) {
+        return trash::serve(request, &view).await;
     }
     match (path_of(&request), request.method()) {
         (route::SESSION, &Method::GET) => session::open(request, view, line, house),

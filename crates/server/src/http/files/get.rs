@@ -31,7 +31,10 @@ pub(super) async fn get(asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
     }
 }
 
-async fn file(asked: &Asked<'_>, reading: Arc<dyn Reading>) -> Result<Response<Body>, Refusal> {
+pub(super) async fn file(
+    asked: &Asked<'_>,
+    reading: Arc<dyn Reading>,
+) -> Result<Response<Body>, Refusal> {
     let now = SystemTime::now();
     let entry = reading.entry().clone();
     let request = &asked.head.headers;
