@@ -5,6 +5,7 @@ mod cli;
 mod exit;
 mod manual;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 

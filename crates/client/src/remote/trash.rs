@@ -51,7 +51,9 @@ impl Trash for RemoteTrash {
         let this = Self(self.0.clone());
         let (first, next) = this.page(plan.clone(), MAX_TRASH_PAGE).await?;
         let rest = stream::try_unfold((this, plan, next), |(this, mut plan, next)| async move {
-            let Some(next) = next else { return Ok(None) };
+            let Some(next) = next else {
+                return Ok::<_, Error>(None);
+            };
             plan.after = Some(next);
             let (page, next) = this.page(plan.clone(), MAX_TRASH_PAGE).await?;
             // Pages that never end would be read for ever.

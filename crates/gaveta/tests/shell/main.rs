@@ -20,4 +20,5 @@ mod keys;
 mod lines;
 mod seed;
 mod transfers;
+mod undo;
 mod verbs;

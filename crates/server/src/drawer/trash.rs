@@ -44,7 +44,7 @@ impl GuardedTrash {
 impl Trash for GuardedTrash {
     async fn trashed(&self, plan: TrashPlan) -> Result<BoxStream<'static, Result<Trashed>>> {
         if let Some(path) = &plan.path {
-            self.view.check(Action::List, path)?;
+            self.view.allow(Action::List, path)?;
         }
         let view = self.view.clone();
         let all = self.inner.trashed(plan).await?;
@@ -59,20 +59,21 @@ impl Trash for GuardedTrash {
 
     async fn open(&self, id: &TrashId) -> Result<Arc<dyn Reading>> {
         let one = self.seen(id).await?;
-        self.view.check(Action::Read, &one.entry.path)?;
+        self.view.allow(Action::Read, &one.entry.path)?;
         let reading = self.inner.open(id).await?;
-        Ok(Arc::new(MeteredReading::new(self.view.drawer(), reading)))
+        Ok(Arc::new(MeteredReading::new(&self.view, reading)))
     }
 
     async fn restore(&self, id: &TrashId, plan: RestorePlan) -> Result<Entry> {
         let one = self.seen(id).await?;
         let was = &one.entry.path;
-        self.view.check(Action::Delete, was)?;
-        self.view.check(Action::Create, was)?;
+        self.view.allow_beneath(Action::Delete, was)?;
+        self.view.allow_beneath(Action::Create, was)?;
         let target = plan.to.clone().unwrap_or_else(|| was.clone());
         if target != *was {
             // What one may not read does not come where one may.
-            self.view.check(Action::Read, was)?;
+            self.view.taken(was)?;
+            self.view.allow_beneath(Action::Create, &target)?;
         }
         let (replace, narrowed, replaces) = self.view.landing(&target, plan.replace).await?;
         let plan = RestorePlan {
@@ -82,7 +83,7 @@ impl Trash for GuardedTrash {
         };
         let (inner, id, view) = (Arc::clone(&self.inner), id.clone(), self.view.clone());
         View::change(
-            self.view.drawer(),
+            &self.view.drawer,
             false,
             async move {
                 let restored = inner.restore(&id, plan).await;
@@ -101,10 +102,10 @@ impl Trash for GuardedTrash {
 
     async fn purge(&self, id: &TrashId) -> Result<()> {
         let one = self.seen(id).await?;
-        self.view.check(Action::Manage, &one.entry.path)?;
+        self.view.allow_beneath(Action::Manage, &one.entry.path)?;
         let (inner, id) = (Arc::clone(&self.inner), id.clone());
         View::change(
-            self.view.drawer(),
+            &self.view.drawer,
             false,
             async move { inner.purge(&id).await },
             |()| None,
@@ -113,7 +114,7 @@ impl Trash for GuardedTrash {
     }
 
     async fn state(&self) -> Result<TrashState> {
-        self.view.check(Action::List, &Path::root())?;
+        self.view.allow(Action::List, &Path::root())?;
         self.inner.state().await
     }
 }
@@ -131,7 +132,7 @@ impl View {
     /// Destroys some of what the plan means. Gives how many, and whether there may be more.
     pub(crate) async fn empty(&self, plan: TrashPlan) -> Result<(u64, bool)> {
         let at = plan.path.clone().unwrap_or_else(Path::root);
-        self.check(Action::Manage, &at)?;
+        self.allow_beneath(Action::Manage, &at)?;
         let trash = self.bin()?;
         let some = trash.trashed(plan).await?.take(AT_ONCE);
         let some: Vec<Trashed> = some.try_collect().await?;

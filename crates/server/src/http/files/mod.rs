@@ -18,7 +18,7 @@ mod render;
 
 use std::sync::Arc;
 
-use gaveta_core::{Account, Error, ErrorKind, Path, Reading};
+use gaveta_core::{AccountKind, Error, ErrorKind, Path, Reading};
 use gaveta_wire::url::{self, Target};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -56,9 +56,12 @@ impl Asked<'_> {
     /// Who keeps a copy must ask before using it; a shared cache keeps none of what was given to
     /// somebody who signed in (RFC 9111, section 5.2.2).
     fn cache_control(&self) -> HeaderValue {
-        HeaderValue::from_static(match self.view.account() {
-            Account::Visitor => "no-cache",
-            Account::Admin => "private, no-cache",
+        HeaderValue::from_static(match self.view.account().kind() {
+            AccountKind::Visitor => "no-cache",
+            AccountKind::Named
+            | AccountKind::Administrator
+            | AccountKind::Token
+            | AccountKind::Share => "private, no-cache",
         })
     }
 }
