@@ -186,7 +186,7 @@ async fn what_somebody_does_to_its_files_harms_nothing() {
         count >= 3 && shown.contains(&"trash/what is this"),
         "{shown:?}"
     );
-    drop(store);
+    drop((store, trash));
     open(folder.path());
 }
 
