@@ -22,5 +22,5 @@ pub use drawer::accounts::{
 };
 pub use drawer::ledger::UploadLimits;
 pub use drawer::meters::Totals;
-pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source};
+pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source, is_weak};
 pub use server::{BindError, Config, Handle, Listening, Running, Server};

@@ -42,6 +42,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/shell.ftl"),
     ),
     (
+        "account",
+        include_str!("../locales/pt-BR/account.ftl"),
+        include_str!("../locales/en/account.ftl"),
+    ),
+    (
         "manual",
         include_str!("../locales/pt-BR/manual.ftl"),
         include_str!("../locales/en/manual.ftl"),
