@@ -378,7 +378,7 @@ async fn every_content_is_live_or_in_the_trash_and_once() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!said.contains("panicked"), "round {round}, {point}: {said}");
         killed += u32::from(!output.status.success());
-        let mut pending = None;
+        let mut pending: Option<String> = None;
         for line in fs::read_to_string(&log).unwrap_or_default().lines() {
             match line {
                 "." => {

@@ -317,7 +317,8 @@ impl Store for MemoryStore {
     }
 
     fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
-        None
+        let kept = self.shared.state().tree.held.is_some();
+        kept.then(|| Arc::new(trash::MemoryTrash(self.clone())) as Arc<dyn Upkeep>)
     }
 
     async fn space(&self) -> Result<Space> {

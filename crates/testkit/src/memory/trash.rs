@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use gaveta_core::{
-    Cause, Entry, Error, ErrorKind, Owner, Path, Reading, RestorePlan, Result, Trash, TrashId,
-    TrashPlan, TrashState, Trashed,
+    Cause, Digest, Entry, Error, ErrorKind, Examined, Owner, Path, ReadPlan, Reading, RestorePlan,
+    Result, Store, Stray, Trash, TrashId, TrashPlan, TrashState, Trashed, Upkeep,
 };
 
 use super::tree::{Node, Tree};
@@ -20,6 +20,8 @@ use super::{MemoryReading, MemoryStore, random, strict};
 pub(super) struct Held {
     things: BTreeMap<TrashId, Thing>,
     next: u64,
+    /// What whoever verifies wrote down.
+    mark: Option<Vec<u8>>,
     /// Bytes of all contents.
     pub(super) bytes: u64,
 }
@@ -192,6 +194,52 @@ impl Trash for MemoryTrash {
                     kept: Duration::MAX,
                 })
             })
+            .await
+    }
+}
+
+/// What was read, compared with what was kept. Memory forgets nothing.
+async fn examined(reading: Arc<dyn Reading>) -> Result<Examined> {
+    let kept = reading.entry().digest;
+    let bytes = crate::content::collect(reading.stream(0..reading.entry().size)).await?;
+    let entry = Entry {
+        digest: Some(Digest::of(&bytes)),
+        ..reading.entry().clone()
+    };
+    Ok(Examined {
+        entry,
+        kept,
+        current: true,
+    })
+}
+
+#[async_trait]
+impl Upkeep for MemoryTrash {
+    async fn examine(&self, path: &Path, _: bool) -> Result<Examined> {
+        examined(self.0.read(path, ReadPlan::default()).await?).await
+    }
+
+    async fn examine_trashed(&self, id: &TrashId, _: bool) -> Result<Examined> {
+        examined(self.open(id).await?).await
+    }
+
+    async fn strays(&self, _: usize) -> Result<(Vec<Stray>, u64)> {
+        Ok((Vec::new(), 0))
+    }
+
+    async fn keep_mark(&self, mark: &[u8]) -> Result<()> {
+        let mark = mark.to_vec();
+        self.0
+            .with(|state, _| {
+                state.tree.things()?.mark = Some(mark);
+                Ok(())
+            })
+            .await
+    }
+
+    async fn mark(&self) -> Result<Option<Vec<u8>>> {
+        self.0
+            .with(|state, _| Ok(state.tree.things()?.mark.clone()))
             .await
     }
 }
