@@ -17,4 +17,7 @@ mod server;
 pub use drawer::ledger::UploadLimits;
 pub use drawer::meters::Totals;
 pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source};
+pub use http::base::{BasePath, NoBasePath};
+pub use ipnet::IpNet;
+pub use port::tls::{AcmePlan, Identity, Tls, TlsProblem};
 pub use server::{BindError, Config, Handle, Listening, Running, Server};

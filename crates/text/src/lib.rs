@@ -42,6 +42,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/shell.ftl"),
     ),
     (
+        "tls",
+        include_str!("../locales/pt-BR/tls.ftl"),
+        include_str!("../locales/en/tls.ftl"),
+    ),
+    (
         "manual",
         include_str!("../locales/pt-BR/manual.ftl"),
         include_str!("../locales/en/manual.ftl"),

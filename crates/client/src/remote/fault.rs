@@ -55,6 +55,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
         413 => ErrorKind::TooLarge,
         416 => ErrorKind::BadRange,
         423 => ErrorKind::Locked,
+        426 => ErrorKind::Insecure,
         429 | 503 => ErrorKind::Busy,
         507 => ErrorKind::NoSpace,
         500..=599 => ErrorKind::Io,

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use zeroize::Zeroizing;
 
+use super::caller::Caller;
 use super::reply;
 use crate::drawer::View;
 use crate::port::line::Line;
@@ -40,6 +41,7 @@ pub(crate) async fn talk<S>(
     socket: WebSocketStream<S>,
     view: View,
     line: &Arc<Line>,
+    caller: Caller,
     house: &Arc<House>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -51,7 +53,8 @@ pub(crate) async fn talk<S>(
     let talk = Talk {
         socket,
         view,
-        line: Arc::clone(line),
+        _line: Arc::clone(line),
+        caller,
         house: Arc::clone(house),
         watches: Vec::new(),
         running: JoinSet::new(),
@@ -70,7 +73,9 @@ pub(crate) async fn talk<S>(
 struct Talk<S> {
     socket: WebSocketStream<S>,
     view: View,
-    line: Arc<Line>,
+    /// Its place is taken for as long as this goes on.
+    _line: Arc<Line>,
+    caller: Caller,
     house: Arc<House>,
     watches: Vec<Path>,
     running: JoinSet<Reply>,
@@ -180,8 +185,11 @@ where
             Parsed::SignIn(name, secret) => {
                 let password = Zeroizing::new(secret.0);
                 let keeper = &self.house.drawer.doorkeeper;
-                let account = keeper.sign_in(&name, password, self.line.peer().ip()).await;
-                account.map(|account| self.become_(account))
+                match self.caller.credentials {
+                    true => keeper.sign_in(&name, password, self.caller.ip).await,
+                    false => Err(Error::new(ErrorKind::Insecure)),
+                }
+                .map(|account| self.become_(account))
             }
             Parsed::SignOut => Ok(self.become_(Account::Visitor)),
             Parsed::Watch(path) => self.watch(path).await,
