@@ -16,6 +16,7 @@ mod delete;
 mod df;
 mod events;
 mod exit;
+mod forget;
 mod get;
 mod help;
 mod info;
@@ -47,11 +48,17 @@ use crate::fault::{Ended, Fault, Outcome};
 pub use context::{Context, PASSWORD_VARIABLE};
 pub use table::VERBS;
 
+/// The environment variable with the server's fingerprint.
+pub(crate) const FINGERPRINT_VARIABLE: &str = "GAVETA_FINGERPRINT";
+
 /// What the verbs that talk to a server have in common.
 #[derive(Debug, Clone, Args)]
 struct Connection {
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
+    #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
+        help = "arg-fingerprint")]
+    fingerprint: Option<String>,
 }
 
 /// What a verb's arguments can do.

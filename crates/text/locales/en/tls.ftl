@@ -53,4 +53,3 @@ tls-not-known = { $server } was not known.
 verb-forget = Forget a server's fingerprint
 arg-forget-server = The server: HOST[:PORT]
 arg-fingerprint = The server's fingerprint, instead of a question
-usage-forget = forget HOST

@@ -53,4 +53,3 @@ tls-not-known = { $server } não era conhecido.
 verb-forget = Esquecer a impressão digital de um servidor
 arg-forget-server = O servidor: MÁQUINA[:PORTA]
 arg-fingerprint = A impressão digital do servidor, em vez de uma pergunta
-usage-forget = esquecer MÁQUINA
