@@ -319,6 +319,9 @@ mod tests {
             ("gaveta://h:5/", "h", 5, "", true),
             ("HTTP://h/%2A.txt", "h", 4283, "*.txt", false),
             ("h/*.txt", "h", 4283, "*.txt", false),
+            ("https://h/x", "h", 443, "x", false),
+            ("https://h:4283/x", "h", 4283, "x", false),
+            ("https://[::1]/x", "::1", 443, "x", false),
         ] {
             assert_eq!(
                 parsed(typed),
@@ -334,7 +337,6 @@ mod tests {
             "",
             "/",
             "/etc/passwd",
-            "https://h/x",
             "ftp://h/x",
             "http:///x",
             "a:b@h/x",

@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pins::Pins;
 use crate::printer::Printer;
-use crate::remote::{NoHandshake, Options, Remote, Trust, Untrusted};
+use crate::remote::{Doubt, NoHandshake, Options, Remote, Trust, Untrusted};
 
 /// Connects as a visitor. The inner error is of the line or of the server.
 ///
@@ -61,7 +61,7 @@ pub(super) async fn connect(
     if !printer.can_ask() {
         let sentence = Sentence::new("tls-unknown")
             .with("fingerprint", shown.to_string())
-            .with("why", &untrusted.why);
+            .with("why", doubt(&untrusted.why).say(printer.text()));
         return Err(said(sentence, server));
     }
     let pins = pins.ok_or_else(|| said(Sentence::new("tls-no-home"), server))?;
@@ -85,6 +85,16 @@ async fn try_with(server: &Server, trust: Trust) -> Result<Remote, Error> {
         ..Options::default()
     };
     Remote::connect(server.address(), options).await
+}
+
+fn doubt(why: &Doubt) -> Sentence {
+    match why {
+        Doubt::Expired => Sentence::new("tls-doubt-expired"),
+        Doubt::Early => Sentence::new("tls-doubt-early"),
+        Doubt::OtherName => Sentence::new("tls-doubt-name"),
+        Doubt::Issuer => Sentence::new("tls-doubt-issuer"),
+        Doubt::Other(why) => Sentence::new("tls-doubt-other").with("why", why),
+    }
 }
 
 /// Asks a person. The end of the input means no.

@@ -40,7 +40,7 @@ use own::Own;
 pub use connector::NoHandshake;
 pub use journal::Journal;
 pub use session::{Hello, Notices, OtherProtocol, Session, Told};
-pub use trust::{Trust, Untrusted};
+pub use trust::{Doubt, Trust, Untrusted};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

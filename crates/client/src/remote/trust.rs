@@ -31,7 +31,34 @@ pub struct Untrusted {
     /// What was expected; none when nobody expected anything.
     pub known: Option<Fingerprint>,
     /// Why this machine does not trust it.
-    pub why: String,
+    pub why: Doubt,
+}
+
+/// Why this machine does not trust a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// Its time is over.
+    Expired,
+    /// Its time has not come, or the clock is wrong.
+    Early,
+    /// It is for other names.
+    OtherName,
+    /// Nobody this machine trusts vouches for it.
+    Issuer,
+    /// Anything else, or a key other than the one that is known.
+    Other(String),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "expired",
+            Self::Early => "not valid yet",
+            Self::OtherName => "for another name",
+            Self::Issuer => "of an unknown issuer",
+            Self::Other(why) => why,
+        })
+    }
 }
 
 impl fmt::Display for Untrusted {
@@ -81,15 +108,15 @@ impl ServerCertVerifier for Judge {
             (Trust::Pinned(known), _) if known == shown => {
                 return Ok(ServerCertVerified::assertion());
             }
-            (Trust::Pinned(known), _) => (Some(known), String::new()),
+            (Trust::Pinned(known), _) => (Some(known), Doubt::Other(String::new())),
             (Trust::Public, Some(public)) => {
                 match public.verify_server_cert(certificate, above, name, ocsp, now) {
                     Ok(verified) => return Ok(verified),
-                    Err(rustls::Error::InvalidCertificate(why)) => (None, plainly(&why)),
-                    Err(error) => (None, error.to_string()),
+                    Err(rustls::Error::InvalidCertificate(why)) => (None, doubt(&why)),
+                    Err(error) => (None, Doubt::Other(error.to_string())),
                 }
             }
-            (Trust::Public, None) => (None, "this machine trusts nobody".to_owned()),
+            (Trust::Public, None) => (None, Doubt::Issuer),
         };
         let untrusted = Untrusted { shown, known, why };
         Err(CertificateError::Other(OtherError(Arc::new(untrusted))).into())
@@ -129,21 +156,16 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, rustls::
     Ok(Fingerprint(Sha256::digest(key.as_ref()).into()))
 }
 
-/// In few words, without numbers only a library knows.
-fn plainly(why: &CertificateError) -> String {
-    let words = match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "not valid yet"
-        }
+fn doubt(why: &CertificateError) -> Doubt {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Doubt::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Doubt::Early,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "for another name"
+            Doubt::OtherName
         }
-        CertificateError::Revoked => "revoked",
-        CertificateError::UnknownIssuer => "self-signed or of an unknown issuer",
-        other => return other.to_string(),
-    };
-    words.to_owned()
+        CertificateError::UnknownIssuer => Doubt::Issuer,
+        other => Doubt::Other(other.to_string()),
+    }
 }
 
 /// How to shake hands under this trust, and what to speak afterwards.

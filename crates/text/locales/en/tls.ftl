@@ -34,7 +34,12 @@ tls-compare = Compare it with the one the server shows when it starts.
 tls-ask = Trust it from now on? [y/n]
 tls-remembered = Remembered { $server }.
 tls-not-trusted = Not connected: { $server } was not trusted, and nothing was sent to it.
-tls-unknown = { $server } is not known, and nobody vouches for its certificate ({ $why }). If its fingerprint really is { $fingerprint }, give --fingerprint { $fingerprint }, or connect once on a terminal.
+tls-unknown = { $server } is not known, and its certificate proves nothing: { $why }. If its fingerprint really is { $fingerprint }, give --fingerprint { $fingerprint }, or connect once on a terminal.
+tls-doubt-expired = it has expired
+tls-doubt-early = it is not valid yet
+tls-doubt-name = it is for another name
+tls-doubt-issuer = it is signed by nobody this machine knows
+tls-doubt-other = { $why }
 tls-changed = { $server } shows ANOTHER FINGERPRINT than before. Somebody may stand between you and the server, or it has a new key. Nothing was sent to it.
     known:  { $known }
     shown:  { $shown }

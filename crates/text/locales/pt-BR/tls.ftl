@@ -34,7 +34,12 @@ tls-compare = Compare com a que o servidor mostra quando começa.
 tls-ask = Confiar nele de agora em diante? [s/n]
 tls-remembered = { $server } foi guardado.
 tls-not-trusted = Não conectado: { $server } não recebeu sua confiança, e nada lhe foi enviado.
-tls-unknown = { $server } não é conhecido, e ninguém garante o certificado dele ({ $why }). Se a impressão digital dele é mesmo { $fingerprint }, use --fingerprint { $fingerprint } ou conecte uma vez num terminal.
+tls-unknown = { $server } não é conhecido, e o certificado dele não prova nada: { $why }. Se a impressão digital dele é mesmo { $fingerprint }, use --fingerprint { $fingerprint } ou conecte uma vez num terminal.
+tls-doubt-expired = ele venceu
+tls-doubt-early = ele ainda não vale
+tls-doubt-name = ele é de outro nome
+tls-doubt-issuer = ele não é assinado por ninguém que esta máquina conheça
+tls-doubt-other = { $why }
 tls-changed = { $server } mostra OUTRA IMPRESSÃO DIGITAL. Alguém pode estar entre você e o servidor, ou ele tem uma chave nova. Nada lhe foi enviado.
     conhecida: { $known }
     mostrada:  { $shown }
