@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_core::{Error, ErrorKind, Result, Store};
+use gaveta_core::{Actions, Error, ErrorKind, Result, Store};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -12,9 +12,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::drawer::Drawer;
+use crate::drawer::accounts::{Accounts, Base, Book};
+use crate::drawer::entrance::Entrance;
 use crate::drawer::ledger::UploadLimits;
 use crate::drawer::meters::Totals;
-use crate::drawer::password::{AdminPassword, Doorkeeper};
+use crate::drawer::password::AdminPassword;
 use crate::http::FilesSettings;
 use crate::http::base::BasePath;
 use crate::http::caller::Trust;
@@ -31,8 +33,14 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// How a server behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The administrator's password; nobody signs in without one.
+    /// The administrator's password, unless the accounts have one of that name.
     pub admin: Option<AdminPassword>,
+    /// Who else may sign in.
+    pub accounts: Book,
+    /// What everybody may who does not sign in, everywhere; none where that was not asked for.
+    pub anonymous: Option<Actions>,
+    /// Only this machine can call: everybody lists, reads and sends until there is an account.
+    pub ease: bool,
     /// The largest file that is taken, in bytes.
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
@@ -50,9 +58,6 @@ pub struct Config {
     pub proxies: Vec<IpNet>,
     /// The prefix under which a proxy serves it.
     pub base: BasePath,
-    /// May whoever does not sign in list, get and send? Only while it serves this machine alone:
-    /// never off the loopback, nor behind a proxy.
-    pub ease: bool,
     /// Connections at once.
     pub connections: usize,
     /// Sessions at once.
@@ -73,6 +78,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             admin: None,
+            accounts: Book::default(),
+            anonymous: None,
+            ease: true,
             max_file_size: None,
             uploads: UploadLimits::default(),
             hosts: Vec::new(),
@@ -81,7 +89,6 @@ impl Default for Config {
             trust_loopback: true,
             proxies: Vec::new(),
             base: BasePath::default(),
-            ease: true,
             connections: 1024,
             sessions: 256,
             grace: Duration::from_secs(10),
@@ -226,7 +233,8 @@ impl Server {
     /// `Io` when the sockets cannot join the runtime or the system has no random numbers.
     pub fn new(config: Config, listening: Listening, store: Arc<dyn Store>) -> Result<Self> {
         let addresses = listening.addresses().to_vec();
-        if config.tls.is_none() && !config.plain && listening.is_outside() {
+        let outside = listening.is_outside();
+        if config.tls.is_none() && !config.plain && outside {
             return Err(Error::new(ErrorKind::Insecure));
         }
         let listeners = listening
@@ -236,8 +244,15 @@ impl Server {
             .collect::<Result<Vec<_>>>()?;
         let places = u32::try_from(config.connections.clamp(1, 1 << 20)).unwrap_or(1);
         let (phase, phase_seen) = watch::channel(Phase::Open);
+        let base = Base {
+            admin: config.admin,
+            // Whatever was asked for: it ends off the loopback and behind a proxy.
+            ease: config.ease && !outside && !config.plain && config.proxies.is_empty(),
+            anonymous: config.anonymous,
+        };
+        let entrance = Entrance::new(Accounts::new(base, &config.accounts))?;
         let house = House {
-            drawer: Drawer::new(store, Doorkeeper::new(config.admin)?, config.uploads),
+            drawer: Drawer::new(store, entrance, config.uploads),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },

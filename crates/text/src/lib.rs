@@ -47,6 +47,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/tls.ftl"),
     ),
     (
+        "shell_more",
+        include_str!("../locales/pt-BR/shell_more.ftl"),
+        include_str!("../locales/en/shell_more.ftl"),
+    ),
+    (
         "manual",
         include_str!("../locales/pt-BR/manual.ftl"),
         include_str!("../locales/en/manual.ftl"),

@@ -28,6 +28,7 @@ use tokio::time::timeout;
 use super::body::Out;
 use super::connector::{Connector, Stream};
 use super::fault::{self, Refusal};
+use super::lifeline::{Watch, Watched};
 use super::{Address, Deadlines, Options, SignIn};
 
 /// The longest answer that is kept whole, in bytes: a page of entries fits, a file does not.
@@ -77,8 +78,8 @@ pub(super) struct Line {
     address: Address,
     authority: Authority,
     deadlines: Deadlines,
-    client: Client<Connector, Out>,
-    shared: Client<Connector, Out>,
+    client: Client<Watched<Connector>, Out>,
+    shared: Client<Watched<Connector>, Out>,
     /// Makes the connections of `client`, and those that are no requests.
     connector: Connector,
     encrypted: bool,
@@ -111,7 +112,7 @@ impl Line {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(options.idle_connections)
-            .build(connector.clone());
+            .build(Watched(connector.clone()));
         // RFC 9113, section 3.3: with prior knowledge.
         let shared = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -122,7 +123,7 @@ impl Line {
             .http2_initial_connection_window_size(SHARED_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(options.deadlines.progress)
-            .build(for_many);
+            .build(Watched(for_many));
         let signed = options.sign_in.clone().map(Signed::new).transpose()?;
         if signed.is_some() && !tls && !address.is_loopback() {
             return Err(Error::new(ErrorKind::Insecure));
@@ -337,17 +338,24 @@ impl Line {
         }
     }
 
-    /// Sends a request without a deadline of its own: for bodies that are watched elsewhere.
+    /// Sends a request without a deadline of its own: for bodies that are watched elsewhere. A
+    /// connection that ends is noticed.
     pub(super) async fn start(
         &self,
-        request: Request<Out>,
+        mut request: Request<Out>,
         lane: Lane,
     ) -> Result<Response<Incoming>> {
         let client = match lane {
             Lane::Own => &self.client,
             Lane::Shared => &self.shared,
         };
-        client.request(request).await.map_err(|error| {
+        let watch = Watch::of(&mut request);
+        let answered = tokio::select! {
+            biased;
+            answered = client.request(request) => answered,
+            () = watch.ended() => return Err(ErrorKind::Disconnected.into()),
+        };
+        answered.map_err(|error| {
             if error.is_connect() {
                 fault::from_line(error).about_text(self.address.to_string())
             } else {

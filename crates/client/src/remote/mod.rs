@@ -12,6 +12,7 @@ mod fault;
 mod flow;
 mod journal;
 mod kept;
+mod lifeline;
 mod line;
 mod listing;
 mod outline;
