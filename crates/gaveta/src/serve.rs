@@ -24,7 +24,8 @@ use admin::{administrator, password_source};
 use args::Durable;
 use greet::greet;
 use logging::init_logging;
-use place::{become_who, folder, keep_apart, state_folder};
+pub(crate) use place::state_folder;
+use place::{accounts, become_who, folder, keep_apart};
 use refusal::{Refusal, cannot_bind, cannot_know, cannot_serve, failed};
 use tls::reached_at;
 
@@ -69,6 +70,7 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         Some(given) => Some(given),
         None => args.tls.made(&args.host, &listening, &state, text)?,
     };
+    let (accounts_file, accounts) = accounts(args.config.as_deref(), &state, &folder, text)?;
     let options = Options {
         durability: match args.durability {
             Durable::Full => Durability::Full,
@@ -79,9 +81,13 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
     };
     let store = DiskStore::open(&folder, options)
         .map_err(|error| cannot_serve(text, &folder, &error, args.read_only))?;
-    let admin = administrator(&Kept::in_folder(state), source, text)?;
+    let admin = administrator(&Kept::in_folder(state.clone()), source, text)?;
     let mut config = Config {
         admin,
+        accounts,
+        accounts_file: Some(accounts_file),
+        state: Some(state),
+        anonymous: args.anonymous,
         max_file_size: args.max_file_size,
         uploads: UploadLimits {
             bytes: args.max_upload_bytes,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Error, ErrorKind};
+use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -16,9 +16,9 @@ use super::body::{Body, empty, full};
 use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{chunks, command, error, files, session, stranger, unencrypted, uploads};
+use super::{chunks, command, error, files, session, sign_in, stranger, unencrypted, uploads};
 use crate::drawer::entrance::Credential;
-use crate::drawer::pass::{Door, Origin};
+use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::port::tls::Tls;
@@ -103,7 +103,8 @@ async fn route(
         return error::answer_with(&refusal.error, refusal.status, html);
     }
     // Before the password is looked at: it came in the open, and is not to come so again.
-    if !caller.served || !caller.credentials && unencrypted::has_credentials(&request) {
+    let secret = path == sign_in::SIGN_IN || unencrypted::has_credentials(&request);
+    if !caller.served || !caller.credentials && secret {
         let response = unencrypted::answer(&request, caller.served, html);
         refuse(request);
         return response;
@@ -112,12 +113,26 @@ async fn route(
         ip: Some(caller.ip),
         door: Door::Http,
     };
-    let shown = credential(request.headers());
-    let pass = match house.drawer.entrance.admit(shown, origin).await {
+    // Behind TLS a cookie is for TLS alone.
+    let secure = caller.secure;
+    match (path, request.method()) {
+        (sign_in::SIGN_IN, &Method::POST) => {
+            return sign_in::sign_in(request, origin, secure, house).await;
+        }
+        (sign_in::SIGN_OUT, &Method::POST) => return sign_in::sign_out(request, secure, house),
+        _ => {}
+    }
+    let pass = match admit(&request, origin, house).await {
         Ok(pass) => pass,
         Err(failed) => {
+            let stale = sign_in::cookie(request.headers()).is_some();
+            let headers = stale.then(|| request.headers().clone());
             refuse(request);
-            return error::answer(&failed, html);
+            let mut response = error::answer(&failed, html);
+            if let Some(headers) = headers {
+                sign_in::forget(&mut response, &headers, secure);
+            }
+            return response;
         }
     };
     log.account(&pass.last());
@@ -139,6 +154,7 @@ async fn route(
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
+        (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
         (route::HEALTH, _) => wrong_method(request, "GET, HEAD", html),
@@ -187,11 +203,31 @@ fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> 
     response
 }
 
-/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750).
+/// Who asks. A browser's session that has ended is a visitor's who only looks.
+async fn admit(request: &Request<Incoming>, origin: Origin, house: &House) -> Result<Pass> {
+    let entrance = &house.drawer.entrance;
+    let shown = credential(request.headers());
+    let by_cookie = matches!(shown, Credential::Cookie(_));
+    if by_cookie {
+        sign_in::says_its_origin(request)?;
+    }
+    match entrance.admit(shown, origin).await {
+        Err(ended) if ended.kind() == ErrorKind::SignInNeeded && by_cookie => {
+            match *request.method() {
+                Method::GET | Method::HEAD => Ok(entrance.visitor(origin)),
+                _ => Err(ended),
+            }
+        }
+        admitted => admitted,
+    }
+}
+
+/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750), or by the
+/// cookie of a browser's session.
 fn credential(headers: &HeaderMap) -> Credential {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
-        return Credential::Nothing;
+        return sign_in::cookie(headers).map_or(Credential::Nothing, Credential::Cookie);
     };
     match fields.next() {
         None => authorization(field).unwrap_or(Credential::Broken),
