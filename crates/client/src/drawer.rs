@@ -308,9 +308,13 @@ fn system(error: &Error) -> Option<std::io::Error> {
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
         next = cause.source();
-        let Some(system) = cause.downcast_ref::<std::io::Error>() else {
+        let Some(mut system) = cause.downcast_ref::<std::io::Error>() else {
             continue;
         };
+        // One that holds another hides it from those who ask for its source.
+        while let Some(inner) = system.get_ref().and_then(|inner| inner.downcast_ref()) {
+            system = inner;
+        }
         if let Some(number) = system.raw_os_error() {
             return Some(std::io::Error::from_raw_os_error(number));
         }
