@@ -92,7 +92,7 @@ fn all() -> RemovePlan {
     RemovePlan {
         recursive: true,
         version: None,
-        ..Default::default()..Default::default()
+        ..Default::default()
     }
 }
 

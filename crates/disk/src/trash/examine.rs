@@ -140,8 +140,7 @@ fn in_trash(base: &Base, trash: &OwnedFd, strays: &mut Strays) -> Result<()> {
             strays.add(&format!("trash/{bucket}"));
             continue;
         };
-        let here: std::collections::HashSet<String> = names(&folder)?.into_iter().collect();
-        for name in &here {
+        for name in &names(&folder)? {
             let stem = name
                 .strip_suffix(SUFFIX)
                 .or_else(|| name.strip_suffix(COUNTED))
@@ -153,9 +152,10 @@ fn in_trash(base: &Base, trash: &OwnedFd, strays: &mut Strays) -> Result<()> {
             };
             let known = match &id {
                 Err(_) => false,
-                // Content must have information that can be read; the others must have content.
+                // Content must have information that can be read. Information without content is
+                // swept up by the keeper.
                 Ok(id) if stem == name => super::info::Info::read(&folder, id)?.is_some(),
-                Ok(_) => here.contains(stem),
+                Ok(_) => true,
             };
             // Come or gone since the names were read.
             let there = || found(os::meta_at(&folder, name.as_str()));

@@ -8,6 +8,7 @@ use gaveta_core::Actions;
 use gaveta_disk::TrashOptions;
 
 use super::logging::{LogFormat, LogLevel};
+use super::tls::TlsArgs;
 
 /// How durable an acknowledged change is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,6 +85,8 @@ pub(crate) struct ServeArgs {
     pub(super) trash_yields: bool,
     #[arg(long, value_name = "TIME", value_parser = span, help = "help-serve-verify-every")]
     pub(super) verify_every: Option<Duration>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 }
 
 /// How long what is deleted or replaced is kept.
