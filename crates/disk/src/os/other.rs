@@ -71,6 +71,14 @@ pub(crate) fn flush(open: impl AsFd) -> Result<()> {
 /// The disk begins when it is flushed.
 pub(crate) fn begin_flush(_file: impl AsFd, _range: std::ops::Range<u64>) {}
 
+/// Not relied on.
+pub(crate) fn orders_names(_folder: impl AsFd) -> bool {
+    false
+}
+
+/// It is read as the system gives it.
+pub(crate) fn forget_cached(_file: impl AsFd) {}
+
 /// The system does not say which start of it this is.
 pub(crate) fn boot() -> Option<String> {
     None

@@ -58,6 +58,7 @@ impl Body {
             replace,
             &attributes,
             Coming::Content,
+            Some(&self.plan.owner),
         )
     }
 

@@ -294,10 +294,10 @@ impl Body {
             // Asked before anything is written, and again when it counts.
             lock(&self.progress).check_pieces(&range)?;
         }
-        {
+        self.base.roomy(|| {
             let _turn = lock(&self.writing);
-            write_all(&self.staged.file, &write.parts, write.start)?;
-        }
+            write_all(&self.staged.file, &write.parts, write.start)
+        })?;
         failpoint::pass("after-write")?;
         self.sum_up(write.start, &write.parts);
         let mut hasher = write.hasher;
