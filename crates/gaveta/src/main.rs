@@ -1,10 +1,12 @@
 //! The binary: arguments in, exit code out.
 
+mod account;
 mod ask;
 mod cli;
 mod exit;
 mod manual;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 

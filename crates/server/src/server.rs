@@ -1,22 +1,31 @@
 //! The server: sockets that listen, a drawer behind them, and an orderly end.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_core::{Error, Result, Store};
+use gaveta_core::{Actions, Error, ErrorKind, Result, Store};
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+use crate::control::{Control, Steward};
 use crate::drawer::Drawer;
+use crate::drawer::accounts::keeping::Keeping;
+use crate::drawer::accounts::{Accounts, AccountsFile, Base, Book};
+use crate::drawer::entrance::Entrance;
 use crate::drawer::ledger::UploadLimits;
 use crate::drawer::meters::Totals;
-use crate::drawer::password::{AdminPassword, Doorkeeper};
+use crate::drawer::password::AdminPassword;
 use crate::http::FilesSettings;
+use crate::http::base::BasePath;
+use crate::http::caller::Trust;
 use crate::http::stranger::Hosts;
 pub use crate::port::listen::{BindError, Listening};
+use crate::port::tls::{Shaking, Tls};
 
 /// How long connections that were broken off may take to notice.
 const FALL: Duration = Duration::from_secs(2);
@@ -27,14 +36,35 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// How a server behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The administrator's password; nobody signs in without one.
+    /// The administrator's password, unless the accounts have one of that name.
     pub admin: Option<AdminPassword>,
+    /// Who else may sign in.
+    pub accounts: Book,
+    /// The file that the accounts follow from then on.
+    pub accounts_file: Option<AccountsFile>,
+    /// The state folder: there the server takes commands of this machine.
+    pub state: Option<PathBuf>,
+    /// What everybody may who does not sign in, everywhere; none where that was not asked for.
+    pub anonymous: Option<Actions>,
+    /// Only this machine can call: everybody lists, reads and sends until there is an account.
+    pub ease: bool,
     /// The largest file that is taken, in bytes.
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
     pub uploads: UploadLimits,
-    /// Names it answers to beside those of the loopback, without ports.
+    /// Names it answers to beside those of the loopback, of its addresses and of its certificate,
+    /// without ports.
     pub hosts: Vec<String>,
+    /// How it encrypts; none: it does not, and serves this machine alone unless `plain` is set.
+    pub tls: Option<Tls>,
+    /// Unencrypted requests are answered wherever they come from: a proxy stands before it.
+    pub plain: bool,
+    /// Who is on this machine needs no encryption. False treats this machine as any other.
+    pub trust_loopback: bool,
+    /// Proxies whose word about the address of others counts.
+    pub proxies: Vec<IpNet>,
+    /// The prefix under which a proxy serves it.
+    pub base: BasePath,
     /// Connections at once.
     pub connections: usize,
     /// Sessions at once.
@@ -49,15 +79,27 @@ pub struct Config {
     pub stall: Duration,
     /// How often a session is pinged.
     pub keep_alive: Duration,
+    /// Everything is read again whenever the last time is so long ago.
+    pub verify_every: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             admin: None,
+            accounts: Book::default(),
+            accounts_file: None,
+            state: None,
+            anonymous: None,
+            ease: true,
             max_file_size: None,
             uploads: UploadLimits::default(),
             hosts: Vec::new(),
+            tls: None,
+            plain: false,
+            trust_loopback: true,
+            proxies: Vec::new(),
+            base: BasePath::default(),
             connections: 1024,
             sessions: 256,
             grace: Duration::from_secs(10),
@@ -65,6 +107,7 @@ impl Default for Config {
             idle: Duration::from_secs(70),
             stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(30),
+            verify_every: None,
         }
     }
 }
@@ -119,10 +162,15 @@ pub(crate) struct House {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) files: FilesSettings,
     pub(crate) hosts: Hosts,
+    pub(crate) trust: Trust,
+    pub(crate) base: BasePath,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) shaking: Arc<Shaking>,
     pub(crate) limits: Limits,
     phase: watch::Receiver<Phase>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) sessions: Arc<Semaphore>,
+    verify_every: Option<Duration>,
 }
 
 impl House {
@@ -146,6 +194,17 @@ impl House {
     }
 }
 
+/// Takes commands of this machine; without, when the state folder does not let it.
+fn control(state: &Path, port: u16) -> Option<Control> {
+    match Control::bind(state, port) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(target: "gaveta::control", %error, "no commands of this machine");
+            None
+        }
+    }
+}
+
 /// A server, ready to run.
 #[derive(Debug)]
 pub struct Server {
@@ -154,6 +213,8 @@ pub struct Server {
     places: u32,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    keeping: Option<Arc<Keeping>>,
+    state: Option<PathBuf>,
 }
 
 /// A task that ends with whoever holds it.
@@ -198,6 +259,10 @@ impl Server {
     /// `Io` when the sockets cannot join the runtime or the system has no random numbers.
     pub fn new(config: Config, listening: Listening, store: Arc<dyn Store>) -> Result<Self> {
         let addresses = listening.addresses().to_vec();
+        let outside = listening.is_outside();
+        if config.tls.is_none() && !config.plain && outside {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         let listeners = listening
             .into_sockets()
             .into_iter()
@@ -205,12 +270,33 @@ impl Server {
             .collect::<Result<Vec<_>>>()?;
         let places = u32::try_from(config.connections.clamp(1, 1 << 20)).unwrap_or(1);
         let (phase, phase_seen) = watch::channel(Phase::Open);
+        let base = Base {
+            admin: config.admin,
+            // Whatever was asked for: it ends off the loopback and behind a proxy.
+            ease: config.ease && !outside && !config.plain && config.proxies.is_empty(),
+            anonymous: config.anonymous,
+        };
+        let accounts = Accounts::new(base, &config.accounts);
+        let accounts_file = config.accounts_file;
+        let keeping = accounts_file.map(|file| Arc::new(Keeping::new(Arc::clone(&accounts), file)));
+        let entrance = Entrance::new(accounts)?;
         let house = House {
-            drawer: Drawer::new(store, Doorkeeper::new(config.admin)?, config.uploads),
+            drawer: Drawer::new(store, entrance, config.uploads),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
-            hosts: Hosts::also(&config.hosts),
+            hosts: Hosts::also(
+                &config.hosts,
+                config.tls.as_ref().map(|tls| Arc::clone(tls.shown())),
+            ),
+            trust: Trust {
+                plain: config.plain,
+                loopback: config.trust_loopback,
+                proxies: config.proxies,
+            },
+            base: config.base,
+            tls: config.tls,
+            shaking: Arc::default(),
             limits: Limits {
                 grace: config.grace,
                 head: config.head,
@@ -221,6 +307,7 @@ impl Server {
             phase: phase_seen,
             connections: Arc::new(Semaphore::new(places as usize)),
             sessions: Arc::new(Semaphore::new(config.sessions)),
+            verify_every: config.verify_every,
         };
         Ok(Self {
             house: Arc::new(house),
@@ -228,6 +315,8 @@ impl Server {
             places,
             listeners,
             addresses,
+            keeping,
+            state: config.state,
         })
     }
 
@@ -262,6 +351,25 @@ impl Server {
         // Before anybody begins another.
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
+        let verifying = house.verify_every.map(|every| {
+            let drawer = Arc::clone(&house.drawer);
+            AbortOnDrop(tokio::spawn(drawer.keep_verifying(every)))
+        });
+        let tls = house
+            .tls
+            .clone()
+            .map(|tls| AbortOnDrop(tokio::spawn(tls.keep())));
+        let following = self
+            .keeping
+            .clone()
+            .map(|keeping| AbortOnDrop(tokio::spawn(async move { keeping.follow().await })));
+        let mut stewards: Vec<Arc<dyn Steward>> = Vec::new();
+        stewards.extend(self.keeping.map(|keeping| keeping as Arc<dyn Steward>));
+        let controlled = self.state.as_deref().and_then(|state| {
+            let control = control(state, self.addresses.first()?.port())?;
+            let house = Arc::clone(&house);
+            Some(AbortOnDrop(tokio::spawn(control.serve(house, stewards))))
+        });
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             accepting.spawn(crate::port::accept(listener, Arc::clone(&house)));
@@ -274,7 +382,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop(keeping);
+        drop((keeping, verifying, following, controlled, tls));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);

@@ -26,8 +26,9 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::body::Out;
-use super::connector::Connector;
+use super::connector::{Connector, Stream};
 use super::fault::{self, Refusal};
+use super::lifeline::{Watch, Watched};
 use super::{Address, Deadlines, Options, SignIn};
 
 /// The longest answer that is kept whole, in bytes: a page of entries fits, a file does not.
@@ -83,8 +84,11 @@ pub(super) struct Line {
     address: Address,
     authority: Authority,
     deadlines: Deadlines,
-    client: Client<Connector, Out>,
-    shared: Client<Connector, Out>,
+    client: Client<Watched<Connector>, Out>,
+    shared: Client<Watched<Connector>, Out>,
+    /// Makes the connections of `client`, and those that are no requests.
+    connector: Connector,
+    encrypted: bool,
     /// Does the server speak HTTP/2? Found out once, when it begins to pay.
     speaks: OnceCell<bool>,
     small: AtomicUsize,
@@ -110,18 +114,20 @@ impl fmt::Debug for Line {
 
 impl Line {
     /// Connects nowhere yet.
-    pub(super) fn new(address: Address, options: &Options) -> Result<Self> {
+    pub(super) fn new(address: Address, options: &Options, tls: bool) -> Result<Self> {
         if address.host.is_empty() || address.host.contains('@') {
             return Err(Error::bad_request("not the name of a host"));
         }
         let authority = Authority::try_from(address.to_string())
             .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
-        let connector = Connector::new(options.deadlines.connect);
+        let trust = tls.then_some(options.trust);
+        let connector = Connector::new(&address, &options.deadlines, trust, false)?;
+        let for_many = Connector::new(&address, &options.deadlines, trust, true)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(options.idle_connections)
-            .build(connector.clone());
+            .build(Watched(connector.clone()));
         // RFC 9113, section 3.3: with prior knowledge.
         let shared = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -132,14 +138,19 @@ impl Line {
             .http2_initial_connection_window_size(SHARED_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(options.deadlines.progress)
-            .build(connector);
+            .build(Watched(for_many));
         let signed = options.sign_in.clone().map(Signed::new).transpose()?;
+        if signed.is_some() && !tls && !address.is_loopback() {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         Ok(Self {
             address,
             authority,
             deadlines: options.deadlines,
             client,
             shared,
+            connector,
+            encrypted: tls,
             speaks: OnceCell::new(),
             small: AtomicUsize::new(0),
             signed: RwLock::new(signed),
@@ -149,6 +160,18 @@ impl Line {
 
     pub(super) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// A connection for what is no request, over which nothing was sent yet.
+    pub(super) async fn connection(&self) -> Result<Stream> {
+        let uri = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query("/")
+            .build()
+            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+        let opened = self.connector.clone().open(uri).await;
+        opened.map_err(|error| fault::of_connection(&*error))
     }
 
     pub(super) fn deadlines(&self) -> &Deadlines {
@@ -170,6 +193,10 @@ impl Line {
             name: name.to_owned(),
             password: password.clone(),
         };
+        // Not over a line that others may read.
+        if !self.encrypted && !self.address.is_loopback() {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         let signed = Signed::new(sign_in)?;
         let mut request = self.asking(Call::Whoami)?;
         request
@@ -212,7 +239,9 @@ impl Line {
             }) => Err(error),
         };
         told.map_err(|error| match error.kind() {
-            kind if kind.is_transient() => error.about_text(self.address.to_string()),
+            kind if kind.is_transient() || kind == ErrorKind::Insecure => {
+                error.about_text(self.address.to_string())
+            }
             _ => Error::new(ErrorKind::Unsupported)
                 .about_text(self.address.to_string())
                 .because(format!("this is no Gaveta server: {}", error.chain())),
@@ -315,7 +344,10 @@ impl Line {
         let bad = |error: http::Error| Error::new(ErrorKind::BadRequest).because(error);
         let target = PathAndQuery::try_from(target).map_err(|error| bad(error.into()))?;
         let uri = Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(match self.encrypted {
+                true => Scheme::HTTPS,
+                false => Scheme::HTTP,
+            })
             .authority(self.authority.clone())
             .path_and_query(target)
             .build()
@@ -370,17 +402,24 @@ impl Line {
         *speaks.await
     }
 
-    /// Sends a request without a deadline of its own: for bodies that are watched elsewhere.
+    /// Sends a request without a deadline of its own: for bodies that are watched elsewhere. A
+    /// connection that ends is noticed.
     pub(super) async fn start(
         &self,
-        request: Request<Out>,
+        mut request: Request<Out>,
         lane: Lane,
     ) -> Result<Response<Incoming>> {
         let client = match lane {
             Lane::Own => &self.client,
             Lane::Shared => &self.shared,
         };
-        client.request(request).await.map_err(|error| {
+        let watch = Watch::of(&mut request);
+        let answered = tokio::select! {
+            biased;
+            answered = client.request(request) => answered,
+            () = watch.ended() => return Err(ErrorKind::Disconnected.into()),
+        };
+        answered.map_err(|error| {
             if error.is_connect() {
                 fault::from_line(error).about_text(self.address.to_string())
             } else {
@@ -462,10 +501,10 @@ mod tests {
     #[test]
     fn hosts_that_would_become_something_else_are_refused() {
         for host in ["a b", "a/b", "user@host", "", "a\nb", "a?b", "a#b"] {
-            let made = Line::new(Address::new(host, 1), &Options::default());
+            let made = Line::new(Address::new(host, 1), &Options::default(), false);
             assert!(made.is_err(), "{host:?}");
         }
-        assert!(Line::new(Address::new("::1", 1), &Options::default()).is_ok());
+        assert!(Line::new(Address::new("::1", 1), &Options::default(), true).is_ok());
     }
 
     #[test]

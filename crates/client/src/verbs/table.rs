@@ -1,8 +1,9 @@
 //! The table of verbs. It feeds the command line, the shell, their help, completion and the manual.
 
 use super::{
-    Names, Verb, cat, cd, copy, delete, df, events, exit, get, help, info, lcd, list, lls, lpwd,
-    mirror, mkdir, pwd, rename, rm, send, uploads,
+    Names, Verb, cat, cd, copy, delete, df, events, exit, forget, get, help, info, lcd, list, lls,
+    lpwd, mirror, mkdir, purge, pwd, rename, restore, rm, send, trash, undo, uploads, verify,
+    versions,
 };
 
 /// Every verb, in the order of the help.
@@ -17,7 +18,8 @@ pub static VERBS: &[Verb] = &[
         .on_command_line("HOST[:PORT]/NAME… [FOLDER]")
         .in_shell("shell-usage-get", Names::Remote),
     Verb::new::<mirror::Mirror>("mirror", &["espelhar", "sync"], "verb-mirror")
-        .on_command_line("FOLDER HOST[:PORT]/PATH | HOST[:PORT]/PATH FOLDER"),
+        .on_command_line("FOLDER HOST[:PORT]/PATH | HOST[:PORT]/PATH FOLDER")
+        .in_shell("shell-usage-mirror", Names::LocalFolder),
     Verb::new::<delete::Delete>("delete", &["deletar", "apagar"], "verb-delete")
         .on_command_line("HOST[:PORT]/NAME [PASSWORD]")
         .in_shell("shell-usage-delete", Names::Remote)
@@ -26,6 +28,24 @@ pub static VERBS: &[Verb] = &[
         .portuguese("rm")
         .on_command_line("HOST[:PORT]/NAME…")
         .in_shell("shell-usage-rm", Names::Remote),
+    Verb::new::<undo::Undo>("undo", &["desfazer"], "verb-undo")
+        .on_command_line("HOST[:PORT]")
+        .in_shell("shell-usage-none", Names::None),
+    Verb::new::<trash::List>("trash", &["lixeira"], "verb-trash")
+        .on_command_line("HOST[:PORT]/PATH")
+        .in_shell("shell-usage-trash", Names::RemoteFolder),
+    Verb::new::<restore::Restore>("restore", &["restaurar"], "verb-restore")
+        .on_command_line("HOST[:PORT]/NAME")
+        .in_shell("shell-usage-restore", Names::Remote),
+    Verb::new::<versions::Versions>("versions", &["versões", "versoes"], "verb-versions")
+        .on_command_line("HOST[:PORT]/NAME")
+        .in_shell("shell-usage-versions", Names::Remote),
+    Verb::new::<purge::Purge>("purge", &["esvaziar"], "verb-purge")
+        .on_command_line("HOST[:PORT]/PATH")
+        .in_shell("shell-usage-trash", Names::RemoteFolder),
+    Verb::new::<verify::Verify>("verify", &["verificar"], "verb-verify")
+        .on_command_line("HOST[:PORT] | FOLDER")
+        .in_shell("shell-usage-none", Names::None),
     Verb::new::<rename::Move>("move", &["mover", "mv", "rename", "renomear"], "verb-move")
         .on_command_line("HOST[:PORT]/NAME… HOST[:PORT]/PATH")
         .in_shell("shell-usage-move", Names::Remote),
@@ -40,13 +60,16 @@ pub static VERBS: &[Verb] = &[
         .in_shell("shell-usage-info", Names::Remote)
         .portuguese("info"),
     Verb::new::<uploads::Uploads>("uploads", &["envios"], "verb-uploads")
-        .on_command_line("HOST[:PORT]"),
+        .on_command_line("HOST[:PORT]")
+        .in_shell("shell-usage-none", Names::None),
     Verb::new::<cat::Cat>("cat", &["ver"], "verb-cat")
         .on_command_line("HOST[:PORT]/NAME…")
         .in_shell("shell-usage-cat", Names::Remote),
     Verb::new::<df::Df>("df", &["espaço", "espaco", "space"], "verb-df")
         .on_command_line("HOST[:PORT]")
         .in_shell("shell-usage-none", Names::None),
+    Verb::new::<forget::Forget>("forget", &["esquecer"], "verb-forget")
+        .on_command_line("HOST[:PORT]"),
     Verb::new::<cd::Cd>("cd", &["entrar"], "verb-cd")
         .in_shell("shell-usage-cd", Names::RemoteFolder),
     Verb::new::<pwd::Pwd>("pwd", &["onde"], "verb-pwd").in_shell("shell-usage-none", Names::None),

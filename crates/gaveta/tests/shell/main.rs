@@ -18,6 +18,8 @@ mod harness;
 mod hostile;
 mod keys;
 mod lines;
+mod mirror;
 mod seed;
 mod transfers;
+mod undo;
 mod verbs;

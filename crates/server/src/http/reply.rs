@@ -1,12 +1,11 @@
 //! Requests of the session and of a POST, answered: parse, execute, and a body that fits into one
 //! message.
 
-use gaveta_core::{
-    Account, Action, Answer, Command, Cursor, Error, ErrorKind, Order, Path, Result,
-};
+use gaveta_core::{Action, Answer, Command, Cursor, Error, ErrorKind, Order, Path, Result};
 use gaveta_wire::MAX_MESSAGE;
 use gaveta_wire::body::{EndBody, EntryBody, ErrorBody};
 use gaveta_wire::session::{AccountBody, AnswerBody, CALLS, Outcome, Parsed, Reply, Request};
+use gaveta_wire::trash::{FindingBody, TrashStateBody, TrashedBody, VerifyBody};
 
 use crate::drawer::View;
 use crate::execute::{execute, ordered};
@@ -82,9 +81,22 @@ pub(crate) fn account(view: &View) -> AccountBody {
         .into_iter()
         .filter(|action| view.may(*action, &root));
     AccountBody {
-        name: Account::name(view.account()).to_owned(),
+        name: view.account().name().to_owned(),
         may: may.map(|action| action.code().to_owned()).collect(),
     }
+}
+
+/// As many as fit into one message, at least one; and whether some were left out.
+fn fitting<T: serde::Serialize>(all: impl Iterator<Item = T>) -> (Vec<T>, bool) {
+    let (mut fit, mut length) = (Vec::new(), ENVELOPE);
+    for one in all {
+        length += serde_json::to_vec(&one).map_or(0, |json| json.len() + 1);
+        if length > MAX_MESSAGE && !fit.is_empty() {
+            return (fit, true);
+        }
+        fit.push(one);
+    }
+    (fit, false)
 }
 
 fn body(answer: Answer, order: Option<Order>) -> AnswerBody {
@@ -95,6 +107,22 @@ fn body(answer: Answer, order: Option<Order>) -> AnswerBody {
             total: space.total,
             free: space.free,
         },
+        Answer::Trash { list, next } => {
+            let (shown, cut) = fitting(list.iter().map(TrashedBody::from));
+            let last = shown.last().map(|last| last.id.clone());
+            let next = match cut {
+                true => last,
+                false => next.map(|next| next.to_string()),
+            };
+            AnswerBody::Trash { list: shown, next }
+        }
+        Answer::TrashState(state) => AnswerBody::TrashState(TrashStateBody::from(&state)),
+        Answer::Purged { things, more } => AnswerBody::Purged { things, more },
+        Answer::Verify(state, findings) => {
+            let (list, _) = fitting(findings.iter().map(FindingBody::from));
+            let body = VerifyBody::new(&state, &[]);
+            AnswerBody::Verify(VerifyBody { list, ..body })
+        }
         Answer::Page {
             entries,
             unnameable,

@@ -4,19 +4,26 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Account, Error, ErrorKind, Result};
+use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use zeroize::Zeroizing;
 
-use super::body::{Body, full};
+use super::base::Within;
+use super::body::{Body, empty, full};
+use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{chunks, command, error, files, session, stranger, uploads};
+use super::{
+    chunks, command, error, files, session, sign_in, stranger, trash, unencrypted, uploads,
+};
+use crate::drawer::entrance::Credential;
+use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
+use crate::port::tls::Tls;
 use crate::server::House;
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
@@ -28,8 +35,18 @@ pub(crate) async fn answer(
     house.drawer.meters.request();
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
-    let mut response = route(request, &line, &house, &mut log).await;
+    let mut response = match outside(request, &house) {
+        Ok(request) => route(request, &line, &house, &mut log).await,
+        Err(response) => *response,
+    };
+    house.base.put_on(response.headers_mut());
     everywhere(response.headers_mut());
+    if line.is_encrypted() && house.tls.as_ref().is_some_and(Tls::is_whole_host) {
+        // RFC 6797: a month, and no subdomain.
+        let strict = HeaderValue::from_static("max-age=2592000");
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, strict);
+    }
     log.answered(response.status(), promised(&response));
     response.map(|body| match multiplexed {
         true => body.with_room(&line).logged(log),
@@ -45,6 +62,33 @@ fn promised(response: &Response<Body>) -> Option<u64> {
         .or_else(|| http_body::Body::size_hint(response.body()).exact())
 }
 
+/// The request as it is within the prefix a proxy serves us under, or the answer to one that is
+/// not.
+fn outside(
+    mut request: Request<Incoming>,
+    house: &House,
+) -> Result<Request<Incoming>, Box<Response<Body>>> {
+    let html = prefers_html(request.headers());
+    match house.base.take_off(&mut request) {
+        Some(Within::Target) => Ok(request),
+        Some(Within::Bare) => {
+            refuse(request);
+            let mut response = Response::new(empty());
+            *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+            let place = HeaderValue::from_static("/");
+            response.headers_mut().insert(header::LOCATION, place);
+            Err(Box::new(response))
+        }
+        None => {
+            refuse(request);
+            Err(Box::new(error::answer(
+                &Error::new(ErrorKind::NotFound),
+                html,
+            )))
+        }
+    }
+}
+
 async fn route(
     request: Request<Incoming>,
     line: &Arc<Line>,
@@ -54,19 +98,47 @@ async fn route(
     let html = prefers_html(request.headers());
     let path = request.uri().path();
     let own = path.starts_with(route::OWN);
-    if let Err(refusal) = stranger::check(&request, &house.hosts, own) {
+    let caller = Caller::of(&request, line, house);
+    log.caller(caller.ip);
+    if let Err(refusal) = stranger::check(&request, &house.hosts, line.local(), &caller, own) {
         refuse(request);
         return error::answer_with(&refusal.error, refusal.status, html);
     }
-    let account = match sign_in(request.headers(), line, house).await {
-        Ok(account) => account,
+    // Before the password is looked at: it came in the open, and is not to come so again.
+    let secret = path == sign_in::SIGN_IN || unencrypted::has_credentials(&request);
+    if !caller.served || !caller.credentials && secret {
+        let response = unencrypted::answer(&request, caller.served, html);
+        refuse(request);
+        return response;
+    }
+    let origin = Origin {
+        ip: Some(caller.ip),
+        door: Door::Http,
+    };
+    // Behind TLS a cookie is for TLS alone.
+    let secure = caller.secure;
+    match (path, request.method()) {
+        (sign_in::SIGN_IN, &Method::POST) => {
+            return sign_in::sign_in(request, origin, secure, house).await;
+        }
+        (sign_in::SIGN_OUT, &Method::POST) => return sign_in::sign_out(request, secure, house),
+        _ => {}
+    }
+    let pass = match admit(&request, origin, house).await {
+        Ok(pass) => pass,
         Err(failed) => {
+            let stale = sign_in::cookie(request.headers()).is_some();
+            let headers = stale.then(|| request.headers().clone());
             refuse(request);
-            return error::answer(&failed, html);
+            let mut response = error::answer(&failed, html);
+            if let Some(headers) = headers {
+                sign_in::forget(&mut response, &headers, secure);
+            }
+            return response;
         }
     };
-    log.account(&account);
-    let view = house.drawer.view(account);
+    log.account(&pass.last());
+    let view = house.drawer.view(pass);
     if !own {
         if request.method() == Method::CONNECT {
             return error::answer(&Error::new(ErrorKind::Unsupported), html);
@@ -80,10 +152,14 @@ async fn route(
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
     }
+    if trash::is_here(path_of(&request)) {
+        return trash::serve(request, &view).await;
+    }
     match (path_of(&request), request.method()) {
-        (route::SESSION, &Method::GET) => session::open(request, view, line, house),
+        (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
+        (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
         (route::HEALTH, _) => wrong_method(request, "GET, HEAD", html),
@@ -132,33 +208,51 @@ fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> 
     response
 }
 
-/// Who asks, by `Authorization: Basic` (RFC 7617). Whoever gives credentials is never taken for a
-/// visitor when they are wrong.
-async fn sign_in(headers: &HeaderMap, line: &Line, house: &House) -> Result<Account> {
-    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(field) = fields.next() else {
-        return Ok(Account::Visitor);
-    };
-    let wrong = || Error::new(ErrorKind::WrongPassword);
-    if fields.next().is_some() {
-        return Err(wrong());
+/// Who asks. A browser's session that has ended is a visitor's who only looks.
+async fn admit(request: &Request<Incoming>, origin: Origin, house: &House) -> Result<Pass> {
+    let entrance = &house.drawer.entrance;
+    let shown = credential(request.headers());
+    let by_cookie = matches!(shown, Credential::Cookie(_));
+    if by_cookie {
+        sign_in::says_its_origin(request)?;
     }
-    let (name, password) = credentials(field).ok_or_else(wrong)?;
-    house
-        .drawer
-        .doorkeeper
-        .sign_in(&name, password, line.peer().ip())
-        .await
+    match entrance.admit(shown, origin).await {
+        Err(ended) if ended.kind() == ErrorKind::SignInNeeded && by_cookie => {
+            match *request.method() {
+                Method::GET | Method::HEAD => Ok(entrance.visitor(origin)),
+                _ => Err(ended),
+            }
+        }
+        admitted => admitted,
+    }
 }
 
-fn credentials(field: &HeaderValue) -> Option<(String, Zeroizing<String>)> {
-    let (scheme, encoded) = field.to_str().ok()?.split_once(' ')?;
+/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750), or by the
+/// cookie of a browser's session.
+fn credential(headers: &HeaderMap) -> Credential {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(field) = fields.next() else {
+        return sign_in::cookie(headers).map_or(Credential::Nothing, Credential::Cookie);
+    };
+    match fields.next() {
+        None => authorization(field).unwrap_or(Credential::Broken),
+        Some(_) => Credential::Broken,
+    }
+}
+
+fn authorization(field: &HeaderValue) -> Option<Credential> {
+    let (scheme, rest) = field.to_str().ok()?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        let token = rest.trim();
+        return (!token.is_empty()).then(|| Credential::Bearer(Zeroizing::new(token.to_owned())));
+    }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let bytes = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
+    let bytes = Zeroizing::new(STANDARD.decode(rest.trim()).ok()?);
     let (name, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
-    Some((name.to_owned(), Zeroizing::new(password.to_owned())))
+    let password = Zeroizing::new(password.to_owned());
+    Some(Credential::Password(name.to_owned(), password))
 }
 
 #[cfg(test)]
@@ -167,9 +261,10 @@ mod tests {
 
     #[test]
     fn credentials_are_read_as_the_rfc_has_them() {
-        let read = |text: &str| {
-            credentials(&HeaderValue::from_str(text).unwrap())
-                .map(|(name, password)| (name, password.to_string()))
+        let read = |text: &str| match authorization(&HeaderValue::from_str(text).unwrap()) {
+            Some(Credential::Password(name, password)) => Some((name, password.to_string())),
+            Some(Credential::Bearer(token)) => Some(("bearer".into(), token.to_string())),
+            _ => None,
         };
         let aladdin = Some(("Aladdin".to_owned(), "open sesame".to_owned()));
         assert_eq!(read("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), aladdin);
@@ -179,11 +274,12 @@ mod tests {
             read(&format!("Basic {colons}")),
             Some(("admin".into(), "a:b:ç".into()))
         );
+        assert_eq!(read("Bearer abc"), Some(("bearer".into(), "abc".into())));
         for bad in [
             "Basic",
             "Basic ",
             "Basic !!!",
-            "Bearer abc",
+            "Bearer ",
             "Basic YWRtaW4=",
             "Basic /////w==",
         ] {

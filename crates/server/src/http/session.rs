@@ -17,8 +17,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::body::{Body, empty};
+use super::caller::Caller;
 use super::{error, talk};
 use crate::drawer::View;
+use crate::drawer::pass::Door;
 use crate::port::line::Line;
 use crate::server::House;
 
@@ -34,6 +36,7 @@ pub(crate) fn open(
     mut request: Request<Incoming>,
     view: View,
     line: &Arc<Line>,
+    caller: Caller,
     house: &Arc<House>,
 ) -> Response<Body> {
     let key = match handshake(&request) {
@@ -60,6 +63,7 @@ pub(crate) fn open(
         return error::answer(&Error::bad_request("no key"), false);
     };
     line.switch();
+    let view = view.through(Door::Session);
     let upgrade = hyper::upgrade::on(&mut request);
     let (line, house) = (Arc::clone(line), Arc::clone(house));
     tokio::spawn(async move {
@@ -75,7 +79,7 @@ pub(crate) fn open(
         let io = TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         tokio::select! {
-            () = talk::talk(socket, view, &line, &house) => {}
+            () = talk::talk(socket, view, &line, caller, &house) => {}
             () = too_late(&house) => {}
         }
         drop(place);

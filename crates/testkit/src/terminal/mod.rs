@@ -8,6 +8,7 @@
 mod key;
 mod picture;
 mod reader;
+mod report;
 mod screen;
 
 use std::fmt;
@@ -135,7 +136,7 @@ impl Terminal {
                     assert!(
                         last.elapsed() < PATIENCE,
                         "the program reads no keys\n{}",
-                        self.picture()
+                        self.report()
                     );
                     let mut polled = [PollFd::new(&self.shared.pty, PollFlags::OUT)];
                     let wait = Timespec {
@@ -148,6 +149,12 @@ impl Terminal {
                 Err(errno) => panic!("the terminal takes no keys: {errno}"),
             }
         }
+    }
+
+    /// Shows nothing of what the program writes as long as it is paused: a terminal that is busy.
+    /// What is written meanwhile waits where the system keeps it.
+    pub fn pause(&self, paused: bool) {
+        self.shared.pause(paused);
     }
 
     /// Makes the window this size; the program hears of it.
@@ -187,7 +194,7 @@ impl Terminal {
     ) -> T {
         match self.shared.wait(PATIENCE, &mut wanted) {
             Ok(found) => found,
-            Err(why) => panic!("{why}: waited for {what}\n{}", self.picture()),
+            Err(why) => panic!("{why}: waited for {what}\n{}", self.report()),
         }
     }
 
@@ -245,7 +252,7 @@ impl Terminal {
             assert!(
                 start.elapsed() < PATIENCE,
                 "the program does not end\n{}",
-                self.picture()
+                self.report()
             );
             std::thread::sleep(GLANCE);
         };
@@ -258,6 +265,13 @@ impl Terminal {
     /// The screen in a frame, for the message of a test that failed.
     pub fn picture(&self) -> String {
         self.look(|screen| screen.framed())
+    }
+
+    /// The picture, what was written last, and what the program's threads wait for.
+    fn report(&self) -> String {
+        let tail = report::tail(&self.raw());
+        let process = report::process(self.child.id());
+        format!("{}\n{tail}\n{process}", self.picture())
     }
 
     /// The visible rows as an SVG picture, colours and all, under this title.

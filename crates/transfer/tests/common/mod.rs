@@ -167,6 +167,14 @@ impl Store for Hooked {
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
         self.inner.touch(path, plan).await
     }
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        self.inner.trash()
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        self.inner.upkeep()
+    }
+
     async fn space(&self) -> Result<Space> {
         self.inner.space().await
     }
@@ -280,7 +288,10 @@ pub(crate) fn path(text: &str) -> Path {
 pub(crate) async fn put(store: &dyn Store, at: &str, bytes: &[u8]) -> Entry {
     let plan = WritePlan {
         replace: gaveta_core::Replace::Always,
-        ..WritePlan::new(path(at), gaveta_core::Account::Admin.owner())
+        ..WritePlan::new(
+            path(at),
+            gaveta_core::Owner::of(gaveta_core::Account::ADMIN),
+        )
     };
     let upload = store.begin(plan).await.unwrap();
     upload
