@@ -181,7 +181,10 @@ impl Drawer {
     /// # Errors
     /// `WrongPassword`, `Busy`, an unreadable password file.
     pub(crate) async fn need(&self, action: Action) -> Outcome {
-        let account = self.remote.whoami().await?;
+        let account = match self.remote.greeted() {
+            Some(account) => account,
+            None => self.remote.whoami().await?,
+        };
         if account.may.iter().any(|may| may == action.code()) {
             return Ok(());
         }
