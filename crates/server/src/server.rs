@@ -16,6 +16,8 @@ use crate::drawer::meters::Totals;
 use crate::drawer::password::{AdminPassword, Doorkeeper};
 use crate::http::FilesSettings;
 use crate::http::stranger::Hosts;
+use crate::http::walk::Walks;
+use crate::http::zip::Archives;
 pub use crate::port::listen::{BindError, Listening};
 
 /// How long connections that were broken off may take to notice.
@@ -119,6 +121,10 @@ pub(crate) struct House {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) files: FilesSettings,
     pub(crate) hosts: Hosts,
+    /// What all archives under way share.
+    pub(crate) archives: Archives,
+    /// The turns of walks through folders.
+    pub(crate) walks: Walks,
     pub(crate) limits: Limits,
     phase: watch::Receiver<Phase>,
     pub(crate) connections: Arc<Semaphore>,
@@ -211,6 +217,8 @@ impl Server {
                 max_file_size: config.max_file_size,
             },
             hosts: Hosts::also(&config.hosts),
+            archives: Archives::default(),
+            walks: Walks::default(),
             limits: Limits {
                 grace: config.grace,
                 head: config.head,

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 use super::body::{Body, full};
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{chunks, command, error, files, session, stranger, uploads};
+use super::html::Wants;
+use super::{chunks, command, error, files, page, session, stranger, uploads, zip};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::server::House;
@@ -80,6 +81,12 @@ async fn route(
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
     }
+    if zip::is_here(path_of(&request)) {
+        return zip::serve(request, &view, &house.archives, &house.walks).await;
+    }
+    if page::is_here(path_of(&request)) {
+        return page::serve(request, &view, house).await;
+    }
     match (path_of(&request), request.method()) {
         (route::SESSION, &Method::GET) => session::open(request, view, line, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
@@ -122,7 +129,7 @@ fn health(house: &House) -> Response<Body> {
     response
 }
 
-fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> Response<Body> {
+fn wrong_method(request: Request<Incoming>, allow: &'static str, html: Wants) -> Response<Body> {
     refuse(request);
     let failed = Error::new(ErrorKind::Unsupported);
     let mut response = error::answer_with(&failed, StatusCode::METHOD_NOT_ALLOWED, html);
