@@ -174,12 +174,30 @@ export async function drop(page, paths) {
   for (const type of ["dragEnter", "dragOver", "drop"]) await session.send("Input.dispatchDragEvent", { type, ...at, data });
 }
 
-/** Waits until nothing is on its way any more. */
+/** Asks the page, which may take its time to answer, until it says yes. */
+export async function until(page, question, given, patience = 300_000) {
+  const end = Date.now() + patience;
+  while (!(await page.evaluate(question, given))) {
+    if (Date.now() > end) throw new Error(`never: ${question}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Waits until so many bytes, or so many files, have arrived. */
+export async function underWay(page, { bytes = 0, files = 0 }) {
+  await page.locator(".tray").waitFor();
+  await until(page, async ([bytes, files]) => {
+    const queue = await import(document.querySelector("script[type=module]").src.replace("page.js", "queue.js"));
+    return queue.sum.sent >= bytes && queue.counts.done >= files;
+  }, [bytes, files]);
+}
+
+/** Waits until nothing is on its way any more, and the tray says so. */
 export async function sent(page) {
   await page.locator(".tray").waitFor();
-  await page.waitForFunction(async () => {
-    const script = document.querySelector("script[type=module]").src;
-    const queue = await import(script.replace("page.js", "queue.js"));
+  await until(page, async () => {
+    const queue = await import(document.querySelector("script[type=module]").src.replace("page.js", "queue.js"));
     return queue.items.length > 0 && !queue.isBusy();
-  }, undefined, { timeout: 240_000, polling: 250 });
+  });
+  await page.waitForTimeout(700);
 }

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { Drawer, VIEWS, digests, drop, names, ready, rows, sent, visit } from "./harness.mjs";
+import { Drawer, VIEWS, digests, drop, names, ready, rows, sent, underWay, visit } from "./harness.mjs";
 
 const base = await mkdtemp(join(tmpdir(), "gaveta-page-files-"));
 after(() => rm(base, { recursive: true, force: true }));
@@ -30,6 +30,7 @@ test("a folder that is dropped arrives whole, its empty folders too", async () =
     await drop(page, [folder]);
     await sent(page);
     await rows(page, 1);
+    assert.equal(await page.locator(".tray strong").textContent(), view.lang === "en" ? "40 sent" : "40 enviados");
     assert.deepEqual(await drawer.digests("small"), await digests(folder));
     await page.goto(`${drawer.url}/small/empty/`);
     await ready(page);
@@ -88,10 +89,7 @@ test("3,000 files dropped at once arrive whole, though the server is killed and 
   await drop(page, [folder]);
   let killed = 0;
   while (killed < 2) {
-    await page.waitForFunction(async (least) => {
-      const queue = await import(document.querySelector("script[type=module]").src.replace("page.js", "queue.js"));
-      return queue.counts.done > least;
-    }, [300, 1500][killed], { timeout: 240_000, polling: 50 });
+    await underWay(page, { files: [300, 1500][killed] });
     await drawer.kill("SIGKILL");
     await page.locator(".offline").waitFor();
     await drawer.start();
@@ -124,13 +122,10 @@ test("a reload in the middle: what was not finished is told, and goes on when it
   await session.send("Network.enable");
   await session.send("Network.emulateNetworkConditions", { offline: false, latency: 1, downloadThroughput: -1, uploadThroughput: 8 * 1024 * 1024 });
   await drop(page, [file]);
-  await page.waitForFunction(async () => {
-    const queue = await import(document.querySelector("script[type=module]").src.replace("page.js", "queue.js"));
-    return queue.sum.sent > 8 * 1024 * 1024;
-  }, undefined, { polling: 50 });
+  await underWay(page, { bytes: 8 * 1024 * 1024 });
   await page.reload();
   await ready(page);
-  await page.getByText("One file was not finished").waitFor();
+  await page.locator(".tray strong", { hasText: "One file was not finished" }).waitFor();
   await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
   /** @type {string[]} */
   const requests = [];
@@ -169,10 +164,7 @@ test("sending is paused, continued and cancelled", async () => {
   await session.send("Network.enable");
   await session.send("Network.emulateNetworkConditions", { offline: false, latency: 1, downloadThroughput: -1, uploadThroughput: 4 * 1024 * 1024 });
   await drop(page, [file]);
-  await page.waitForFunction(async () => {
-    const queue = await import(document.querySelector("script[type=module]").src.replace("page.js", "queue.js"));
-    return queue.sum.sent > 2 * 1024 * 1024;
-  }, undefined, { polling: 50 });
+  await underWay(page, { bytes: 2 * 1024 * 1024 });
   await page.getByRole("button", { name: "Pause all" }).click();
   await page.locator(".tray strong", { hasText: "paused" }).waitFor();
   await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });

@@ -2,7 +2,6 @@
 // taken up again.
 
 import { el, icon } from "./dom.js";
-import { refresh } from "./rows.js";
 import { t } from "./text.js";
 
 /** How long one waits before the line is tried again: longer each time, in milliseconds. */
@@ -22,8 +21,14 @@ export function onLine(listener) {
   listeners.push(listener);
 }
 
-/** @param {string} folder */
-export function start(folder) {
+/** @typedef {{what: string, path: string, by: string, entry?: {path: string}}} Happening */
+
+/**
+ * @param {string} folder what is watched
+ * @param {(event: Happening) => void} happened
+ * @param {() => void} [missed] something happened that was not told
+ */
+export function start(folder, happened, missed = () => {}) {
   const sign = el("div", { class: "offline", role: "status", hidden: true }, icon("again"), el("span", {}, t("js-reconnecting")));
   document.body.append(sign);
   let tried = 0;
@@ -69,13 +74,13 @@ export function start(folder) {
       if (said.hello) {
         socket.send(JSON.stringify({ id: (id += 1), do: "watch", path: folder }));
         // What happened while nobody listened.
-        if (tried > 0) refresh();
+        if (tried > 0) missed();
         tried = 0;
         set(true);
-      } else if (said.event && concerns(said.event, folder)) {
-        refresh();
+      } else if (said.event) {
+        happened(said.event);
       } else if (said.missed) {
-        refresh();
+        missed();
       }
     });
   };
@@ -91,10 +96,10 @@ export function start(folder) {
 
 /**
  * Does it change what this folder shows? What happens further down shows nowhere here.
- * @param {{path: string, entry?: {path: string}}} event
+ * @param {Happening} event
  * @param {string} folder
  */
-function concerns(event, folder) {
+export function concerns(event, folder) {
   return [event.path, event.entry?.path].some((path) => {
     if (path === undefined) return false;
     if (path === folder || folder.startsWith(`${path}/`)) return true;

@@ -19,7 +19,7 @@ addEventListener("keydown", (event) => {
 
 if (drawer) {
   document.documentElement.classList.add("live");
-  const [{ box }, { t }] = await Promise.all([import("./rows.js"), import("./text.js")]);
+  const { t } = await import("./text.js");
   const looks = async (/** @type {MouseEvent} */ event) => {
     const link = /** @type {Element} */ (event.target).closest("#rows a");
     const row = /** @type {HTMLTableRowElement | null} */ (link?.closest("tr"));
@@ -27,12 +27,12 @@ if (drawer) {
     event.preventDefault();
     const { canShow, view } = await import("./view.js");
     if (canShow(row)) view(row);
-    else el("a", { href: `${/** @type {HTMLAnchorElement} */ (link).href}?download=true`, download: box(row).value }).click();
+    else el("a", { href: `${/** @type {HTMLAnchorElement} */ (link).href}?download=true`, download: true }).click();
   };
   document.addEventListener("click", looks);
 
   if (find("#list")) {
-    const [select, keys, live, send, work] = await Promise.all([import("./select.js"), import("./keys.js"), import("./live.js"), import("./send.js"), import("./work.js")]);
+    const [{ refresh }, select, keys, live, send, work] = await Promise.all([import("./rows.js"), import("./select.js"), import("./keys.js"), import("./live.js"), import("./send.js"), import("./work.js")]);
     const sieve = el("input", { type: "search", class: "filter", placeholder: t("js-filter"), "aria-label": t("js-filter"), autocomplete: "off" });
     sieve.addEventListener("input", () => select.filter(sieve.value));
     find(".tools")?.append(sieve);
@@ -41,7 +41,12 @@ if (drawer) {
     keys.start({ act: work.act, filter: () => sieve.focus(), view: () => {} });
     send.start((drawer.dataset.may ?? "").split(" ").includes("create"));
     live.onLine((up) => up && import("./queue.js").then((queue) => queue.hurry()));
-    live.start(drawer.dataset.path ?? "");
+    const folder = drawer.dataset.path ?? "";
+    live.start(folder, (event) => live.concerns(event, folder) && refresh(), refresh);
+  } else if (drawer.dataset.admin !== undefined) {
+    const [admin, live] = await Promise.all([import("./admin.js"), import("./live.js")]);
+    admin.start();
+    live.start("", admin.happened);
   } else {
     for (const row of document.querySelectorAll("#rows input")) row.remove();
   }

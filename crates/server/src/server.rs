@@ -4,16 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_core::{Error, Result, Store};
+use gaveta_core::{Actions, Error, Result, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::drawer::Drawer;
+use crate::drawer::accounts::{Accounts, Base, Book};
+use crate::drawer::entrance::Entrance;
 use crate::drawer::ledger::UploadLimits;
 use crate::drawer::meters::Totals;
-use crate::drawer::password::{AdminPassword, Doorkeeper};
+use crate::drawer::password::AdminPassword;
 use crate::http::FilesSettings;
 use crate::http::stranger::Hosts;
 use crate::http::walk::Walks;
@@ -29,8 +31,14 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// How a server behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The administrator's password; nobody signs in without one.
+    /// The administrator's password, unless the accounts have one of that name.
     pub admin: Option<AdminPassword>,
+    /// Who else may sign in.
+    pub accounts: Book,
+    /// What everybody may who does not sign in, everywhere; none where that was not asked for.
+    pub anonymous: Option<Actions>,
+    /// Only this machine can call: everybody lists, reads and sends until there is an account.
+    pub ease: bool,
     /// The largest file that is taken, in bytes.
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
@@ -57,6 +65,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             admin: None,
+            accounts: Book::default(),
+            anonymous: None,
+            ease: true,
             max_file_size: None,
             uploads: UploadLimits::default(),
             hosts: Vec::new(),
@@ -211,8 +222,14 @@ impl Server {
             .collect::<Result<Vec<_>>>()?;
         let places = u32::try_from(config.connections.clamp(1, 1 << 20)).unwrap_or(1);
         let (phase, phase_seen) = watch::channel(Phase::Open);
+        let base = Base {
+            admin: config.admin,
+            ease: config.ease,
+            anonymous: config.anonymous,
+        };
+        let entrance = Entrance::new(Accounts::new(base, &config.accounts))?;
         let house = House {
-            drawer: Drawer::new(store, Doorkeeper::new(config.admin)?, config.uploads),
+            drawer: Drawer::new(store, entrance, config.uploads),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },

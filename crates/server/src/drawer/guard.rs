@@ -13,37 +13,74 @@ use gaveta_core::{
 };
 
 use super::Drawer;
-use super::gate::{self, Allowed, Gate};
+use super::gate::{Allowed, Gate, Need};
 use super::ledger::Finished;
+use super::pass::{Door, Origin, Pass, WhileAllowed};
+use super::sight;
 use super::upload::GuardedUpload;
 
-/// The drawer as one account sees it: a [`Store`] that refuses what the account may not do.
+/// The drawer as one account sees it: a [`Store`] that refuses what the account may not do, and
+/// shows nothing that it may not list.
 ///
-/// A change that has begun is completed and announced even when the future that waits for it is
-/// dropped; how many of those there are at once is bounded.
+/// What the account may is asked anew at every step, so that a change counts at once, also for
+/// what is under way. A change of the drawer that has begun is completed and announced even when
+/// the future that waits for it is dropped; how many of those there are at once is bounded.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
-    drawer: Arc<Drawer>,
-    account: Account,
+    pub(super) drawer: Arc<Drawer>,
+    pass: Pass,
 }
 
 impl View {
-    pub(super) fn new(drawer: Arc<Drawer>, account: Account) -> Self {
-        Self { drawer, account }
+    pub(super) fn new(drawer: Arc<Drawer>, pass: Pass) -> Self {
+        Self { drawer, pass }
     }
 
-    /// Who looks.
-    pub(crate) fn account(&self) -> &Account {
-        &self.account
+    /// Who looks, as it was known last.
+    pub(crate) fn account(&self) -> Arc<Account> {
+        self.pass.last()
+    }
+
+    /// What whoever looks holds.
+    pub(crate) fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// The same, through another door.
+    pub(crate) fn through(&self, door: Door) -> Self {
+        let origin = Origin {
+            door,
+            ..self.pass.origin()
+        };
+        Self {
+            drawer: Arc::clone(&self.drawer),
+            pass: self.pass.through(origin),
+        }
     }
 
     /// May the account do this here?
     pub(crate) fn may(&self, action: Action, path: &Path) -> bool {
-        gate::may(&self.account, action, path)
+        self.pass
+            .now()
+            .is_ok_and(|account| account.may(action, path))
+    }
+
+    /// What an event tells this account; none when it may not know of it.
+    pub(crate) fn sees(&self, event: &Event) -> Option<Event> {
+        sight::event(&*self.pass.now().ok()?, event)
     }
 
     fn allow(&self, action: Action, path: &Path) -> Result<Allowed> {
-        Gate::allow(&self.account, action, path)
+        Gate::allow(&*self.pass.now()?, action, path)
+    }
+
+    /// Is this still granted?
+    pub(super) fn check(&self, need: &Need) -> Result<()> {
+        need.check(&*self.pass.now()?)
+    }
+
+    fn allow_beneath(&self, action: Action, path: &Path) -> Result<Allowed> {
+        Gate::allow_beneath(&*self.pass.now()?, action, path)
     }
 
     fn store(&self, allowed: Allowed) -> &dyn Store {
@@ -54,7 +91,7 @@ impl View {
         Event {
             path: path.clone(),
             kind,
-            by: self.account.name().to_owned(),
+            by: self.account().name().to_owned(),
         }
     }
 
@@ -83,30 +120,15 @@ impl View {
             .map_err(|error| Error::new(ErrorKind::Io).because(error))?
     }
 
-    /// What is at the target, whoever asks: for the rules alone.
-    async fn there(&self, target: &Path) -> Result<Option<Entry>> {
-        match self
-            .store(self.allow(Action::List, target)?)
-            .stat(target)
-            .await
-        {
-            Ok(entry) => Ok(Some(entry)),
-            // The store says why a file on the way is no folder better than the rules could.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotFolder) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// What `replace` becomes for somebody who may create, but perhaps not replace: onto nothing,
     /// `Never`, so that whoever loses the race for a new name cannot replace the winner's.
     async fn narrow(&self, target: &Path, replace: Replace) -> Result<(Allowed, Replace, bool)> {
         let create = self.allow(Action::Create, target)?;
+        self.drawer.no_lookalike(target).await?;
         if replace == Replace::Never || self.may(Action::Replace, target) {
             return Ok((create, replace, false));
         }
-        match self.there(target).await? {
+        match self.drawer.gate.there(target).await? {
             Some(entry) if entry.is_folder() => Err(Error::at(ErrorKind::IsFolder, target)),
             Some(_) => self
                 .allow(Action::Replace, target)
@@ -116,15 +138,23 @@ impl View {
         }
     }
 
-    /// The rules of rename and copy about the new name.
+    /// The rules of rename and copy about the new name, and of all that comes to lie beneath it.
     async fn onto(&self, to: &Path, plan: MovePlan) -> Result<(Allowed, MovePlan, bool)> {
+        self.allow_beneath(Action::Create, to)?;
         let (allowed, replace, narrowed) = self.narrow(to, plan.replace).await?;
         Ok((allowed, MovePlan { replace, ..plan }, narrowed))
     }
 
+    /// The rules of rename and copy about what is taken: whoever may not see all of it would come
+    /// to see it elsewhere.
+    fn taken(&self, from: &Path) -> Result<()> {
+        self.allow_beneath(Action::Read, from)?;
+        self.allow_beneath(Action::List, from).map(|_| ())
+    }
+
     /// Was something there that the plan is going to replace? So the event tells `Changed`.
     async fn replaces(&self, to: &Path, replace: &Replace) -> Result<bool> {
-        Ok(*replace != Replace::Never && self.there(to).await?.is_some())
+        Ok(*replace != Replace::Never && self.drawer.gate.there(to).await?.is_some())
     }
 }
 
@@ -146,18 +176,45 @@ pub(super) fn race_lost(error: Error, narrowed: bool) -> Error {
 #[async_trait]
 impl Store for View {
     async fn stat(&self, path: &Path) -> Result<Entry> {
-        let allowed = self.allow(Action::List, path)?;
-        self.store(allowed).stat(path).await
+        let account = self.pass.now()?;
+        let allowed = Gate::allow_sight(&account, path)?;
+        let entry = self.store(allowed).stat(path).await?;
+        match entry.is_folder() || account.may(Action::List, path) {
+            true => Ok(entry),
+            // It only seemed to lead somewhere.
+            false => Err(Error::at(ErrorKind::NotFound, path)),
+        }
     }
 
     async fn list(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
-        let allowed = self.allow(Action::List, folder)?;
+        let account = self.pass.now()?;
+        let allowed = Gate::allow_sight(&account, folder)?;
+        let whole = account.may(Action::List, folder);
         if plan.order.is_none() {
-            return self.store(allowed).list(folder, plan).await;
+            let listing = self.store(allowed).list(folder, plan).await?;
+            return Ok(match whole {
+                true => {
+                    let seen = sight::listing(listing, folder, &self.pass);
+                    Box::pin(WhileAllowed::new(
+                        seen,
+                        &self.pass,
+                        Need::here(Action::List, folder),
+                    ))
+                }
+                false => sight::listing(listing, folder, &self.pass),
+            });
         }
         let limit = plan.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE);
         let room = self.drawer.page(limit).await?;
-        let listing = self.store(allowed).list(folder, plan).await?;
+        let listing = match whole && account.grants().is_even(folder) {
+            true => self.store(allowed).list(folder, plan).await?,
+            // Pages of the store's would come out short.
+            false => {
+                let order_less = ListPlan::default();
+                let listing = self.store(allowed).list(folder, order_less).await?;
+                sight::page(sight::listing(listing, folder, &self.pass), &plan).await?
+            }
+        };
         Ok(Box::pin(listing.inspect(move |_| {
             let _held_until_the_page_has_left = &room;
         })))
@@ -167,7 +224,7 @@ impl Store for View {
         let allowed = self.allow(Action::Read, path)?;
         let reading = self.store(allowed).read(path, plan).await?;
         Ok(Arc::new(MeteredReading {
-            drawer: Arc::clone(&self.drawer),
+            view: self.clone(),
             reading,
         }))
     }
@@ -182,11 +239,14 @@ impl Store for View {
             Some(target) => self.narrow(target, plan.replace.clone()).await?,
             // It appears nowhere.
             None => (
-                self.allow(Action::Create, &Path::root())?,
+                Gate::allow_somewhere(&*self.pass.now()?, Action::Create)?,
                 plan.replace.clone(),
                 false,
             ),
         };
+        for part in &plan.parts {
+            self.upload(part, None).await?;
+        }
         if let (Some(target), Some(_)) = (&plan.target, &plan.base) {
             self.allow(Action::Read, target)?;
         }
@@ -194,7 +254,7 @@ impl Store for View {
         let at = plan.target.clone().unwrap_or_else(Path::root);
         let owner = match self.may(Action::Manage, &at) {
             true => plan.owner,
-            false => self.account.owner(),
+            false => self.account().owner(),
         };
         let plan = WritePlan {
             replace,
@@ -238,14 +298,17 @@ impl Store for View {
     /// An id is a capability of whoever began the upload; whoever looks after the server may touch
     /// any.
     async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
-        let allowed = self.allow(Action::Create, &Path::root())?;
+        let account = self.pass.now()?;
+        let allowed = Gate::allow_somewhere(&account, Action::Create)?;
         let inner = self.store(allowed).upload(id, target).await?;
         let state = inner.state().await?;
         let at = state.target.clone().unwrap_or_else(Path::root);
-        if state.owner != self.account.owner() && !self.may(Action::Manage, &at) {
+        if state.owner != account.owner() && !account.may(Action::Manage, &at) {
             return Err(Error::new(ErrorKind::UnknownUpload));
         }
-        self.allow(Action::Create, &at)?;
+        if let Some(target) = &state.target {
+            self.allow(Action::Create, target)?;
+        }
         Ok(Arc::new(GuardedUpload {
             drawer: Arc::clone(&self.drawer),
             view: self.clone(),
@@ -265,7 +328,9 @@ impl Store for View {
     }
 
     async fn make_folder(&self, path: &Path) -> Result<Entry> {
-        let store = self.drawer.gate.keep(self.allow(Action::Create, path)?);
+        let allowed = self.allow(Action::Create, path)?;
+        self.drawer.no_lookalike(path).await?;
+        let store = self.drawer.gate.keep(allowed);
         let (this, at) = (self.clone(), path.clone());
         let path = path.clone();
         Self::change(
@@ -278,7 +343,11 @@ impl Store for View {
     }
 
     async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
-        let store = self.drawer.gate.keep(self.allow(Action::Delete, path)?);
+        // A folder goes with all that is in it, or only when nothing is.
+        let store = self
+            .drawer
+            .gate
+            .keep(self.allow_beneath(Action::Delete, path)?);
         let (this, at) = (self.clone(), path.clone());
         let (path, long) = (path.clone(), plan.recursive);
         Self::change(
@@ -291,7 +360,8 @@ impl Store for View {
     }
 
     async fn rename(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
-        self.allow(Action::Delete, from)?;
+        self.allow_beneath(Action::Delete, from)?;
+        self.taken(from)?;
         let (allowed, plan, narrowed) = self.onto(to, plan).await?;
         let store = self.drawer.gate.keep(allowed);
         let (this, at) = (self.clone(), from.clone());
@@ -314,7 +384,7 @@ impl Store for View {
     }
 
     async fn copy(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
-        self.allow(Action::Read, from)?;
+        self.taken(from)?;
         let (allowed, plan, narrowed) = self.onto(to, plan).await?;
         let replaces = self.replaces(to, &plan.replace).await?;
         let store = self.drawer.gate.keep(allowed);
@@ -366,7 +436,7 @@ impl View {
     /// What became of an upload that was committed not long ago.
     pub(crate) fn finished(&self, id: &UploadId) -> Option<Finished> {
         let finished = self.drawer.ledger.finished(id)?;
-        let mine = finished.owner == self.account.owner();
+        let mine = finished.owner == self.account().owner();
         (mine || self.may(Action::Manage, &finished.entry.path)).then_some(finished)
     }
 
@@ -376,11 +446,18 @@ impl View {
     }
 }
 
-/// Counts what is read.
+/// Counts what is read, and ends when it may no longer be read.
 #[derive(Debug)]
 struct MeteredReading {
-    drawer: Arc<Drawer>,
+    view: View,
     reading: Arc<dyn Reading>,
+}
+
+impl MeteredReading {
+    fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
+        let need = Need::here(Action::Read, &self.entry().path);
+        WhileAllowed::new(stream, &self.view.pass, need)
+    }
 }
 
 impl Reading for MeteredReading {
@@ -389,8 +466,9 @@ impl Reading for MeteredReading {
     }
 
     fn stream(&self, range: std::ops::Range<u64>) -> Content {
-        let drawer = Arc::clone(&self.drawer);
-        Box::pin(self.reading.stream(range).inspect(move |piece| {
+        let drawer = Arc::clone(&self.view.drawer);
+        let content = self.watched(self.reading.stream(range));
+        Box::pin(content.inspect(move |piece| {
             if let Ok(bytes) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
@@ -398,8 +476,9 @@ impl Reading for MeteredReading {
     }
 
     fn chunks(&self, range: std::ops::Range<u64>) -> Pieces {
-        let drawer = Arc::clone(&self.drawer);
-        Box::pin(self.reading.chunks(range).inspect(move |piece| {
+        let drawer = Arc::clone(&self.view.drawer);
+        let pieces = self.watched(self.reading.chunks(range));
+        Box::pin(pieces.inspect(move |piece| {
             if let Ok(Piece::Bytes(bytes)) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }

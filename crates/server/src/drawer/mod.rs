@@ -1,13 +1,17 @@
 //! The house rules: the store behind its gate, who may what, what happened, and how much.
 
+pub(crate) mod accounts;
+pub(crate) mod entrance;
 pub(crate) mod gate;
 pub(crate) mod guard;
 pub(crate) mod guesses;
 mod keeping;
 pub(crate) mod ledger;
 pub(crate) mod meters;
+pub(crate) mod pass;
 pub(crate) mod password;
 mod secrets;
+mod sight;
 mod upload;
 
 #[cfg(test)]
@@ -16,15 +20,16 @@ mod conformance;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_core::{Account, Error, ErrorKind, Event, Result, Store};
+use gaveta_core::{Error, ErrorKind, Event, Path, Result, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::time::timeout;
 
+use entrance::Entrance;
 use gate::Gate;
 pub(crate) use guard::View;
 use ledger::{Ledger, UploadLimits};
 use meters::Meters;
-use password::Doorkeeper;
+use pass::Pass;
 
 /// How many events a session may lag behind before it misses some. Shared by all sessions.
 const EVENTS: usize = 256;
@@ -52,15 +57,15 @@ pub(crate) struct Drawer {
     pub(crate) meters: Meters,
     /// Counts the uploads under way.
     pub(crate) ledger: Arc<Ledger>,
-    /// Who signs in.
-    pub(crate) doorkeeper: Doorkeeper,
+    /// Where whoever asks becomes an account.
+    pub(crate) entrance: Entrance,
 }
 
 impl Drawer {
     /// A drawer of what this store holds.
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        doorkeeper: Doorkeeper,
+        entrance: Entrance,
         limits: UploadLimits,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -72,13 +77,27 @@ impl Drawer {
             large_pages: Arc::new(Semaphore::new(SORTED)),
             meters: Meters::default(),
             ledger: Ledger::new(limits),
-            doorkeeper,
+            entrance,
         })
     }
 
-    /// The drawer as this account sees it.
-    pub(crate) fn view(self: &Arc<Self>, account: Account) -> View {
-        View::new(Arc::clone(self), account)
+    /// The drawer as whoever holds this pass sees it.
+    pub(crate) fn view(self: &Arc<Self>, pass: Pass) -> View {
+        View::new(Arc::clone(self), pass)
+    }
+
+    /// Refuses to make what looks like a folder or file that a grant speaks of, and is not it.
+    /// What is there already is nobody's to refuse.
+    ///
+    /// # Errors
+    /// `BadPath`.
+    async fn no_lookalike(&self, target: &Path) -> Result<()> {
+        for looks_alike in self.entrance.accounts.lookalikes(target) {
+            if self.gate.there(&looks_alike).await?.is_none() {
+                return Err(accounts::lookalike(&looks_alike));
+            }
+        }
+        Ok(())
     }
 
     /// What happens from now on.
@@ -138,14 +157,11 @@ mod tests {
     use futures_util::{FutureExt, StreamExt};
     use gaveta_core::listing::MAX_PAGE;
     use gaveta_core::{ListPlan, OrderBy, Path};
-    use gaveta_testkit::MemoryStore;
 
     #[tokio::test]
     async fn sorted_pages_that_nobody_reads_are_bounded() {
-        let keeper = password::AdminPassword::cheap("x").unwrap();
-        let keeper = Doorkeeper::new(Some(keeper)).unwrap();
-        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper, Default::default());
-        let view = drawer.view(Account::Visitor);
+        let drawer = conformance::drawer();
+        let view = conformance::visitor(&drawer);
         view.make_folder(&Path::parse("a").unwrap()).await.unwrap();
         let root = Path::root();
         let plan = ListPlan::sorted(OrderBy::Name, false);

@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Check, Content, Entry, Error, Path, Piece, Pieces, Replace, Result, Seal, Upload, UploadId,
-    UploadState,
+    Action, Check, Content, Entry, Error, Path, Piece, Pieces, Replace, Result, Seal, Upload,
+    UploadId, UploadState,
 };
 
 use super::Drawer;
+use super::gate::Need;
 use super::guard::{View, race_lost};
+use super::pass::WhileAllowed;
 
 /// An upload behind the rules: metered, counted, and announced when it is published. The view that
 /// made it has checked the account; whoever holds it may go on with it.
@@ -32,6 +34,19 @@ pub(super) struct GuardedUpload {
 }
 
 impl GuardedUpload {
+    /// What whoever goes on with it must be granted.
+    fn need(&self) -> Need {
+        match &self.target {
+            Some(target) => Need::here(Action::Create, target),
+            None => Need::Somewhere(Action::Create),
+        }
+    }
+
+    /// Content that stops when the account may no longer bring it.
+    fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
+        WhileAllowed::new(stream, self.view.pass(), self.need())
+    }
+
     /// Takes the room for what comes beyond what was declared.
     fn grow(&self, offset: u64) -> impl FnMut(u64) -> Result<()> + Send + 'static {
         let (drawer, kept) = (Arc::clone(&self.drawer), self.kept.clone());
@@ -50,12 +65,13 @@ impl GuardedUpload {
 #[async_trait]
 impl Upload for GuardedUpload {
     async fn state(&self) -> Result<UploadState> {
+        self.view.check(&self.need())?;
         self.inner.state().await
     }
 
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let mut grow = self.grow(offset);
-        let metered = content.map(move |piece| {
+        let metered = self.watched(content).map(move |piece| {
             let bytes = piece?;
             grow(bytes.len() as u64)?;
             Ok(bytes)
@@ -65,7 +81,7 @@ impl Upload for GuardedUpload {
 
     async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
         let mut grow = self.grow(offset);
-        let metered = pieces.map(move |piece| {
+        let metered = self.watched(pieces).map(move |piece| {
             let piece = piece?;
             if let Piece::Bytes(bytes) = &piece {
                 grow(bytes.len() as u64)?;
@@ -76,10 +92,12 @@ impl Upload for GuardedUpload {
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        self.view.check(&self.need())?;
         self.inner.read(range).await
     }
 
     async fn set_length(&self, length: u64) -> Result<()> {
+        self.view.check(&self.need())?;
         if let Some(id) = &self.kept {
             self.drawer.ledger.grow(id, length)?;
         }
@@ -95,7 +113,11 @@ impl Upload for GuardedUpload {
             // The store says it too, but what it would look at first is for it alone.
             return Err(Error::bad_request("the upload has no target"));
         };
+        self.view.check(&self.need())?;
         let replaced = self.view.will_replace(target, &self.replace).await?;
+        if replaced && !self.narrowed {
+            self.view.check(&Need::here(Action::Replace, target))?;
+        }
         let note = match &self.kept {
             Some(_) => self.inner.state().await?.note,
             None => None,

@@ -425,6 +425,7 @@ mod tests {
         for act in ["value=\"delete\"", "value=\"rename\"", "value=\"replace\""] {
             assert!(all.contains(act) && !visitor.contains(act), "{act}");
         }
-        assert!(visitor.contains("/.gaveta/sign-in") && all.contains("/.gaveta/sign-out"));
+        assert!(visitor.contains("/.gaveta/sign-in") && !all.contains("/.gaveta/sign-in"));
+        assert!(all.contains("<bdi>admin</bdi>"));
     }
 }

@@ -33,6 +33,7 @@ macro_rules! embedded {
 const FILES: &[(&str, &str, &[u8])] = embedded![
     ("page.css", "text/css; charset=utf-8"),
     ("page.js", JS),
+    ("admin.js", JS),
     ("api.js", JS),
     ("dialog.js", JS),
     ("dom.js", JS),
@@ -78,6 +79,9 @@ pub(crate) const SAID: &[(&str, &[&str])] = &[
     ("js-filter-left", &["n"]),
     ("js-fold", &[]),
     ("js-folder", &[]),
+    ("js-graph", &[]),
+    ("js-in", &["rate"]),
+    ("js-out", &["rate"]),
     ("js-get", &[]),
     ("js-go-on", &[]),
     ("js-key-all", &[]),

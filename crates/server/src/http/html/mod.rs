@@ -9,7 +9,7 @@ mod press;
 mod rows;
 mod wants;
 
-use gaveta_core::{Action, Path};
+use gaveta_core::{AccountKind, Action, Path};
 use gaveta_text::{Lang, Text};
 use gaveta_wire::url;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -20,7 +20,7 @@ pub(crate) use frame::{Frame, HOLE, page};
 pub(crate) use icon::{entry_icon, icon};
 pub(crate) use notice::{advice, notice};
 pub(crate) use press::{Press, accepts as accepts_gzip};
-pub(crate) use rows::row;
+pub(crate) use rows::{row, time};
 pub(crate) use wants::{LANGUAGE_COOKIE, Wants, language};
 
 /// What a page of ours may do: load our own assets and show files of the drawer; nothing inline,
@@ -58,9 +58,10 @@ pub(crate) struct Who {
 impl Who {
     /// Who looks, and what he may do in this folder.
     pub(crate) fn of(view: &View, folder: &Path) -> Self {
-        let visitor = matches!(view.account(), gaveta_core::Account::Visitor);
+        let account = view.account();
+        let visitor = account.kind() == AccountKind::Visitor;
         Self {
-            name: (!visitor).then(|| view.account().name().to_owned()),
+            name: (!visitor).then(|| account.name().to_owned()),
             create: view.may(Action::Create, folder),
             replace: view.may(Action::Replace, folder),
             delete: view.may(Action::Delete, folder),

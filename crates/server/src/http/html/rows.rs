@@ -43,7 +43,7 @@ pub(crate) fn row(text: &Text, entry: &Entry, name: &str, at: &str) -> Markup {
 }
 
 /// A time for people, with the exact one beside it for the browser.
-fn time(text: &Text, time: SystemTime) -> Markup {
+pub(crate) fn time(text: &Text, time: SystemTime) -> Markup {
     let exact: String = time_to_text(time).chars().take(19).collect();
     html! { time datetime={ (exact) "Z" } { (text.time(time)) } }
 }

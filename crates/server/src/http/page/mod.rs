@@ -2,6 +2,7 @@
 //!
 //! Folders themselves are the files door's; here is what their pages load, ask and send.
 
+mod admin;
 mod ask;
 mod assets;
 mod deed;
@@ -30,12 +31,14 @@ use crate::server::House;
 const ASK: &str = "/.gaveta/ask";
 const FORM: &str = "/.gaveta/form";
 const SEARCH: &str = "/.gaveta/search";
+const ADMIN: &str = "/.gaveta/admin";
+const SIGN_IN: &str = "/.gaveta/sign-in";
 const LANGUAGE: &str = "/.gaveta/language";
 const PREVIEW: &str = "/.gaveta/preview/";
 
 /// Is this address ours to answer?
 pub(super) fn is_here(path: &str) -> bool {
-    matches!(path, ASK | FORM | SEARCH | LANGUAGE)
+    matches!(path, ASK | FORM | SEARCH | LANGUAGE | SIGN_IN | ADMIN)
         || path.starts_with(files::PREFIX)
         || path.starts_with(PREVIEW)
 }
@@ -133,6 +136,12 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
     let sends = asked.head.method == Method::POST;
     match path {
         ASK if reads => Ok(ask::ask(asked)?),
+        ADMIN if reads => Ok(admin::admin(asked).await?),
+        ADMIN if sends => {
+            form::is_ours(&asked.head.headers)?;
+            Ok(admin::end(asked, body).await?)
+        }
+        SIGN_IN if reads => Ok(settle::sign_in(asked)?),
         SEARCH if reads => Ok(search::search(asked).await?),
         FORM if sends => {
             form::is_ours(&asked.head.headers)?;
@@ -142,8 +151,7 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
             form::is_ours(&asked.head.headers)?;
             Ok(settle::language(asked, body).await?)
         }
-        ASK | SEARCH => Err(wrong_method()),
-        FORM | LANGUAGE => Err(wrong_method()),
+        ADMIN | ASK | SEARCH | SIGN_IN | FORM | LANGUAGE => Err(wrong_method()),
         path if !reads && (path.starts_with(files::PREFIX) || path.starts_with(PREVIEW)) => {
             Err(wrong_method())
         }

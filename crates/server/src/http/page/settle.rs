@@ -1,6 +1,6 @@
-//! What is settled for one browser: the language.
+//! What is settled for one browser: who looks, and in which language.
 
-use gaveta_core::{Error, Result};
+use gaveta_core::{AccountKind, Error, ErrorKind, Result};
 use gaveta_text::Lang;
 use http::{Response, header};
 
@@ -27,4 +27,16 @@ pub(super) async fn language(asked: &Asked<'_>, body: Lent) -> Result<Response<B
     );
     fields::set(&mut response, header::SET_COOKIE, &cookie);
     Ok(response)
+}
+
+/// Leads whoever signed in back. A visitor is asked who he is: his browser shows the question, and
+/// comes again with the answer.
+///
+/// # Errors
+/// `SignInNeeded`.
+pub(super) fn sign_in(asked: &Asked<'_>) -> Result<Response<Body>> {
+    match asked.view.account().kind() {
+        AccountKind::Visitor => Err(Error::new(ErrorKind::SignInNeeded)),
+        _ => Ok(see_other(way_back(asked.query.get("back").unwrap_or("/")))),
+    }
 }
