@@ -55,7 +55,7 @@ test("rename, move, copy, delete and make, in both languages and widths", async 
     await page.keyboard.press("ControlOrMeta+a");
     await page.keyboard.type("two");
     await page.keyboard.press("Enter");
-    await page.locator(".note.failed", { hasText: english ? "already exists" : "já existe" }).waitFor();
+    await page.locator(".note.failed", { hasText: english ? "is there already" : "já existe" }).waitFor();
     assert.ok(await there(drawer, "renamed.txt"));
     assert.deepEqual(page.troubles, []);
   }
@@ -117,7 +117,7 @@ test("the keyboard does it all", async () => {
     reached.add(at.split(":")[1]);
   }
   for (const word of ["Skip to the files", "Sign out", "Send", "New folder", "Get all (ZIP)", "Name", "z.txt", "one"]) {
-    assert.ok([...reached].some((text) => text.includes(word)) || word === "Sign out", `${word} not reached: ${[...reached]}`);
+    assert.ok([...reached].some((text) => text.includes(word)), `${word} not reached: ${[...reached]}`);
   }
 });
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
-use gaveta_text::escape;
+use gaveta_text::{Text, escape};
 use gaveta_wire::session::Secret;
 
 use crate::address::{Address, Server};
@@ -99,16 +99,18 @@ impl Drawer {
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
         let address = remote::Address::new(server.host.clone(), server.port);
-        let named = |error: Error| match (error.kind(), causes(&error)) {
-            (kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut), why) => {
-                let why = why.unwrap_or_else(|| printer.text().kind(kind));
+        let named = |error: Error| match error.kind() {
+            kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut) => {
+                let text = printer.text();
+                let why = std::error::Error::source(&error).and_then(|cause| text.cause(cause));
+                let why = why.unwrap_or_else(|| text.kind(kind));
                 let sentence = Sentence::new("client-no-answer");
                 Fault::Said(
                     kind,
                     sentence.with("server", server.to_string()).with("why", why),
                 )
             }
-            (ErrorKind::Unsupported, _) => not_ours(&error, server),
+            ErrorKind::Unsupported => not_ours(&error, server, printer.text()),
             _ => Fault::Store(about(&error, server.to_string())),
         };
         let remote = Remote::connect(address, remote::Options::default())
@@ -252,15 +254,17 @@ impl Drawer {
 }
 
 /// What answers there is no Gaveta server, or one of another protocol.
-pub(crate) fn not_ours(error: &Error, server: &Server) -> Fault {
-    let sentence = match std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<OtherProtocol>())
-    {
+pub(crate) fn not_ours(error: &Error, server: &Server, text: &Text) -> Fault {
+    let cause = std::error::Error::source(error);
+    let sentence = match cause.and_then(|cause| cause.downcast_ref::<OtherProtocol>()) {
         Some(other) => Sentence::new("client-other-protocol")
             .with("theirs", other.theirs.to_string())
             .with("ours", other.ours.to_string()),
-        None => Sentence::new("client-not-gaveta")
-            .with("why", causes(error).unwrap_or_else(|| "?".to_owned())),
+        None => {
+            let why = cause.and_then(|cause| text.cause(cause));
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            Sentence::new("client-not-gaveta").with("why", why)
+        }
     };
     Fault::Said(
         ErrorKind::Unsupported,
@@ -271,10 +275,35 @@ pub(crate) fn not_ours(error: &Error, server: &Server) -> Fault {
 /// The error about what a person calls so, whatever a store called it.
 pub(crate) fn about(error: &Error, shown: String) -> Error {
     let named = Error::new(error.kind()).about_text(shown);
+    if let Some(system) = system(error) {
+        return named.because(system);
+    }
     match causes(error) {
         Some(causes) => named.because(causes),
         None => named,
     }
+}
+
+/// The system's own error among the causes, from which a sentence is made.
+fn system(error: &Error) -> Option<std::io::Error> {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        next = cause.source();
+        let Some(system) = cause.downcast_ref::<std::io::Error>() else {
+            continue;
+        };
+        if let Some(number) = system.raw_os_error() {
+            return Some(std::io::Error::from_raw_os_error(number));
+        }
+        // One that only holds another tells nothing by itself.
+        if system
+            .get_ref()
+            .is_none_or(|inner| inner.source().is_none())
+        {
+            return Some(std::io::Error::new(system.kind(), system.to_string()));
+        }
+    }
+    None
 }
 
 /// All that caused it, in one line.

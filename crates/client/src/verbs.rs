@@ -268,6 +268,20 @@ pub fn complain(error: &clap::Error, text: &Text) -> Option<String> {
     Some(fault.say(text))
 }
 
+/// A help that was rendered, with the few words of the parser's own in the person's language.
+pub fn in_language(help: &str, text: &Text) -> String {
+    [
+        ("[default: ", "man-default"),
+        ("[alias: ", "help-also"),
+        ("[aliases: ", "help-also"),
+        ("[possible values: ", "help-values"),
+    ]
+    .into_iter()
+    .fold(help.to_owned(), |help, (theirs, key)| {
+        help.replace(theirs, &format!("[{} ", text.say(key, &[])))
+    })
+}
+
 /// The verb of this word, in the shell.
 pub(crate) fn verb_in_shell(word: &str) -> Option<&'static Verb> {
     verb(word).filter(|verb| verb.shell_usage.is_some())

@@ -15,6 +15,7 @@ use gaveta_client::verbs::{self, Context, PASSWORD_VARIABLE, Verb};
 use gaveta_core::{Error, ErrorKind};
 use gaveta_text::{Lang, Text};
 
+use crate::account::{self, AccountArgs};
 use crate::ask::{self, Wish};
 use crate::exit::Exit;
 use crate::manual;
@@ -24,6 +25,8 @@ use crate::serve::{self, ServeArgs};
 const PATIENCE: Duration = Duration::from_millis(200);
 /// The command that opens the shell.
 const CONNECT: &str = "connect";
+/// The command that looks after accounts.
+const ACCOUNT: &str = "account";
 
 /// Runs what the arguments (with the program's own name first) ask for.
 pub(crate) fn run(args: Vec<OsString>) -> Exit {
@@ -38,6 +41,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
             Err(exit) => exit,
         };
     }
+    let typed = typed(&args);
     let matches = match command(&text).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return refuse(&error, &text),
@@ -51,18 +55,40 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
             Ok(args) => serve::run(args, &text),
             Err(error) => refuse(&error, &text),
         },
+        Some((ACCOUNT, matches)) => match AccountArgs::from_arg_matches(matches) {
+            Ok(args) => account::run(args, &printer(matches, text.clone())),
+            Err(error) => refuse(&error, &text),
+        },
         Some((manual::COMPLETIONS, matches)) => manual::complete(matches, command(&text), &text),
         Some((manual::MAN, matches)) => manual::man(matches, command(&text), &text),
         Some((word, matches)) => match verbs::verb(word) {
-            Some(verb) => run_verb(verb, matches, text),
+            Some(verb) => run_verb(verb, matches, text, typed),
             None => Exit::Usage,
         },
         None => Exit::Usage,
     }
 }
 
-fn run_verb(verb: &Verb, matches: &ArgMatches, text: Text) -> Exit {
-    let context = Context::new(printer(matches, text.clone()), password());
+/// The command as it may be typed again in a usual shell; none when it is no text.
+fn typed(args: &[OsString]) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,~".contains(c);
+    let words = args.iter().skip(1).map(|arg| {
+        let word = arg.to_str()?;
+        Some(if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        })
+    });
+    let words: Option<Vec<String>> = std::iter::once(Some("gaveta".to_owned()))
+        .chain(words)
+        .collect();
+    Some(words?.join(" "))
+}
+
+fn run_verb(verb: &Verb, matches: &ArgMatches, text: Text, typed: Option<String>) -> Exit {
+    let mut context = Context::new(printer(matches, text.clone()), password());
+    context.typed = typed;
     let printer = Arc::clone(&context.printer);
     let ended = in_runtime(&printer, async {
         if let Err(error) = stop::on_signals(context.cancel.clone()) {
@@ -146,7 +172,15 @@ fn refuse(error: &clap::Error, text: &Text) -> Exit {
     // Who closed the stream has read enough.
     let _ = match ours {
         Some(sentence) => writeln!(std::io::stderr(), "gaveta: {sentence}"),
-        None => error.print(),
+        None if error.use_stderr() => error.print(),
+        None => {
+            let help = error.render();
+            let help = match Color::Auto.on_output() {
+                true => help.ansi().to_string(),
+                false => help.to_string(),
+            };
+            write!(std::io::stdout(), "{}", verbs::in_language(&help, text))
+        }
     };
     if error.use_stderr() {
         Exit::Usage
@@ -190,6 +224,14 @@ fn command(text: &Text) -> Command {
         .visible_aliases(["conectar", "cliente"])
         .about("help-connect")
         .long_about(None);
+    let account = AccountArgs::augment_args(Command::new(ACCOUNT))
+        .visible_alias("conta")
+        .about("help-account")
+        .long_about(None)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading(text.say("help-commands", &[]));
     let template = format!(
         "{{about-with-newline}}\n{} {{usage}}\n\n{{all-args}}{{after-help}}",
         text.say("help-usage", &[])
@@ -220,6 +262,10 @@ fn command(text: &Text) -> Command {
     dress(verbs::translate(command, text))
         .subcommand(dress(verbs::translate(serve, text)))
         .subcommand(dress(verbs::translate(connect, text)))
+        .subcommand(dress(
+            verbs::translate(account, text)
+                .mut_subcommands(|command| dress(verbs::translate(command, text))),
+        ))
         .subcommands(verbs::on_command_line().map(|verb| dress(verb.command(text))))
         .subcommands(manual::commands().map(|command| dress(verbs::translate(command, text))))
 }
@@ -295,7 +341,7 @@ mod tests {
     #[test]
     fn no_other_command_takes_the_servers_words() {
         let taken = [
-            "serve", "servir", "servidor", CONNECT, "conectar", "cliente", "help",
+            "serve", "servir", "servidor", CONNECT, "conectar", "cliente", "help", ACCOUNT, "conta",
         ];
         for verb in verbs::on_command_line() {
             assert!(!verb.words().any(|word| taken.contains(&word)));
@@ -332,6 +378,15 @@ mod tests {
         }
         let help = command(&text).try_get_matches_from(["gaveta", "--help"]);
         assert!(verbs::complain(&help.unwrap_err(), &text).is_none());
+    }
+
+    #[test]
+    fn a_command_is_told_as_it_may_be_typed_again() {
+        let typed = |args: &[&str]| typed(&args.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(
+            typed(&["/x/gaveta", "send", "a b", "it's", "*", "h:1/"]).as_deref(),
+            Some(r"gaveta send 'a b' 'it'\''s' '*' h:1/")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 // failed and why.
 
 import { nameOf } from "./api.js";
-import { buttons, show } from "./dialog.js";
+import { buttons, note, show } from "./dialog.js";
 import { button, el, find, icon, say } from "./dom.js";
 import * as queue from "./queue.js";
 import { clock, size, t, why } from "./text.js";
@@ -22,7 +22,7 @@ const goOn = button("again", t("js-go-on"), () => queue.items.forEach(queue.resu
 const cancelAll = button("delete", t("js-cancel-all"), () => queue.items.forEach(queue.cancel), "bare plain");
 const fold = button("down", t("js-fold"), () => tray.classList.toggle("folded"), "bare plain");
 const clear = button("close", t("js-dismiss"), () => queue.clear(true), "bare plain");
-const signIn = el("p", { class: "notice", hidden: true }, icon("alert"), el("span", {}, t("js-sign-in-again"), " ", el("a", { href: "/.gaveta/sign-in", target: "_blank" }, t("js-sign-in")), " "), el("button", { type: "button", onclick: () => queue.signedIn() }, t("js-go-on")));
+const signIn = el("p", { class: "notice", hidden: true }, icon("alert"), el("span", {}, t("js-sign-in-again")), button("person", t("js-sign-in"), signInAgain, "primary"));
 const tray = el("section", { class: "tray", "aria-label": t("js-sending"), hidden: true }, el("header", {}, icon("send"), el("div", { class: "what" }, heading, detail), pauseAll, goOn, cancelAll, fold, clear), bar, signIn, list, rest);
 document.body.append(tray);
 
@@ -30,6 +30,23 @@ let rate = 0;
 let before = { at: performance.now(), sent: 0 };
 let said = "";
 let asked = false;
+
+/** Asks who it is, and goes on. */
+async function signInAgain() {
+  const me = find("#drawer")?.getAttribute("data-me") ?? "";
+  const name = el("input", { id: "again-name", value: me === "visitor" ? "" : me, required: true, autocomplete: "username", autocapitalize: "none" });
+  const password = el("input", { id: "again-password", type: "password", required: true, autocomplete: "current-password" });
+  const { closed } = show(t("js-sign-in"), [el("label", { for: "again-name" }, t("js-name")), name, el("label", { for: "again-password" }, t("js-password")), password, buttons(t("js-sign-in"))]);
+  (name.value ? password : name).focus();
+  if ((await closed) !== "yes") return;
+  const answer = await fetch("/.gaveta/sign-in", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify({ name: name.value, password: password.value }),
+  }).catch(() => null);
+  if (answer?.ok) queue.signedIn();
+  else note(why(answer?.headers.get("gaveta-error") ?? "disconnected"), { failed: true });
+}
 
 /** @type {Map<number, {row: HTMLLIElement, text: HTMLElement, bar: HTMLProgressElement, state: string}>} */
 const drawn = new Map();

@@ -4,6 +4,7 @@
 //! A key that is missing shows itself as `‹key›`; nothing here panics. A test fails when a key
 //! lacks in one language, takes other arguments there, or is used nowhere.
 
+mod cause;
 mod escape;
 mod format;
 mod lang;
@@ -45,6 +46,16 @@ const FILES: &[(&str, &str, &str)] = &[
         "page",
         include_str!("../locales/pt-BR/page.ftl"),
         include_str!("../locales/en/page.ftl"),
+    ),
+    (
+        "account",
+        include_str!("../locales/pt-BR/account.ftl"),
+        include_str!("../locales/en/account.ftl"),
+    ),
+    (
+        "shell_more",
+        include_str!("../locales/pt-BR/shell_more.ftl"),
+        include_str!("../locales/en/shell_more.ftl"),
     ),
     (
         "manual",
@@ -193,8 +204,11 @@ impl Text {
                 | ErrorKind::Unsupported
                 | ErrorKind::Disconnected
         );
-        if explained && let Some(source) = std::error::Error::source(error) {
-            sentence = format!("{sentence} ({})", escape(&source.to_string()));
+        if explained
+            && let Some(source) = std::error::Error::source(error)
+            && let Some(cause) = self.cause(source)
+        {
+            sentence = format!("{sentence} ({cause})");
         }
         sentence
     }

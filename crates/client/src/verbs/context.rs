@@ -25,6 +25,8 @@ pub struct Context {
     /// Switched by Ctrl-C and SIGTERM.
     pub cancel: Cancel,
     pub(crate) password: Option<Secret>,
+    /// The command as it may be typed again. Not escaped for a terminal.
+    pub typed: Option<String>,
     here: Option<Arc<Here>>,
 }
 
@@ -35,16 +37,18 @@ impl Context {
             printer,
             cancel: Cancel::new(),
             password: password.map(Secret),
+            typed: None,
             here: None,
         }
     }
 
     /// The context of one command of the shell, with a switch of its own.
-    pub(crate) fn in_shell(&self, here: Arc<Here>) -> Self {
+    pub(crate) fn in_shell(&self, here: Arc<Here>, typed: String) -> Self {
         Self {
             printer: Arc::clone(&self.printer),
             cancel: Cancel::new(),
             password: self.password.clone(),
+            typed: Some(typed),
             here: Some(here),
         }
     }

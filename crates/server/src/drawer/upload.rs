@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Action, Check, Content, Entry, Error, Path, Piece, Pieces, Replace, Result, Seal, Upload,
-    UploadId, UploadState,
+    Action, Check, Content, Entry, Error, ErrorKind, Path, Piece, Pieces, Replace, Result, Seal,
+    Upload, UploadId, UploadState,
 };
 
 use super::Drawer;
@@ -115,8 +115,8 @@ impl Upload for GuardedUpload {
         };
         self.view.check(&self.need())?;
         let replaced = self.view.will_replace(target, &self.replace).await?;
-        if replaced && !self.narrowed {
-            self.view.check(&Need::here(Action::Replace, target))?;
+        if replaced && !self.view.may(Action::Replace, target) {
+            return Err(Error::at(ErrorKind::VersionMismatch, target));
         }
         let note = match &self.kept {
             Some(_) => self.inner.state().await?.note,

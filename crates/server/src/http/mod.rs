@@ -20,6 +20,7 @@ pub(crate) mod reply;
 pub(crate) mod router;
 mod sending;
 pub(crate) mod session;
+mod sign_in;
 pub(crate) mod stranger;
 pub(crate) mod talk;
 pub(crate) mod uploads;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Error, ErrorKind};
+use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -15,12 +15,16 @@ use super::body::{Body, full};
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
 use super::html::Wants;
-use super::{chunks, command, error, files, page, session, stranger, uploads, zip};
+use super::{chunks, command, error, files, page, session, sign_in, stranger, uploads, zip};
 use crate::drawer::entrance::Credential;
-use crate::drawer::pass::{Door, Origin};
+use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::server::House;
+
+/// How a browser signs in (RFC 9110, section 11.6.1: a 401 names a scheme): by the form there. The
+/// scheme is of draft-broyer-http-cookie-auth; browsers pass over one that they do not know.
+const BY_COOKIE: &str = "Cookie realm=\"gaveta\", form-action=\"/.gaveta/sign-in\"";
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(crate) async fn answer(
@@ -31,7 +35,15 @@ pub(crate) async fn answer(
     house.drawer.meters.request();
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
+    let browser = request.headers().contains_key("sec-fetch-site");
     let mut response = route(request, &line, &house, &mut log).await;
+    if browser && response.status() == StatusCode::UNAUTHORIZED {
+        // A browser would ask by itself, in a window of its own, over a page that asks already.
+        let by_cookie = HeaderValue::from_static(BY_COOKIE);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, by_cookie);
+    }
     everywhere(response.headers_mut());
     log.answered(response.status(), promised(&response));
     response.map(|body| match multiplexed {
@@ -65,12 +77,26 @@ async fn route(
         ip: Some(line.peer().ip()),
         door: Door::Http,
     };
-    let shown = credential(request.headers());
-    let pass = match house.drawer.entrance.admit(shown, origin).await {
+    // Behind TLS a cookie is for TLS alone.
+    let secure = false;
+    match (path, request.method()) {
+        (sign_in::SIGN_IN, &Method::POST) => {
+            return sign_in::sign_in(request, origin, secure, house).await;
+        }
+        (sign_in::SIGN_OUT, &Method::POST) => return sign_in::sign_out(request, secure, house),
+        _ => {}
+    }
+    let pass = match admit(&request, origin, house).await {
         Ok(pass) => pass,
         Err(failed) => {
+            let stale = sign_in::cookie(request.headers()).is_some();
+            let headers = stale.then(|| request.headers().clone());
             refuse(request);
-            return error::answer(&failed, html);
+            let mut response = error::answer(&failed, html);
+            if let Some(headers) = headers {
+                sign_in::forget(&mut response, &headers, secure);
+            }
+            return response;
         }
     };
     log.account(&pass.last());
@@ -98,6 +124,7 @@ async fn route(
         (route::SESSION, &Method::GET) => session::open(request, view, line, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
+        (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
         (route::HEALTH, _) => wrong_method(request, "GET, HEAD", html),
@@ -146,11 +173,31 @@ fn wrong_method(request: Request<Incoming>, allow: &'static str, html: Wants) ->
     response
 }
 
-/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750).
+/// Who asks. A browser's session that has ended is a visitor's who only looks.
+async fn admit(request: &Request<Incoming>, origin: Origin, house: &House) -> Result<Pass> {
+    let entrance = &house.drawer.entrance;
+    let shown = credential(request.headers());
+    let by_cookie = matches!(shown, Credential::Cookie(_));
+    if by_cookie {
+        sign_in::says_its_origin(request)?;
+    }
+    match entrance.admit(shown, origin).await {
+        Err(ended) if ended.kind() == ErrorKind::SignInNeeded && by_cookie => {
+            match *request.method() {
+                Method::GET | Method::HEAD => Ok(entrance.visitor(origin)),
+                _ => Err(ended),
+            }
+        }
+        admitted => admitted,
+    }
+}
+
+/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750), or by the
+/// cookie of a browser's session.
 fn credential(headers: &HeaderMap) -> Credential {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
-        return Credential::Nothing;
+        return sign_in::cookie(headers).map_or(Credential::Nothing, Credential::Cookie);
     };
     match fields.next() {
         None => authorization(field).unwrap_or(Credential::Broken),

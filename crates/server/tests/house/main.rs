@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+mod accounts;
 mod badinput;
 mod ends;
 mod harness;
@@ -20,3 +21,4 @@ mod roles;
 mod sessions;
 mod smuggling;
 mod strangers;
+mod table;

@@ -110,6 +110,7 @@ pub(crate) const SAID: &[(&str, &[&str])] = &[
     ("js-of", &["at", "all"]),
     ("js-only-start", &[]),
     ("js-or-drop", &[]),
+    ("js-password", &[]),
     ("js-pause", &[]),
     ("js-pause-all", &[]),
     ("js-pick-files", &[]),

@@ -89,7 +89,12 @@ fn account(who: &Who, frame: &Frame<'_>, text: &Text) -> Markup {
                 }
             }
             @match &who.name {
-                Some(name) => span.who { (icon("person")) bdi { (name) } },
+                Some(name) => {
+                    span.who { (icon("person")) bdi { (name) } }
+                    form method="post" action="/.gaveta/sign-out" {
+                        button.plain { (text.say("page-sign-out", &[])) }
+                    }
+                }
                 None => {
                     a href={ "/.gaveta/sign-in?back=" (gaveta_wire::url::encode_name(&back)) } {
                         (icon("person")) span { (text.say("page-sign-in", &[])) }

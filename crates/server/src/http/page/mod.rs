@@ -141,7 +141,7 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
             form::is_ours(&asked.head.headers)?;
             Ok(admin::end(asked, body).await?)
         }
-        SIGN_IN if reads => Ok(settle::sign_in(asked)?),
+        SIGN_IN if reads => Ok(settle::sign_in(asked)),
         SEARCH if reads => Ok(search::search(asked).await?),
         FORM if sends => {
             form::is_ours(&asked.head.headers)?;
@@ -149,7 +149,7 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
         }
         LANGUAGE if sends => {
             form::is_ours(&asked.head.headers)?;
-            Ok(settle::language(asked, body).await?)
+            Ok(settle::keep_language(asked, body).await?)
         }
         ADMIN | ASK | SEARCH | SIGN_IN | FORM | LANGUAGE => Err(wrong_method()),
         path if !reads && (path.starts_with(files::PREFIX) || path.starts_with(PREVIEW)) => {
