@@ -20,6 +20,7 @@ const words = { received: el("span", { class: "in" }), sent: el("span", { class:
 function graph() {
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("viewBox", "0 0 600 120");
+  svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("class", "graph");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", t("js-graph"));
