@@ -5,13 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
 use gaveta_text::{Text, escape};
+use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::session::Secret;
 
 use crate::address::{Address, Server};
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{self, matches};
 use crate::printer::Printer;
-use crate::remote::{self, OtherProtocol, Remote};
+use crate::remote::{OtherProtocol, Remote};
+
+mod introduce;
+
+/// A fingerprint that was given, if any.
+///
+/// # Errors
+/// [`Fault::Usage`] for what is none.
+pub(crate) fn fingerprint_of(given: Option<&str>) -> Outcome<Option<Fingerprint>> {
+    given.map(introduce::parse).transpose()
+}
 
 /// The largest password file that is read, in bytes.
 const MAX_PASSWORD: u64 = 4096;
@@ -96,9 +107,9 @@ impl Drawer {
     pub(crate) async fn open(
         server: &Server,
         passwords: Passwords,
+        fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
-        let address = remote::Address::new(server.host.clone(), server.port);
         let named = |error: Error| match error.kind() {
             kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut) => {
                 let text = printer.text();
@@ -113,9 +124,10 @@ impl Drawer {
             ErrorKind::Unsupported => not_ours(&error, server, printer.text()),
             _ => Fault::Store(about(&error, server.to_string())),
         };
-        let remote = Remote::connect(address, remote::Options::default())
-            .await
-            .map_err(named)?;
+        let remote = match introduce::connect(server, fingerprint, &printer).await? {
+            Ok(remote) => remote,
+            Err(error) => return Err(named(error)),
+        };
         Ok(Self {
             remote,
             server: server.clone(),
@@ -207,8 +219,15 @@ impl Drawer {
     }
 
     async fn sign_in(&self, password: &Secret) -> Outcome {
-        self.remote.sign_in(Account::ADMIN, password).await?;
-        Ok(())
+        match self.remote.sign_in(Account::ADMIN, password).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Insecure => {
+                let sentence = Sentence::new("tls-plain-password");
+                let server = self.server.to_string();
+                Err(Fault::Said(error.kind(), sentence.with("server", server)))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What an address names here: one entry, or all that a pattern matches, sorted by path and
@@ -289,9 +308,13 @@ fn system(error: &Error) -> Option<std::io::Error> {
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
         next = cause.source();
-        let Some(system) = cause.downcast_ref::<std::io::Error>() else {
+        let Some(mut system) = cause.downcast_ref::<std::io::Error>() else {
             continue;
         };
+        // One that holds another hides it from those who ask for its source.
+        while let Some(inner) = system.get_ref().and_then(|inner| inner.downcast_ref()) {
+            system = inner;
+        }
         if let Some(number) = system.raw_os_error() {
             return Some(std::io::Error::from_raw_os_error(number));
         }

@@ -31,6 +31,13 @@ impl Text {
 fn key(cause: &(dyn StdError + 'static)) -> Option<&'static str> {
     use io::ErrorKind as K;
     let error = cause.downcast_ref::<io::Error>()?;
+    // One that holds another hides it from those who ask for its source.
+    if let Some(inner) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<io::Error>())
+    {
+        return key(inner);
+    }
     Some(match error.kind() {
         K::ConnectionRefused => "cause-refused",
         K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::NotConnected => "cause-cut",

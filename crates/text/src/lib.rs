@@ -48,6 +48,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/page.ftl"),
     ),
     (
+        "tls",
+        include_str!("../locales/pt-BR/tls.ftl"),
+        include_str!("../locales/en/tls.ftl"),
+    ),
+    (
         "account",
         include_str!("../locales/pt-BR/account.ftl"),
         include_str!("../locales/en/account.ftl"),

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::fault::{Ended, Fault};
 use crate::printer::Printer;
 use crate::stop::{Signals, Told};
+use crate::terminal;
 use crate::verbs::{self, Context, complaint};
 
 /// Runs commands, and hears Ctrl-C meanwhile.
@@ -93,8 +94,9 @@ impl Runner {
                 tokio::select! {
                     ended = &mut running => break Some(ended),
                     told = self.signals.next() => {
-                        if told == Told::Terminate {
-                            self.here.leave();
+                        match told {
+                            Told::Interrupt => terminal::forget_typed(),
+                            Told::Terminate => self.here.leave(),
                         }
                         cancel.cancel();
                         if stopping {

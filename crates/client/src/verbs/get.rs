@@ -217,6 +217,7 @@ mod tests {
             how: Transferring::plain(),
             connection: Connection {
                 password_file: None,
+                fingerprint: None,
             },
         };
         let context = Context::new(quiet(), None);

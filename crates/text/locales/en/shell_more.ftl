@@ -1,6 +1,6 @@
 # The track of the shell: what was added to it after its first draft.
 
-shell-usage-mirror = [--get] FOLDER [TARGET]
+shell-usage-mirror = FOLDER [TARGET]
 arg-mirror-get = From the server to here; without it from here to the server
 client-mirror-get = --get is for a mirror from a server to here
 shell-mirror-name = say where the mirror is to be
@@ -33,3 +33,29 @@ client-stopped-again = the same command again
 # What the help says of an option
 help-also = also:
 help-values = values:
+
+# What stands for a value in a help
+value-by = BY
+value-command = COMMAND
+value-commands = COMMANDS
+value-file = FILE
+value-folder = FOLDER
+value-format = FORMAT
+value-from = FROM
+value-host = HOST
+value-how = HOW
+value-lang = LANG
+value-level = LEVEL
+value-name = NAME
+value-options = OPTIONS
+value-password = PASSWORD
+value-path = PATH
+value-pattern = PATTERN
+value-port = PORT
+value-rate = RATE
+value-seconds = SECONDS
+value-shell = SHELL
+value-size = SIZE
+value-time = TIME
+value-to = TO
+value-when = WHEN

@@ -1,6 +1,6 @@
 # O que veio ao shell depois do primeiro esboço.
 
-shell-usage-mirror = [--baixar] PASTA [DESTINO]
+shell-usage-mirror = PASTA [DESTINO]
 arg-mirror-get = Do servidor para cá; sem isto, daqui para o servidor
 client-mirror-get = --baixar é para espelhar de um servidor para cá
 shell-mirror-name = falta dizer onde fica o espelho
@@ -33,3 +33,29 @@ client-stopped-again = o mesmo comando de novo
 # O que a ajuda diz de uma opção
 help-also = também:
 help-values = valores:
+
+# O que está no lugar de um valor numa ajuda
+value-by = POR
+value-command = COMANDO
+value-commands = COMANDOS
+value-file = ARQUIVO
+value-folder = PASTA
+value-format = FORMATO
+value-from = DE
+value-host = HOST
+value-how = COMO
+value-lang = LÍNGUA
+value-level = NÍVEL
+value-name = NOME
+value-options = OPÇÕES
+value-password = SENHA
+value-path = CAMINHO
+value-pattern = PADRÃO
+value-port = PORTA
+value-rate = TAXA
+value-seconds = SEGUNDOS
+value-shell = SHELL
+value-size = TAMANHO
+value-time = PRAZO
+value-to = PARA
+value-when = QUANDO
