@@ -43,6 +43,9 @@ test("rename, move, copy, delete and make, in both languages and widths", async 
     await dialog.getByRole("button", { name: english ? "Delete" : "Apagar" }).click();
     await row(page, "c.txt").waitFor({ state: "detached" });
     assert.ok(!(await there(drawer, "c.txt")));
+    await page.getByRole("button", { name: english ? "Undo" : "Desfazer" }).click();
+    await row(page, "c.txt").waitFor();
+    assert.ok(await there(drawer, "c.txt"));
 
     await page.locator("#new summary").click();
     await page.keyboard.type("pasta nova");

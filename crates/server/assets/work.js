@@ -55,7 +55,23 @@ async function remove() {
   const yes = await sure(t("js-delete"), [el("p", {}, t("js-delete-sure", { n: paths.length })), names(paths)], t("js-delete"), "danger");
   if (!yes) return;
   const done = await each(paths, (path) => command("delete", { path, recursive: true }));
-  if (done.length > 0) note(t("js-deleted", { n: done.length }));
+  if (done.length === 0) return;
+  const kept = await command("trash-state", {}).then(() => true, () => false);
+  note(t("js-deleted", { n: done.length }), kept ? { act: { words: t("js-undo"), pressed: () => undo(done) } } : {});
+}
+
+/**
+ * Brings back what was deleted just now, from the trash.
+ * @param {string[]} paths
+ */
+async function undo(paths) {
+  const back = await each(paths, async (path) => {
+    /** @type {{list: {id: string}[]}} */
+    const { list } = await command("trash", { path, exact: true, limit: 1 });
+    if (!list[0]) throw new Failure("not-found", path);
+    await command("restore", { trashed: list[0].id });
+  });
+  if (back.length > 0) note(t("js-restored", { n: back.length }));
 }
 
 function rename() {

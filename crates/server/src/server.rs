@@ -81,6 +81,8 @@ pub struct Config {
     pub stall: Duration,
     /// How often a session is pinged.
     pub keep_alive: Duration,
+    /// Everything is read again whenever the last time is so long ago.
+    pub verify_every: Option<Duration>,
 }
 
 impl Default for Config {
@@ -107,6 +109,7 @@ impl Default for Config {
             idle: Duration::from_secs(70),
             stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(30),
+            verify_every: None,
         }
     }
 }
@@ -173,6 +176,7 @@ pub(crate) struct House {
     phase: watch::Receiver<Phase>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) sessions: Arc<Semaphore>,
+    verify_every: Option<Duration>,
 }
 
 impl House {
@@ -311,6 +315,7 @@ impl Server {
             phase: phase_seen,
             connections: Arc::new(Semaphore::new(places as usize)),
             sessions: Arc::new(Semaphore::new(config.sessions)),
+            verify_every: config.verify_every,
         };
         Ok(Self {
             house: Arc::new(house),
@@ -354,6 +359,10 @@ impl Server {
         // Before anybody begins another.
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
+        let verifying = house.verify_every.map(|every| {
+            let drawer = Arc::clone(&house.drawer);
+            AbortOnDrop(tokio::spawn(drawer.keep_verifying(every)))
+        });
         let tls = house
             .tls
             .clone()
@@ -381,7 +390,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop((keeping, following, controlled, tls));
+        drop((keeping, verifying, following, controlled, tls));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);

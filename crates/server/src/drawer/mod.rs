@@ -13,7 +13,10 @@ pub(crate) mod pass;
 pub(crate) mod password;
 mod secrets;
 mod sight;
+mod trash;
 mod upload;
+pub(crate) mod verify;
+mod verifying;
 
 #[cfg(test)]
 mod conformance;
@@ -31,6 +34,7 @@ pub(crate) use guard::View;
 use ledger::{Ledger, UploadLimits};
 use meters::Meters;
 use pass::Pass;
+use verifying::Verifier;
 
 /// How many events a session may lag behind before it misses some. Shared by all sessions.
 const EVENTS: usize = 256;
@@ -60,6 +64,8 @@ pub(crate) struct Drawer {
     pub(crate) ledger: Arc<Ledger>,
     /// Where whoever asks becomes an account.
     pub(crate) entrance: Entrance,
+    /// Reads everything again.
+    verifier: Verifier,
 }
 
 impl Drawer {
@@ -79,6 +85,7 @@ impl Drawer {
             meters: Meters::default(),
             ledger: Ledger::new(limits),
             entrance,
+            verifier: Verifier::default(),
         })
     }
 
@@ -99,6 +106,11 @@ impl Drawer {
             }
         }
         Ok(())
+    }
+
+    /// Reads everything again, whenever the last time is so long ago. For ever.
+    pub(crate) async fn keep_verifying(self: Arc<Self>, every: Duration) {
+        self.verifier.every(self.gate.own_shared(), every).await;
     }
 
     /// What happens from now on.

@@ -18,7 +18,8 @@ use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
 use super::html::Wants;
 use super::{
-    chunks, command, error, files, page, session, sign_in, stranger, unencrypted, uploads, zip,
+    chunks, command, error, files, page, session, sign_in, stranger, trash, unencrypted, uploads,
+    zip,
 };
 use crate::drawer::entrance::Credential;
 use crate::drawer::pass::{Door, Origin, Pass};
@@ -170,6 +171,9 @@ async fn route(
     }
     if page::is_here(path_of(&request)) {
         return page::serve(request, &view, house).await;
+    }
+    if trash::is_here(path_of(&request)) {
+        return trash::serve(request, &view).await;
     }
     match (path_of(&request), request.method()) {
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),

@@ -190,6 +190,10 @@ js-progress = How much was sent
 js-reconnecting = The server does not answer. Reconnecting…
 js-retry = Try again
 js-root = Drawer
+js-restored = { $n ->
+    [one] Brought back.
+   *[other] { $count } brought back.
+}
 js-rows = { $n ->
     [one] { $count } item shown
    *[other] { $count } items shown
@@ -221,6 +225,7 @@ js-taken-replace = Replace
 js-taken-skip = Skip
 js-taken-what = What to do, here and with all that came along?
 js-too-many = That is too much at once. Take the folder as a whole, or fewer things.
+js-undo = Undo
 js-unfinished = { $n ->
     [one] One file was not finished
    *[other] { $count } files were not finished

@@ -190,6 +190,10 @@ js-progress = Quanto já foi enviado
 js-reconnecting = O servidor não responde. Reconectando…
 js-retry = Tentar de novo
 js-root = Gaveta
+js-restored = { $n ->
+    [one] De volta ao lugar.
+   *[other] { $count } de volta ao lugar.
+}
 js-rows = { $n ->
     [one] { $count } item na lista
    *[other] { $count } itens na lista
@@ -221,6 +225,7 @@ js-taken-replace = Substituir
 js-taken-skip = Pular
 js-taken-what = O que fazer, aqui e com tudo o que veio junto?
 js-too-many = É demais de uma vez. Pegue a pasta inteira ou menos coisas.
+js-undo = Desfazer
 js-unfinished = { $n ->
     [one] Um arquivo não terminou
    *[other] { $count } arquivos não terminaram

@@ -120,6 +120,7 @@ pub(crate) const SAID: &[(&str, &[&str])] = &[
     ("js-reconnecting", &[]),
     ("js-retry", &[]),
     ("js-root", &[]),
+    ("js-restored", &["n"]),
     ("js-rows", &["n"]),
     ("js-select-all", &[]),
     ("js-sending", &[]),
@@ -142,6 +143,7 @@ pub(crate) const SAID: &[(&str, &[&str])] = &[
     ("js-taken-skip", &[]),
     ("js-taken-what", &[]),
     ("js-too-many", &[]),
+    ("js-undo", &[]),
     ("js-unfinished", &["n"]),
 ];
 

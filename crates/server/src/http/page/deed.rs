@@ -102,7 +102,7 @@ pub(super) async fn carry_out(given: &Query, folder: &Path, view: &View) -> Resu
             .map(|path| {
                 let plan = RemovePlan {
                     recursive: true,
-                    version: None,
+                    ..RemovePlan::default()
                 };
                 Command::Remove(path, plan)
             })
@@ -120,6 +120,6 @@ pub(super) async fn carry_out(given: &Query, folder: &Path, view: &View) -> Resu
 fn never() -> MovePlan {
     MovePlan {
         replace: Replace::Never,
-        version: None,
+        ..MovePlan::default()
     }
 }
