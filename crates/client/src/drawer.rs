@@ -16,14 +16,6 @@ use crate::remote::{OtherProtocol, Remote};
 
 mod introduce;
 
-/// A fingerprint that was given, if any.
-///
-/// # Errors
-/// [`Fault::Usage`] for what is none.
-pub(crate) fn fingerprint_of(given: Option<&str>) -> Outcome<Option<Fingerprint>> {
-    given.map(introduce::parse).transpose()
-}
-
 /// The largest password file that is read, in bytes.
 const MAX_PASSWORD: u64 = 4096;
 /// A person may mistype so often.
