@@ -21,6 +21,8 @@ const TRIES: u32 = 3;
 /// Where the password comes from, in this order; a person on a terminal is asked last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Passwords {
+    /// Who signs in, at once; none: a visitor, and the administrator where that is needed.
+    pub(crate) user: Option<String>,
     /// Given with the verb, as the seed did.
     pub(crate) given: Option<Secret>,
     /// The first line of this file.
@@ -32,9 +34,15 @@ pub(crate) struct Passwords {
 impl Passwords {
     /// The password that needs no question.
     fn find(&self) -> Outcome<Option<Secret>> {
-        if let Some(given) = &self.given {
-            return Ok(Some(given.clone()));
+        match &self.given {
+            Some(given) => Ok(Some(given.clone())),
+            None => self.find_own(),
         }
+    }
+
+    /// As [`Passwords::find`], of who signs in under his own name: what is given with a verb is the
+    /// administrator's.
+    fn find_own(&self) -> Outcome<Option<Secret>> {
         match &self.file {
             Some(file) => read_password(file).map(Some),
             None => Ok(self.variable.clone()),
@@ -114,13 +122,53 @@ impl Drawer {
         let remote = Remote::connect(address, remote::Options::default())
             .await
             .map_err(named)?;
-        Ok(Self {
+        let drawer = Self {
             remote,
             server: server.clone(),
             passwords: Arc::new(passwords),
             printer,
             folder: None,
+        };
+        if let Some(user) = drawer.passwords.user.clone() {
+            match drawer.passwords.find_own()? {
+                Some(password) => drawer.sign_in_as(&user, &password).await?,
+                None if drawer.printer.can_ask() => drawer.asked(&user).await?,
+                None => {
+                    let sentence = Sentence::new("client-user-no-password").with("name", user);
+                    return Err(Fault::Said(ErrorKind::SignInNeeded, sentence));
+                }
+            }
+        }
+        Ok(drawer)
+    }
+
+    /// The same drawer as the administrator sees it, over connections of its own: the password is
+    /// lent to one command.
+    ///
+    /// # Errors
+    /// As [`Remote::connect`]; `WrongPassword`.
+    pub(crate) async fn lent(&self, password: &Secret) -> Outcome<Self> {
+        let options = remote::Options {
+            sign_in: Some(remote::SignIn {
+                name: Account::ADMIN.to_owned(),
+                password: password.clone(),
+            }),
+            ..remote::Options::default()
+        };
+        let address = remote::Address::new(self.server.host.clone(), self.server.port);
+        Ok(Self {
+            remote: Remote::connect(address, options).await?,
+            passwords: Arc::new(Passwords {
+                given: Some(password.clone()),
+                ..Passwords::default()
+            }),
+            ..self.clone()
         })
+    }
+
+    /// Who signed in, where it is not the administrator lent for a moment.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.passwords.user.as_deref()
     }
 
     /// The same drawer over the same connections, with these passwords.
@@ -167,6 +215,10 @@ impl Drawer {
     /// # Errors
     /// `WrongPassword`, `Busy`, an unreadable password file.
     pub(crate) async fn need(&self, action: Action) -> Outcome {
+        if self.passwords.user.is_some() {
+            // Whoever signed in under his name may what he may: the server says so.
+            return Ok(());
+        }
         let account = self.remote.whoami().await?;
         if account.may.iter().any(|may| may == action.code()) {
             return Ok(());
@@ -177,14 +229,26 @@ impl Drawer {
         if !self.printer.can_ask() {
             return Ok(());
         }
+        self.asked(Account::ADMIN).await
+    }
+
+    /// Asks a person for the password of who has this name, and signs in.
+    async fn asked(&self, name: &str) -> Outcome {
         let text = self.printer.text();
         let server = escape(&self.server.to_string()).into_owned();
-        let question = text.say("client-ask-password", &[("server", server.into())]);
+        let question = match name {
+            Account::ADMIN => text.say("client-ask-password", &[("server", server.into())]),
+            name => {
+                let name = escape(name).into_owned();
+                let args = [("name", name.into()), ("server", server.into())];
+                text.say("client-ask-password-of", &args)
+            }
+        };
         let mut tries = 0;
         loop {
             tries += 1;
             let password = Secret(self.printer.ask_password(&question).await?);
-            match self.sign_in(&password).await {
+            match self.sign_in_as(name, &password).await {
                 Err(fault) if fault.kind() == Some(ErrorKind::WrongPassword) && tries < TRIES => {
                     self.printer.note(&text.kind(ErrorKind::WrongPassword));
                 }
@@ -205,7 +269,11 @@ impl Drawer {
     }
 
     async fn sign_in(&self, password: &Secret) -> Outcome {
-        self.remote.sign_in(Account::ADMIN, password).await?;
+        self.sign_in_as(Account::ADMIN, password).await
+    }
+
+    async fn sign_in_as(&self, name: &str, password: &Secret) -> Outcome {
+        self.remote.sign_in(name, password).await?;
         Ok(())
     }
 
@@ -300,6 +368,7 @@ mod tests {
         let secret = |text: &str| Some(Secret(text.to_owned()));
         let found = |passwords: &Passwords| passwords.find().unwrap().map(|secret| secret.0);
         let mut passwords = Passwords {
+            user: None,
             given: secret("given"),
             file: Some(file),
             variable: secret("variable"),

@@ -44,12 +44,14 @@ use gaveta_text::{Lang, Text};
 
 use crate::fault::{Ended, Fault, Outcome};
 
-pub use context::{Context, PASSWORD_VARIABLE};
+pub use context::{Context, PASSWORD_VARIABLE, USER_VARIABLE};
 pub use table::VERBS;
 
 /// What the verbs that talk to a server have in common.
 #[derive(Debug, Clone, Args)]
 struct Connection {
+    #[arg(long, value_name = "NAME", env = USER_VARIABLE, hide_env = true, help = "arg-user")]
+    user: Option<String>,
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
 }

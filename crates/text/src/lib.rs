@@ -45,6 +45,8 @@ const FILES: &[(&str, &str, &str)] = &[
         "account",
         include_str!("../locales/pt-BR/account.ftl"),
         include_str!("../locales/en/account.ftl"),
+    ),
+    (
         "shell_more",
         include_str!("../locales/pt-BR/shell_more.ftl"),
         include_str!("../locales/en/shell_more.ftl"),

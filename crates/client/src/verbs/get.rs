@@ -216,6 +216,7 @@ mod tests {
             to: to.map(OsString::from),
             how: Transferring::plain(),
             connection: Connection {
+                user: None,
                 password_file: None,
             },
         };

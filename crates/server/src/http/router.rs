@@ -64,6 +64,10 @@ async fn route(
         ip: Some(line.peer().ip()),
         door: Door::Http,
     };
+    if let Err(failed) = house.drawer.fairness.request(line.peer().ip()) {
+        refuse(request);
+        return error::answer(&failed, html);
+    }
     // Behind TLS a cookie is for TLS alone.
     let secure = false;
     match (path, request.method()) {

@@ -53,7 +53,6 @@ pub(crate) async fn talk<S>(
     let talk = Talk {
         socket,
         view,
-        line: Arc::clone(line),
         house: Arc::clone(house),
         watches: Vec::new(),
         running: JoinSet::new(),
@@ -72,7 +71,6 @@ pub(crate) async fn talk<S>(
 struct Talk<S> {
     socket: WebSocketStream<S>,
     view: View,
-    line: Arc<Line>,
     house: Arc<House>,
     watches: Vec<Path>,
     running: JoinSet<Reply>,
