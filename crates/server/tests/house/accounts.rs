@@ -167,7 +167,7 @@ async fn what_is_granted_less_counts_for_what_is_open_and_the_file_is_followed()
     assert_eq!(reply["error"]["code"], "not-found");
     let reply = session.ask(r#"{"id":2,"do":"list","path":""}"#).await;
     assert_eq!(
-        reply["ok"]["entries"].as_array().map(Vec::len),
+        reply["ok"]["list"].as_array().map(Vec::len),
         Some(0),
         "{reply}"
     );
@@ -217,7 +217,7 @@ async fn nothing_hidden_shows_in_lists_events_or_errors() {
     for (folder, seen) in [("", vec!["d", "team"]), ("team", vec!["team/c"])] {
         let list = format!(r#"{{"id":1,"do":"list","path":"{folder}"}}"#);
         let reply = session.ask(&list).await;
-        let entries = reply["ok"]["entries"].as_array().unwrap().iter();
+        let entries = reply["ok"]["list"].as_array().unwrap().iter();
         let names: Vec<&str> = entries
             .map(|entry| entry["path"].as_str().unwrap())
             .collect();
