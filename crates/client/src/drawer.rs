@@ -4,14 +4,25 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
-use gaveta_text::escape;
+use gaveta_text::{Text, escape};
+use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::session::Secret;
 
 use crate::address::{Address, Server};
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{self, matches};
 use crate::printer::Printer;
-use crate::remote::{self, OtherProtocol, Remote};
+use crate::remote::{OtherProtocol, Remote};
+
+mod introduce;
+
+/// A fingerprint that was given, if any.
+///
+/// # Errors
+/// [`Fault::Usage`] for what is none.
+pub(crate) fn fingerprint_of(given: Option<&str>) -> Outcome<Option<Fingerprint>> {
+    given.map(introduce::parse).transpose()
+}
 
 /// The largest password file that is read, in bytes.
 const MAX_PASSWORD: u64 = 4096;
@@ -88,6 +99,8 @@ pub(crate) struct Drawer {
     pub(crate) remote: Remote,
     server: Server,
     passwords: Arc<Passwords>,
+    /// The server's, where one was given.
+    fingerprint: Option<Fingerprint>,
     printer: Arc<Printer>,
     /// The folder a person stands in, in the shell: paths are named from there.
     folder: Option<Folder>,
@@ -104,28 +117,33 @@ impl Drawer {
     pub(crate) async fn open(
         server: &Server,
         passwords: Passwords,
+        fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
-        let address = remote::Address::new(server.host.clone(), server.port);
-        let named = |error: Error| match (error.kind(), causes(&error)) {
-            (kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut), why) => {
-                let why = why.unwrap_or_else(|| printer.text().kind(kind));
+        let named = |error: Error| match error.kind() {
+            kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut) => {
+                let text = printer.text();
+                let why = std::error::Error::source(&error).and_then(|cause| text.cause(cause));
+                let why = why.unwrap_or_else(|| text.kind(kind));
                 let sentence = Sentence::new("client-no-answer");
                 Fault::Said(
                     kind,
                     sentence.with("server", server.to_string()).with("why", why),
                 )
             }
-            (ErrorKind::Unsupported, _) => not_ours(&error, server),
+            ErrorKind::Unsupported => not_ours(&error, server, printer.text()),
             _ => Fault::Store(about(&error, server.to_string())),
         };
-        let remote = Remote::connect(address, remote::Options::default())
-            .await
-            .map_err(named)?;
+        let given = fingerprint.clone();
+        let remote = match introduce::connect(server, fingerprint, &printer).await? {
+            Ok(remote) => remote,
+            Err(error) => return Err(named(error)),
+        };
         let drawer = Self {
             remote,
             server: server.clone(),
             passwords: Arc::new(passwords),
+            fingerprint: given,
             printer,
             folder: None,
         };
@@ -148,21 +166,16 @@ impl Drawer {
     /// # Errors
     /// As [`Remote::connect`]; `WrongPassword`.
     pub(crate) async fn lent(&self, password: &Secret) -> Outcome<Self> {
-        let options = remote::Options {
-            sign_in: Some(remote::SignIn {
-                name: Account::ADMIN.to_owned(),
-                password: password.clone(),
-            }),
-            ..remote::Options::default()
+        let passwords = Passwords {
+            given: Some(password.clone()),
+            ..Passwords::default()
         };
-        let address = remote::Address::new(self.server.host.clone(), self.server.port);
+        let printer = Arc::clone(&self.printer);
+        let lent = Self::open(&self.server, passwords, self.fingerprint.clone(), printer).await?;
+        lent.sign_in(password).await?;
         Ok(Self {
-            remote: Remote::connect(address, options).await?,
-            passwords: Arc::new(Passwords {
-                given: Some(password.clone()),
-                ..Passwords::default()
-            }),
-            ..self.clone()
+            folder: self.folder.clone(),
+            ..lent
         })
     }
 
@@ -273,8 +286,15 @@ impl Drawer {
     }
 
     async fn sign_in_as(&self, name: &str, password: &Secret) -> Outcome {
-        self.remote.sign_in(name, password).await?;
-        Ok(())
+        match self.remote.sign_in(name, password).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Insecure => {
+                let sentence = Sentence::new("tls-plain-password");
+                let server = self.server.to_string();
+                Err(Fault::Said(error.kind(), sentence.with("server", server)))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What an address names here: one entry, or all that a pattern matches, sorted by path and
@@ -320,15 +340,17 @@ impl Drawer {
 }
 
 /// What answers there is no Gaveta server, or one of another protocol.
-pub(crate) fn not_ours(error: &Error, server: &Server) -> Fault {
-    let sentence = match std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<OtherProtocol>())
-    {
+pub(crate) fn not_ours(error: &Error, server: &Server, text: &Text) -> Fault {
+    let cause = std::error::Error::source(error);
+    let sentence = match cause.and_then(|cause| cause.downcast_ref::<OtherProtocol>()) {
         Some(other) => Sentence::new("client-other-protocol")
             .with("theirs", other.theirs.to_string())
             .with("ours", other.ours.to_string()),
-        None => Sentence::new("client-not-gaveta")
-            .with("why", causes(error).unwrap_or_else(|| "?".to_owned())),
+        None => {
+            let why = cause.and_then(|cause| text.cause(cause));
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            Sentence::new("client-not-gaveta").with("why", why)
+        }
     };
     Fault::Said(
         ErrorKind::Unsupported,
@@ -339,10 +361,39 @@ pub(crate) fn not_ours(error: &Error, server: &Server) -> Fault {
 /// The error about what a person calls so, whatever a store called it.
 pub(crate) fn about(error: &Error, shown: String) -> Error {
     let named = Error::new(error.kind()).about_text(shown);
+    if let Some(system) = system(error) {
+        return named.because(system);
+    }
     match causes(error) {
         Some(causes) => named.because(causes),
         None => named,
     }
+}
+
+/// The system's own error among the causes, from which a sentence is made.
+fn system(error: &Error) -> Option<std::io::Error> {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        next = cause.source();
+        let Some(mut system) = cause.downcast_ref::<std::io::Error>() else {
+            continue;
+        };
+        // One that holds another hides it from those who ask for its source.
+        while let Some(inner) = system.get_ref().and_then(|inner| inner.downcast_ref()) {
+            system = inner;
+        }
+        if let Some(number) = system.raw_os_error() {
+            return Some(std::io::Error::from_raw_os_error(number));
+        }
+        // One that only holds another tells nothing by itself.
+        if system
+            .get_ref()
+            .is_none_or(|inner| inner.source().is_none())
+        {
+            return Some(std::io::Error::new(system.kind(), system.to_string()));
+        }
+    }
+    None
 }
 
 /// All that caused it, in one line.

@@ -49,6 +49,11 @@ pub enum Color {
 }
 
 impl Color {
+    /// Are colours on, on standard output?
+    pub fn on_output(self) -> bool {
+        self.on(std::io::stdout().is_terminal())
+    }
+
     /// Source of the variable: <https://no-color.org>.
     fn on(self, terminal: bool) -> bool {
         match self {

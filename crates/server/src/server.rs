@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_core::{Actions, Error, Result, Store};
+use gaveta_core::{Actions, Error, ErrorKind, Result, Store};
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -22,8 +23,11 @@ use crate::drawer::meters::Totals;
 use crate::drawer::password::AdminPassword;
 use crate::drawer::quota::Quotas;
 use crate::http::FilesSettings;
+use crate::http::base::BasePath;
+use crate::http::caller::Trust;
 use crate::http::stranger::Hosts;
 pub use crate::port::listen::{BindError, Listening};
+use crate::port::tls::{Shaking, Tls};
 
 /// How long connections that were broken off may take to notice.
 const FALL: Duration = Duration::from_secs(2);
@@ -54,8 +58,19 @@ pub struct Config {
     pub shares: Shares,
     /// The file of what accounts with a quota keep in this store; in memory alone, without.
     pub usage: Option<PathBuf>,
-    /// Names it answers to beside those of the loopback, without ports.
+    /// Names it answers to beside those of the loopback, of its addresses and of its certificate,
+    /// without ports.
     pub hosts: Vec<String>,
+    /// How it encrypts; none: it does not, and serves this machine alone unless `plain` is set.
+    pub tls: Option<Tls>,
+    /// Unencrypted requests are answered wherever they come from: a proxy stands before it.
+    pub plain: bool,
+    /// Who is on this machine needs no encryption. False treats this machine as any other.
+    pub trust_loopback: bool,
+    /// Proxies whose word about the address of others counts.
+    pub proxies: Vec<IpNet>,
+    /// The prefix under which a proxy serves it.
+    pub base: BasePath,
     /// Connections at once.
     pub connections: usize,
     /// Sessions at once.
@@ -86,6 +101,11 @@ impl Default for Config {
             shares: Shares::default(),
             usage: None,
             hosts: Vec::new(),
+            tls: None,
+            plain: false,
+            trust_loopback: true,
+            proxies: Vec::new(),
+            base: BasePath::default(),
             connections: 1024,
             sessions: 256,
             grace: Duration::from_secs(10),
@@ -147,6 +167,10 @@ pub(crate) struct House {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) files: FilesSettings,
     pub(crate) hosts: Hosts,
+    pub(crate) trust: Trust,
+    pub(crate) base: BasePath,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) shaking: Arc<Shaking>,
     pub(crate) limits: Limits,
     phase: watch::Receiver<Phase>,
     pub(crate) connections: Arc<Semaphore>,
@@ -239,6 +263,10 @@ impl Server {
     /// `Io` when the sockets cannot join the runtime or the system has no random numbers.
     pub fn new(config: Config, listening: Listening, store: Arc<dyn Store>) -> Result<Self> {
         let addresses = listening.addresses().to_vec();
+        let outside = listening.is_outside();
+        if config.tls.is_none() && !config.plain && outside {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         let listeners = listening
             .into_sockets()
             .into_iter()
@@ -248,7 +276,8 @@ impl Server {
         let (phase, phase_seen) = watch::channel(Phase::Open);
         let base = Base {
             admin: config.admin,
-            ease: config.ease,
+            // Whatever was asked for: it ends off the loopback and behind a proxy.
+            ease: config.ease && !outside && !config.plain && config.proxies.is_empty(),
             anonymous: config.anonymous,
         };
         let accounts = Accounts::new(base, &config.accounts);
@@ -261,7 +290,18 @@ impl Server {
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
-            hosts: Hosts::also(&config.hosts),
+            hosts: Hosts::also(
+                &config.hosts,
+                config.tls.as_ref().map(|tls| Arc::clone(tls.shown())),
+            ),
+            trust: Trust {
+                plain: config.plain,
+                loopback: config.trust_loopback,
+                proxies: config.proxies,
+            },
+            base: config.base,
+            tls: config.tls,
+            shaking: Arc::default(),
             limits: Limits {
                 grace: config.grace,
                 head: config.head,
@@ -315,6 +355,10 @@ impl Server {
         // Before anybody begins another.
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
+        let tls = house
+            .tls
+            .clone()
+            .map(|tls| AbortOnDrop(tokio::spawn(tls.keep())));
         let following = self
             .keeping
             .clone()
@@ -338,7 +382,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop((keeping, following, controlled));
+        drop((keeping, following, controlled, tls));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);

@@ -4,6 +4,7 @@
 //! A key that is missing shows itself as `‹key›`; nothing here panics. A test fails when a key
 //! lacks in one language, takes other arguments there, or is used nowhere.
 
+mod cause;
 mod escape;
 mod format;
 mod lang;
@@ -40,6 +41,11 @@ const FILES: &[(&str, &str, &str)] = &[
         "shell",
         include_str!("../locales/pt-BR/shell.ftl"),
         include_str!("../locales/en/shell.ftl"),
+    ),
+    (
+        "tls",
+        include_str!("../locales/pt-BR/tls.ftl"),
+        include_str!("../locales/en/tls.ftl"),
     ),
     (
         "account",
@@ -187,8 +193,11 @@ impl Text {
                 | ErrorKind::Unsupported
                 | ErrorKind::Disconnected
         );
-        if explained && let Some(source) = std::error::Error::source(error) {
-            sentence = format!("{sentence} ({})", escape(&source.to_string()));
+        if explained
+            && let Some(source) = std::error::Error::source(error)
+            && let Some(cause) = self.cause(source)
+        {
+            sentence = format!("{sentence} ({cause})");
         }
         sentence
     }

@@ -6,6 +6,7 @@
 pub mod body;
 pub mod chunks;
 pub mod digest;
+pub mod fingerprint;
 pub mod header;
 pub mod session;
 pub mod url;

@@ -21,12 +21,12 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::body::Out;
+use super::connector::{Connector, Stream};
 use super::fault::{self, Refusal};
 use super::lifeline::{Watch, Watched};
 use super::{Address, Deadlines, Options, SignIn};
@@ -78,8 +78,11 @@ pub(super) struct Line {
     address: Address,
     authority: Authority,
     deadlines: Deadlines,
-    client: Client<Watched<HttpConnector>, Out>,
-    shared: Client<Watched<HttpConnector>, Out>,
+    client: Client<Watched<Connector>, Out>,
+    shared: Client<Watched<Connector>, Out>,
+    /// Makes the connections of `client`, and those that are no requests.
+    connector: Connector,
+    encrypted: bool,
     /// Does the server speak HTTP/2? Found out once, when it begins to pay.
     speaks: OnceCell<bool>,
     small: AtomicUsize,
@@ -96,21 +99,20 @@ impl fmt::Debug for Line {
 
 impl Line {
     /// Connects nowhere yet.
-    pub(super) fn new(address: Address, options: &Options) -> Result<Self> {
+    pub(super) fn new(address: Address, options: &Options, tls: bool) -> Result<Self> {
         if address.host.is_empty() || address.host.contains('@') {
             return Err(Error::bad_request("not the name of a host"));
         }
         let authority = Authority::try_from(address.to_string())
             .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(options.deadlines.connect));
-        let connector = Watched(connector);
+        let trust = tls.then_some(options.trust);
+        let connector = Connector::new(&address, &options.deadlines, trust, false)?;
+        let for_many = Connector::new(&address, &options.deadlines, trust, true)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(options.idle_connections)
-            .build(connector.clone());
+            .build(Watched(connector.clone()));
         // RFC 9113, section 3.3: with prior knowledge.
         let shared = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -121,14 +123,19 @@ impl Line {
             .http2_initial_connection_window_size(SHARED_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(options.deadlines.progress)
-            .build(connector);
+            .build(Watched(for_many));
         let signed = options.sign_in.clone().map(Signed::new).transpose()?;
+        if signed.is_some() && !tls && !address.is_loopback() {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         Ok(Self {
             address,
             authority,
             deadlines: options.deadlines,
             client,
             shared,
+            connector,
+            encrypted: tls,
             speaks: OnceCell::new(),
             small: AtomicUsize::new(0),
             signed: RwLock::new(signed),
@@ -137,6 +144,18 @@ impl Line {
 
     pub(super) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// A connection for what is no request, over which nothing was sent yet.
+    pub(super) async fn connection(&self) -> Result<Stream> {
+        let uri = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query("/")
+            .build()
+            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+        let opened = self.connector.clone().open(uri).await;
+        opened.map_err(|error| fault::of_connection(&*error))
     }
 
     pub(super) fn deadlines(&self) -> &Deadlines {
@@ -158,6 +177,10 @@ impl Line {
             name: name.to_owned(),
             password: password.clone(),
         };
+        // Not over a line that others may read.
+        if !self.encrypted && !self.address.is_loopback() {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         let signed = Signed::new(sign_in)?;
         let mut request = self.asking(Call::Whoami)?;
         request
@@ -189,7 +212,9 @@ impl Line {
             }) => Err(error),
         };
         told.map_err(|error| match error.kind() {
-            kind if kind.is_transient() => error.about_text(self.address.to_string()),
+            kind if kind.is_transient() || kind == ErrorKind::Insecure => {
+                error.about_text(self.address.to_string())
+            }
             _ => Error::new(ErrorKind::Unsupported)
                 .about_text(self.address.to_string())
                 .because(format!("this is no Gaveta server: {}", error.chain())),
@@ -260,7 +285,10 @@ impl Line {
         let bad = |error: http::Error| Error::new(ErrorKind::BadRequest).because(error);
         let target = PathAndQuery::try_from(target).map_err(|error| bad(error.into()))?;
         let uri = Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(match self.encrypted {
+                true => Scheme::HTTPS,
+                false => Scheme::HTTP,
+            })
             .authority(self.authority.clone())
             .path_and_query(target)
             .build()
@@ -409,10 +437,10 @@ mod tests {
     #[test]
     fn hosts_that_would_become_something_else_are_refused() {
         for host in ["a b", "a/b", "user@host", "", "a\nb", "a?b", "a#b"] {
-            let made = Line::new(Address::new(host, 1), &Options::default());
+            let made = Line::new(Address::new(host, 1), &Options::default(), false);
             assert!(made.is_err(), "{host:?}");
         }
-        assert!(Line::new(Address::new("::1", 1), &Options::default()).is_ok());
+        assert!(Line::new(Address::new("::1", 1), &Options::default(), true).is_ok());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! body is bounded, every wait has a deadline on progress.
 
 mod body;
+mod connector;
 mod fault;
 mod flow;
 mod journal;
@@ -18,6 +19,7 @@ mod outline;
 mod own;
 mod reading;
 mod session;
+mod trust;
 mod upload;
 
 use std::fmt;
@@ -36,8 +38,10 @@ use gaveta_wire::session::{AccountBody, AnswerBody, Call, Secret};
 use line::Line;
 use own::Own;
 
+pub use connector::NoHandshake;
 pub use journal::Journal;
 pub use session::{Hello, Notices, OtherProtocol, Session, Told};
+pub use trust::{Doubt, Trust, Untrusted};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,6 +50,20 @@ pub struct Address {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// Is the connection encrypted?
+    pub security: Security,
+}
+
+/// Is a connection encrypted?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Security {
+    /// Always, but to this machine only when the server there wants it.
+    #[default]
+    Auto,
+    /// Never: `http://`.
+    Plain,
+    /// Always: `https://`.
+    Tls,
 }
 
 impl Address {
@@ -54,6 +72,21 @@ impl Address {
         Self {
             host: host.into(),
             port,
+            security: Security::Auto,
+        }
+    }
+
+    /// The same place, reached so.
+    #[must_use]
+    pub fn secured(self, security: Security) -> Self {
+        Self { security, ..self }
+    }
+
+    /// Is it this machine, by its name or number? Nobody else hears what is said there.
+    pub fn is_loopback(&self) -> bool {
+        match self.host.parse::<std::net::IpAddr>() {
+            Ok(ip) => ip.to_canonical().is_loopback(),
+            Err(_) => self.host == "localhost" || self.host.ends_with(".localhost"),
         }
     }
 }
@@ -108,6 +141,8 @@ pub struct Options {
     pub deadlines: Deadlines,
     /// How many idle connections are kept for the next request.
     pub idle_connections: usize,
+    /// Whom an encrypted connection may be made with.
+    pub trust: Trust,
 }
 
 impl Default for Options {
@@ -116,6 +151,7 @@ impl Default for Options {
             sign_in: None,
             deadlines: Deadlines::default(),
             idle_connections: 16,
+            trust: Trust::Public,
         }
     }
 }
@@ -129,13 +165,43 @@ pub struct Remote {
 
 impl Remote {
     /// Finds out that a Gaveta server is there, and that it takes the sign-in, if one is given.
+    /// Whom an encrypted connection is made with is settled before anything is sent.
     ///
     /// # Errors
     /// `Disconnected` when nothing listens there, `TimedOut`, `Unsupported` when what answers is
-    /// not a Gaveta server, `WrongPassword`, `Busy` when guesses are slowed down.
+    /// not a Gaveta server, `Insecure` because of [`Untrusted`] or [`NoHandshake`], or when a
+    /// sign-in would travel unencrypted, `WrongPassword`, `Busy` when guesses are slowed down.
     pub async fn connect(address: Address, options: Options) -> Result<Self> {
+        let both = match address.security {
+            Security::Plain => return Self::try_connect(address, &options, false).await,
+            Security::Tls => return Self::try_connect(address, &options, true).await,
+            Security::Auto => address.is_loopback(),
+        };
+        if !both {
+            return Self::try_connect(address, &options, true).await;
+        }
+        let plain = match Self::try_connect(address.clone(), &options, false).await {
+            Ok(remote) => return Ok(remote),
+            Err(error) => error,
+        };
+        let may_want_tls = matches!(
+            plain.kind(),
+            ErrorKind::Insecure | ErrorKind::Unsupported | ErrorKind::Disconnected
+        );
+        if !may_want_tls || plain.kind() == ErrorKind::Disconnected && is_refused(&plain) {
+            return Err(plain);
+        }
+        match Self::try_connect(address, &options, true).await {
+            Ok(remote) => Ok(remote),
+            // It does speak TLS.
+            Err(error) if trust::is_untrusted(&error) => Err(error),
+            Err(_) => Err(plain),
+        }
+    }
+
+    async fn try_connect(address: Address, options: &Options, tls: bool) -> Result<Self> {
         let remote = Self {
-            line: Arc::new(Line::new(address, &options)?),
+            line: Arc::new(Line::new(address, options, tls)?),
             own: Arc::default(),
         };
         remote.line.greet().await?;
@@ -170,7 +236,7 @@ impl Remote {
     /// # Errors
     /// As [`Session::open`].
     pub async fn session(&self) -> Result<(Session, Notices)> {
-        let (session, notices) = Session::open(self.line.address(), self.line.deadlines()).await?;
+        let (session, notices) = Session::over(&self.line).await?;
         if let Some(SignIn { name, password }) = self.line.signed_in() {
             session
                 .ask(Call::SignIn {
@@ -307,9 +373,38 @@ impl Store for Remote {
     }
 }
 
+/// Does nothing listen there at all?
+fn is_refused(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.to_string().contains("refused"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for near in [
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(Address::new(near, 1).is_loopback(), "{near}");
+        }
+        for far in [
+            "example.org",
+            "localhost.example",
+            "10.0.0.1",
+            "::2",
+            "notlocalhost",
+            "127.1",
+        ] {
+            assert!(!Address::new(far, 1).is_loopback(), "{far}");
+        }
+    }
 
     #[test]
     fn addresses_read_as_in_a_url() {

@@ -23,12 +23,12 @@ use gaveta_core::{Error, ErrorKind, Path, Store};
 use gaveta_wire::session::Secret;
 
 use crate::address::Address;
-use crate::drawer::{Drawer, Passwords};
+use crate::drawer::{Drawer, Passwords, fingerprint_of};
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 use crate::printer::Printer;
 use crate::stop::Signals;
 use crate::terminal;
-use crate::verbs::{Context, USER_VARIABLE};
+use crate::verbs::{Context, FINGERPRINT_VARIABLE, USER_VARIABLE};
 
 pub(crate) use here::Here;
 
@@ -62,6 +62,9 @@ pub struct ConnectArgs {
     user: Option<String>,
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
+    #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
+        help = "arg-fingerprint")]
+    fingerprint: Option<String>,
 }
 
 impl ConnectArgs {
@@ -121,7 +124,13 @@ async fn connect(
         file: args.password_file.clone(),
         variable: password.map(Secret),
     };
-    let drawer = Drawer::open(&address.server, passwords, Arc::clone(printer)).await?;
+    let drawer = Drawer::open(
+        &address.server,
+        passwords,
+        fingerprint_of(args.fingerprint.as_deref())?,
+        Arc::clone(printer),
+    )
+    .await?;
     let folder = address.path()?;
     if !folder.is_root() {
         let there = drawer.remote.stat(&folder).await;

@@ -9,7 +9,7 @@ use gaveta_wire::session::Secret;
 
 use super::Connection;
 use crate::address::{Address, Server};
-use crate::drawer::{Drawer, Passwords};
+use crate::drawer::{Drawer, Passwords, fingerprint_of};
 use crate::fault::{Fault, Outcome};
 use crate::printer::Printer;
 use crate::shell::Here;
@@ -27,6 +27,8 @@ pub struct Context {
     /// Switched by Ctrl-C and SIGTERM.
     pub cancel: Cancel,
     pub(crate) password: Option<Secret>,
+    /// The command as it may be typed again. Not escaped for a terminal.
+    pub typed: Option<String>,
     here: Option<Arc<Here>>,
 }
 
@@ -37,16 +39,18 @@ impl Context {
             printer,
             cancel: Cancel::new(),
             password: password.map(Secret),
+            typed: None,
             here: None,
         }
     }
 
     /// The context of one command of the shell, with a switch of its own.
-    pub(crate) fn in_shell(&self, here: Arc<Here>) -> Self {
+    pub(crate) fn in_shell(&self, here: Arc<Here>, typed: String) -> Self {
         Self {
             printer: Arc::clone(&self.printer),
             cancel: Cancel::new(),
             password: self.password.clone(),
+            typed: Some(typed),
             here: Some(here),
         }
     }
@@ -134,6 +138,7 @@ impl Context {
             file,
             variable: self.password.clone(),
         };
-        Drawer::open(server, passwords, Arc::clone(&self.printer)).await
+        let fingerprint = fingerprint_of(connection.fingerprint.as_deref())?;
+        Drawer::open(server, passwords, fingerprint, Arc::clone(&self.printer)).await
     }
 }

@@ -218,6 +218,7 @@ mod tests {
             connection: Connection {
                 user: None,
                 password_file: None,
+                fingerprint: None,
             },
         };
         let context = Context::new(quiet(), None);

@@ -1,8 +1,8 @@
 //! The table of verbs. It feeds the command line, the shell, their help, completion and the manual.
 
 use super::{
-    Names, Verb, cat, cd, copy, delete, df, events, exit, get, help, info, lcd, list, lls, lpwd,
-    mirror, mkdir, pwd, rename, rm, send, uploads,
+    Names, Verb, cat, cd, copy, delete, df, events, exit, forget, get, help, info, lcd, list, lls,
+    lpwd, mirror, mkdir, pwd, rename, rm, send, uploads,
 };
 
 /// Every verb, in the order of the help.
@@ -49,6 +49,8 @@ pub static VERBS: &[Verb] = &[
     Verb::new::<df::Df>("df", &["espaço", "espaco", "space"], "verb-df")
         .on_command_line("HOST[:PORT]")
         .in_shell("shell-usage-none", Names::None),
+    Verb::new::<forget::Forget>("forget", &["esquecer"], "verb-forget")
+        .on_command_line("HOST[:PORT]"),
     Verb::new::<cd::Cd>("cd", &["entrar"], "verb-cd")
         .in_shell("shell-usage-cd", Names::RemoteFolder),
     Verb::new::<pwd::Pwd>("pwd", &["onde"], "verb-pwd").in_shell("shell-usage-none", Names::None),

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use gaveta_core::Actions;
 
 use super::logging::{LogFormat, LogLevel};
+use super::tls::TlsArgs;
 
 /// How durable an acknowledged change is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,6 +80,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "TIME", value_parser = span, default_value = "7d",
         help = "help-serve-upload-expiry")]
     pub(super) upload_expiry: Duration,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 }
 
 /// So many seconds, or so many minutes, hours, days or weeks (`s`, `m`, `h`, `d`, `w`).

@@ -1,50 +1,88 @@
 //! What the server says when it is ready.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::Path;
 
-use gaveta_server::Server;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gaveta_server::{Server, Tls};
 use gaveta_text::Text;
 
 use super::args::ServeArgs;
 use super::refusal::shown;
 
 /// Says where it listens, what it serves, and how to connect.
-pub(super) fn greet(server: &Server, folder: &Path, args: &ServeArgs, text: &Text) {
+pub(super) fn greet(
+    server: &Server,
+    folder: &Path,
+    args: &ServeArgs,
+    tls: Option<&Tls>,
+    reached: &[IpAddr],
+    text: &Text,
+) {
     let port = server
         .addresses()
         .first()
         .map_or(args.port, std::net::SocketAddr::port);
-    let host = match args.host.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V6(v6)) => format!("[{v6}]"),
-        Ok(std::net::IpAddr::V4(v4)) => v4.to_string(),
+    let host = match args.host.parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() => reached.first().copied().unwrap_or(ip),
+        Ok(ip) => ip,
+        Err(_) => IpAddr::from([127, 0, 0, 1]),
+    };
+    let host = match args.host.parse::<IpAddr>() {
         Err(_) => args.host.clone(),
+        Ok(_) if host.is_ipv6() => format!("[{host}]"),
+        Ok(_) => host.to_string(),
+    };
+    let local = addresses_are_local(server);
+    let scheme = match tls {
+        Some(_) if !local => "https",
+        _ => "http",
+    };
+    let listens = match (local, scheme) {
+        (true, _) => "serve-listens",
+        (false, "https") => "serve-listens-tls",
+        (false, _) => "serve-listens-open",
     };
     let place = format!("{host}:{port}");
+    let url = format!("{scheme}://{place}{}/", args.tls.base().as_str());
+    let own = tls.filter(|tls| tls.is_own());
+    // What our own client takes without asking, curl takes when it is told the same.
+    let pin = own.map_or_else(String::new, |own| {
+        let pin = STANDARD.encode(own.fingerprint().0);
+        format!("-k --pinnedpubkey sha256//{pin} ")
+    });
     let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     let folder_key = match args.read_only {
         true => "serve-serves-read-only",
         false => "serve-serves",
     };
-    let lines = [
+    let mut lines = vec![
         text.say(folder_key, &[("folder", shown(folder.display()).into())]),
         text.say(
-            "serve-listens",
+            listens,
             &[
-                ("url", format!("http://{place}/").into()),
+                ("url", url.as_str().into()),
                 ("addresses", addresses.join(", ").into()),
             ],
         ),
+    ];
+    if let Some(tls) = tls {
+        let fingerprint = tls.fingerprint().to_string();
+        lines.push(text.say("serve-fingerprint", &[("fingerprint", fingerprint.into())]));
+    }
+    if own.is_some() {
+        lines.push(text.say("serve-fingerprint-why", &[]));
+    }
+    lines.extend([
         text.say("serve-connect", &[]),
         format!("    gaveta connect {place}"),
         format!("    gaveta list {place}"),
         format!("    gaveta send {} {place}/", text.say("serve-a-file", &[])),
-        format!(
-            "    curl -T {} http://{place}/",
-            text.say("serve-a-file", &[])
-        ),
+        format!("    curl {pin}-T {} {url}", text.say("serve-a-file", &[])),
         text.say("serve-how-to-stop", &[]),
-    ];
+    ]);
     let mut out = io::stdout().lock();
     for line in lines {
         // Nobody reading is no reason not to serve.
@@ -55,4 +93,10 @@ pub(super) fn greet(server: &Server, folder: &Path, args: &ServeArgs, text: &Tex
         target: "gaveta::server", addresses = addresses.join(", "),
         folder = shown(folder.display()), read_only = args.read_only, "serving"
     );
+}
+
+/// Does it serve this machine alone?
+fn addresses_are_local(server: &Server) -> bool {
+    let mut addresses = server.addresses().iter();
+    addresses.all(|address| address.ip().to_canonical().is_loopback())
 }

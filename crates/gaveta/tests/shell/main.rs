@@ -18,6 +18,7 @@ mod harness;
 mod hostile;
 mod keys;
 mod lines;
+mod mirror;
 mod seed;
 mod transfers;
 mod verbs;

@@ -46,6 +46,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::ReadOnly | ErrorKind::Denied | ErrorKind::Permission => StatusCode::FORBIDDEN,
+        ErrorKind::Insecure => StatusCode::UPGRADE_REQUIRED,
         ErrorKind::Locked => StatusCode::LOCKED,
         ErrorKind::SignInNeeded | ErrorKind::WrongPassword => StatusCode::UNAUTHORIZED,
         ErrorKind::Busy if retry_after(error).is_some() => StatusCode::TOO_MANY_REQUESTS,
@@ -134,6 +135,14 @@ pub(crate) fn fields(response: &mut Response<Body>, error: &Error, status: Statu
     let headers = response.headers_mut();
     headers.insert(names::ERROR, HeaderValue::from_static(error.kind().code()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::UPGRADE_REQUIRED && error.kind() == ErrorKind::Insecure {
+        // RFC 9110, section 15.5.22: it must name what is wanted.
+        headers.insert(
+            header::UPGRADE,
+            HeaderValue::from_static("TLS/1.3, TLS/1.2"),
+        );
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(
             header::WWW_AUTHENTICATE,

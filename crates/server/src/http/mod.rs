@@ -1,6 +1,8 @@
 //! The HTTP door: files, the session and single commands.
 
+pub(crate) mod base;
 pub(crate) mod body;
+pub(crate) mod caller;
 pub(crate) mod chunks;
 pub(crate) mod command;
 mod conditional;
@@ -17,6 +19,7 @@ pub(crate) mod session;
 mod sign_in;
 pub(crate) mod stranger;
 pub(crate) mod talk;
+mod unencrypted;
 pub(crate) mod uploads;
 
 /// What the files door is told.

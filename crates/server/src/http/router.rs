@@ -11,15 +11,18 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use zeroize::Zeroizing;
 
-use super::body::{Body, full};
+use super::base::Within;
+use super::body::{Body, empty, full};
+use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{chunks, command, error, files, session, sign_in, stranger, uploads};
+use super::{chunks, command, error, files, session, sign_in, stranger, unencrypted, uploads};
 use crate::drawer::View;
 use crate::drawer::entrance::Credential;
 use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
+use crate::port::tls::Tls;
 use crate::server::House;
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
@@ -31,8 +34,18 @@ pub(crate) async fn answer(
     house.drawer.meters.request();
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
-    let mut response = route(request, &line, &house, &mut log).await;
+    let mut response = match outside(request, &house) {
+        Ok(request) => route(request, &line, &house, &mut log).await,
+        Err(response) => *response,
+    };
+    house.base.put_on(response.headers_mut());
     everywhere(response.headers_mut());
+    if line.is_encrypted() && house.tls.as_ref().is_some_and(Tls::is_whole_host) {
+        // RFC 6797: a month, and no subdomain.
+        let strict = HeaderValue::from_static("max-age=2592000");
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, strict);
+    }
     log.answered(response.status(), promised(&response));
     response.map(|body| match multiplexed {
         true => body.with_room(&line).logged(log),
@@ -48,6 +61,33 @@ fn promised(response: &Response<Body>) -> Option<u64> {
         .or_else(|| http_body::Body::size_hint(response.body()).exact())
 }
 
+/// The request as it is within the prefix a proxy serves us under, or the answer to one that is
+/// not.
+fn outside(
+    mut request: Request<Incoming>,
+    house: &House,
+) -> Result<Request<Incoming>, Box<Response<Body>>> {
+    let html = prefers_html(request.headers());
+    match house.base.take_off(&mut request) {
+        Some(Within::Target) => Ok(request),
+        Some(Within::Bare) => {
+            refuse(request);
+            let mut response = Response::new(empty());
+            *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+            let place = HeaderValue::from_static("/");
+            response.headers_mut().insert(header::LOCATION, place);
+            Err(Box::new(response))
+        }
+        None => {
+            refuse(request);
+            Err(Box::new(error::answer(
+                &Error::new(ErrorKind::NotFound),
+                html,
+            )))
+        }
+    }
+}
+
 async fn route(
     request: Request<Incoming>,
     line: &Arc<Line>,
@@ -57,20 +97,29 @@ async fn route(
     let html = prefers_html(request.headers());
     let path = request.uri().path();
     let own = path.starts_with(route::OWN);
-    if let Err(refusal) = stranger::check(&request, &house.hosts, own) {
+    let caller = Caller::of(&request, line, house);
+    log.caller(caller.ip);
+    if let Err(refusal) = stranger::check(&request, &house.hosts, line.local(), &caller, own) {
         refuse(request);
         return error::answer_with(&refusal.error, refusal.status, html);
     }
+    // Before the password is looked at: it came in the open, and is not to come so again.
+    let secret = path == sign_in::SIGN_IN || unencrypted::has_credentials(&request);
+    if !caller.served || !caller.credentials && secret {
+        let response = unencrypted::answer(&request, caller.served, html);
+        refuse(request);
+        return response;
+    }
     let origin = Origin {
-        ip: Some(line.peer().ip()),
+        ip: Some(caller.ip),
         door: Door::Http,
     };
-    if let Err(failed) = house.drawer.fairness.request(line.peer().ip()) {
+    if let Err(failed) = house.drawer.fairness.request(caller.ip) {
         refuse(request);
         return error::answer(&failed, html);
     }
     // Behind TLS a cookie is for TLS alone.
-    let secure = false;
+    let secure = caller.secure;
     match (path, request.method()) {
         (sign_in::SIGN_IN, &Method::POST) => {
             return sign_in::sign_in(request, origin, secure, house).await;
@@ -107,7 +156,7 @@ async fn route(
         return chunks::serve(request, &view).await;
     }
     match (path_of(&request), request.method()) {
-        (route::SESSION, &Method::GET) => session::open(request, view, line, house),
+        (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house, &view),
         (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),

@@ -12,12 +12,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_rustls::server::TlsStream;
 
 use super::line::Line;
 use super::paced::{Pace, Paced};
+use super::tls::{self, Tls};
 use crate::http::router;
 use crate::server::House;
 
@@ -46,11 +48,25 @@ const PONG: Duration = Duration::from_secs(20);
 /// Fewer bytes than this in one stall are no progress.
 const PROGRESS: u64 = 1024;
 
-/// What speaks first. TLS (a first byte of 0x16) and SSH (`SSH-`) will be told apart here.
+/// The first byte of a TLS handshake (RFC 8446, section 5.1): no HTTP begins with it.
+const HANDSHAKE: u8 = 0x16;
+
+/// What is spoken once the line is as it will stay. SSH (`SSH-`) will be told apart in [`serve`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     Http1,
     Http2,
+}
+
+impl Protocol {
+    /// What was agreed on during the handshake (RFC 7301). None for what is no conversation.
+    fn agreed(name: Option<&[u8]>) -> Option<Self> {
+        match name {
+            Some(tls::H2) => Some(Self::Http2),
+            Some(tls::ACME) => None,
+            _ => Some(Self::Http1),
+        }
+    }
 }
 
 /// Serves a connection to its end.
@@ -58,37 +74,73 @@ pub(crate) async fn serve(mut socket: TcpStream, line: Arc<Line>, house: Arc<Hou
     let work = async {
         // Answers are small or in large pieces: waiting to fill a packet only delays them.
         let _ = socket.set_nodelay(true);
-        let sniffed = timeout(house.limits.head, sniff(&mut socket)).await;
-        let Ok(Ok(Some((protocol, before)))) = sniffed else {
-            return;
-        };
-        if protocol == Protocol::Http1 {
-            let pace = Pace {
-                head: Some(house.limits.head),
-                stall: house.limits.stall,
-            };
-            http1(
-                Paced::new(socket, before, Arc::clone(&line), pace),
-                &line,
-                &house,
-            )
-            .await;
-        } else {
-            let pace = Pace {
-                head: None,
-                stall: house.limits.stall,
-            };
-            http2(
-                Paced::new(socket, before, Arc::clone(&line), pace),
-                &line,
-                &house,
-            )
-            .await;
+        let mut first = [0];
+        match timeout(house.limits.head, socket.peek(&mut first)).await {
+            Ok(Ok(1..)) => {}
+            _ => return,
+        }
+        match &house.tls {
+            Some(tls) if first == [HANDSHAKE] => {
+                let shaken = timeout(house.limits.head, shake(socket, tls, &line, &house)).await;
+                if let Ok(Some((socket, protocol))) = shaken {
+                    speak(socket, protocol, Bytes::new(), &line, &house).await;
+                }
+            }
+            _ => {
+                let sniffed = timeout(house.limits.head, sniff(&mut socket)).await;
+                if let Ok(Ok(Some((protocol, before)))) = sniffed {
+                    speak(socket, protocol, before, &line, &house).await;
+                }
+            }
         }
     };
     tokio::select! {
         () = work => {}
         () = house.over() => {}
+    }
+}
+
+/// Shakes hands, under the deadline of the caller and when it is this address's turn. None when
+/// that fails, or was all there is to it: a look at a name by ACME.
+async fn shake(
+    socket: TcpStream,
+    tls: &Tls,
+    line: &Arc<Line>,
+    house: &Arc<House>,
+) -> Option<(TlsStream<TcpStream>, Protocol)> {
+    let _turn = house.shaking.turn(line.peer().ip()).await?;
+    match tls.acceptor().accept(socket).await {
+        Ok(socket) => {
+            line.encrypt();
+            let protocol = Protocol::agreed(socket.get_ref().1.alpn_protocol())?;
+            Some((socket, protocol))
+        }
+        Err(error) => {
+            let why = gaveta_text::escape(&error.to_string()).into_owned();
+            tracing::debug!(target: "gaveta::connection", peer = %line.peer(), why, "no handshake");
+            None
+        }
+    }
+}
+
+/// Speaks HTTP until the end.
+async fn speak<S>(
+    socket: S,
+    protocol: Protocol,
+    before: Bytes,
+    line: &Arc<Line>,
+    house: &Arc<House>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pace = Pace {
+        head: (protocol == Protocol::Http1).then_some(house.limits.head),
+        stall: house.limits.stall,
+    };
+    let paced = Paced::new(socket, before, Arc::clone(line), pace);
+    match protocol {
+        Protocol::Http1 => http1(paced, line, house).await,
+        Protocol::Http2 => http2(paced, line, house).await,
     }
 }
 
@@ -114,7 +166,10 @@ async fn sniff(socket: &mut TcpStream) -> io::Result<Option<(Protocol, Bytes)>> 
     }
 }
 
-async fn http1(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
+async fn http1<S>(paced: Paced<S>, line: &Arc<Line>, house: &Arc<House>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(|request: Request<Incoming>| {
         let (line, house) = (Arc::clone(line), Arc::clone(house));
         async move { Ok::<_, Infallible>(router::answer(request, line, house).await) }
@@ -145,7 +200,10 @@ async fn http1(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
     told(line, ended);
 }
 
-async fn http2(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
+async fn http2<S>(paced: Paced<S>, line: &Arc<Line>, house: &Arc<House>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (service_line, service_house) = (Arc::clone(line), Arc::clone(house));
     let service = service_fn(move |request: Request<Incoming>| {
         let (line, house) = (Arc::clone(&service_line), Arc::clone(&service_house));

@@ -30,6 +30,7 @@ error-locked = another server is using this folder
 error-sign-in-needed = this wants somebody who signs in
 error-wrong-password = wrong name or password
 error-denied = not allowed
+error-insecure = only over an encrypted connection to a server that is known
 error-busy = too many requests; try again in a moment
 error-bad-request = the request makes no sense
 error-unsupported = not supported

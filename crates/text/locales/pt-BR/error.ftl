@@ -30,6 +30,7 @@ error-locked = outro servidor está usando esta pasta
 error-sign-in-needed = isto pede que se entre com uma conta
 error-wrong-password = nome ou senha incorretos
 error-denied = não é permitido
+error-insecure = só por uma conexão criptografada com um servidor conhecido
 error-busy = pedidos demais; tente de novo daqui a pouco
 error-bad-request = o pedido não faz sentido
 error-unsupported = não há suporte para isso
