@@ -15,9 +15,13 @@
 //! | `skipped` | send, get, mirror | `path`, `why`: `link`, `special`, `unnameable`, `exists`, `same` |
 //! | `touched`, `deleted`, `watching` | mirror | `path` |
 //! | `deleted`, `moved`, `copied`, `folder`, `planned` | the other verbs | `path`, `to` |
+//! | `trashed` | trash | `id`, `entry`, `cause`, `at`, `by` |
+//! | `version` | versions | as `trashed`; `current`, `same` (as the current one) |
+//! | `restored`, `purged` | restore, undo, versions; purge | `path`, `to`, `id`; `things` |
+//! | `finding` | verify | `kind`, `path`, `trashed`, `better` |
 //! | `upload`, `ended` | uploads | `id`; `target`, `owner`, `length`, `arrived` (bytes), `touched` |
 //! | `error` | all | `code` (stable), `message` (a sentence), `path`, `to` |
-//! | `summary` | list, send, get (not of `-`), mirror, uploads | counts, `bytes`, `seconds` |
+//! | `summary` | list, send, get (not of `-`), mirror, uploads, trash, verify | counts, `bytes`, `seconds` |
 //!
 //! In a summary of a transfer `bytes` are those of the files that are at the target now; of them
 //! `resumed` were there from an earlier run and `equal` in what was replaced; `again` had to be

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::base::Base;
 use crate::errno::Os;
+use crate::meta::Meta;
 use crate::publish::check_version;
 use crate::store::{joined, run};
 use crate::{note, os};
@@ -54,6 +55,16 @@ pub(crate) fn open(base: &Arc<Base>, path: &Path, plan: &ReadPlan) -> Result<Dis
         file: Arc::new(file.into()),
         base: base.clone(),
     })
+}
+
+/// A file that is open already, as it was at this path.
+pub(crate) fn of_open(base: &Arc<Base>, path: Path, file: OwnedFd, meta: &Meta) -> DiskReading {
+    let digest = note::read(&file, meta);
+    DiskReading {
+        entry: meta.entry(path, digest),
+        file: Arc::new(file.into()),
+        base: base.clone(),
+    }
 }
 
 /// Files that the kernel makes up as they are read (`/proc`) say that they are empty: taken at their

@@ -20,6 +20,7 @@ use crate::ask::{self, Wish};
 use crate::exit::Exit;
 use crate::manual;
 use crate::serve::{self, ServeArgs};
+use crate::verify;
 
 /// What a thread that still waits for a key or a dead disk gets at the end.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -61,6 +62,11 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
         },
         Some((manual::COMPLETIONS, matches)) => manual::complete(matches, command(&text), &text),
         Some((manual::MAN, matches)) => manual::man(matches, command(&text), &text),
+        Some(("verify", matches)) if verify::is_local(matches) => {
+            let printer = printer(matches, text);
+            let verified = in_runtime(&printer, verify::run(matches, Arc::clone(&printer)));
+            verified.map_or(Exit::Failed, |ended| exit_of(&ended))
+        }
         Some((word, matches)) => match verbs::verb(word) {
             Some(verb) => run_verb(verb, matches, text, typed),
             None => Exit::Usage,

@@ -77,6 +77,7 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
             Durable::Fast => Durability::Fast,
         },
         read_only: args.read_only,
+        trash: args.trash(),
         ..Options::default()
     };
     let store = DiskStore::open(&folder, options)
@@ -101,6 +102,7 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
             ..UploadLimits::default()
         },
         grace: Duration::from_secs(args.grace),
+        verify_every: args.verify_every.filter(|_| !args.read_only),
         ..Config::default()
     };
     args.tls

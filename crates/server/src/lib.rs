@@ -24,6 +24,7 @@ pub use drawer::ledger::UploadLimits;
 pub use drawer::limits::Shares;
 pub use drawer::meters::Totals;
 pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source, is_weak};
+pub use drawer::verify::Verification;
 pub use http::base::{BasePath, NoBasePath};
 pub use ipnet::IpNet;
 pub use port::tls::{AcmePlan, Identity, Tls, TlsProblem};

@@ -85,6 +85,8 @@ pub struct Config {
     pub stall: Duration,
     /// How often a session is pinged.
     pub keep_alive: Duration,
+    /// Everything is read again whenever the last time is so long ago.
+    pub verify_every: Option<Duration>,
 }
 
 impl Default for Config {
@@ -113,6 +115,7 @@ impl Default for Config {
             idle: Duration::from_secs(70),
             stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(30),
+            verify_every: None,
         }
     }
 }
@@ -175,6 +178,7 @@ pub(crate) struct House {
     phase: watch::Receiver<Phase>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) sessions: Arc<Semaphore>,
+    verify_every: Option<Duration>,
 }
 
 impl House {
@@ -312,6 +316,7 @@ impl Server {
             phase: phase_seen,
             connections: Arc::new(Semaphore::new(places as usize)),
             sessions: Arc::new(Semaphore::new(config.sessions)),
+            verify_every: config.verify_every,
         };
         Ok(Self {
             house: Arc::new(house),
@@ -355,6 +360,10 @@ impl Server {
         // Before anybody begins another.
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
+        let verifying = house.verify_every.map(|every| {
+            let drawer = Arc::clone(&house.drawer);
+            AbortOnDrop(tokio::spawn(drawer.keep_verifying(every)))
+        });
         let tls = house
             .tls
             .clone()
@@ -382,7 +391,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop((keeping, following, controlled, tls));
+        drop((keeping, verifying, following, controlled, tls));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);

@@ -428,6 +428,14 @@ impl<S: Store> Store for FlakyStore<S> {
         around(&self.told, Operation::Touch, self.inner.touch(path, plan)).await
     }
 
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        self.inner.trash()
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        self.inner.upkeep()
+    }
+
     async fn space(&self) -> Result<Space> {
         around(&self.told, Operation::Space, self.inner.space()).await
     }

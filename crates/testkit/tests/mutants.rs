@@ -309,6 +309,14 @@ impl Store for Mutant {
             .map(|entry| self.told(entry))
     }
 
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        self.store.trash()
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        self.store.upkeep()
+    }
+
     async fn space(&self) -> Result<Space> {
         self.store.space().await
     }

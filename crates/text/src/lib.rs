@@ -23,6 +23,11 @@ pub use lang::Lang;
 /// The Fluent files of both languages, by topic.
 const FILES: &[(&str, &str, &str)] = &[
     (
+        "trash",
+        include_str!("../locales/pt-BR/trash.ftl"),
+        include_str!("../locales/en/trash.ftl"),
+    ),
+    (
         "error",
         include_str!("../locales/pt-BR/error.ftl"),
         include_str!("../locales/en/error.ftl"),

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod fingerprint;
 pub mod header;
 pub mod session;
+pub mod trash;
 pub mod url;
 
 /// The version of the session protocol, told in the greeting.
@@ -32,6 +33,8 @@ pub mod route {
     pub const CHUNKS: &str = "/.gaveta/chunks";
     /// A file's chunk digests alone: this, then the file's path.
     pub const OUTLINE: &str = "/.gaveta/outline";
+    /// A file in the trash: this, then its id.
+    pub const TRASH: &str = "/.gaveta/trash";
     /// Answers 200 while the server serves.
     pub const HEALTH: &str = "/.gaveta/health";
 }

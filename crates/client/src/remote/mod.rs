@@ -19,6 +19,7 @@ mod outline;
 mod own;
 mod reading;
 mod session;
+mod trash;
 mod trust;
 mod upload;
 
@@ -30,8 +31,8 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use gaveta_core::{
     Command, Entry, Error, ErrorKind, Event, ListPlan, Listing, MovePlan, OnDrop, Outline, Path,
-    ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState,
-    Version, WritePlan,
+    ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload,
+    UploadId, UploadState, Version, WritePlan,
 };
 use gaveta_wire::session::{AccountBody, AnswerBody, Call, Secret};
 
@@ -363,6 +364,16 @@ impl Store for Remote {
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
         let _own = self.own.changing(path);
         self.entry(&Command::Touch(path.clone(), plan), path).await
+    }
+
+    /// Whether the server keeps one shows when it is asked.
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        Some(Arc::new(trash::RemoteTrash(self.clone())))
+    }
+
+    /// The server looks after it: [`Remote::verify`].
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        None
     }
 
     async fn space(&self) -> Result<Space> {

@@ -2,7 +2,8 @@
 
 use super::{
     Names, Verb, cat, cd, copy, delete, df, events, exit, forget, get, help, info, lcd, list, lls,
-    lpwd, mirror, mkdir, pwd, rename, rm, send, uploads,
+    lpwd, mirror, mkdir, purge, pwd, rename, restore, rm, send, trash, undo, uploads, verify,
+    versions,
 };
 
 /// Every verb, in the order of the help.
@@ -27,6 +28,24 @@ pub static VERBS: &[Verb] = &[
         .portuguese("rm")
         .on_command_line("HOST[:PORT]/NAME…")
         .in_shell("shell-usage-rm", Names::Remote),
+    Verb::new::<undo::Undo>("undo", &["desfazer"], "verb-undo")
+        .on_command_line("HOST[:PORT]")
+        .in_shell("shell-usage-none", Names::None),
+    Verb::new::<trash::List>("trash", &["lixeira"], "verb-trash")
+        .on_command_line("HOST[:PORT]/PATH")
+        .in_shell("shell-usage-trash", Names::RemoteFolder),
+    Verb::new::<restore::Restore>("restore", &["restaurar"], "verb-restore")
+        .on_command_line("HOST[:PORT]/NAME")
+        .in_shell("shell-usage-restore", Names::Remote),
+    Verb::new::<versions::Versions>("versions", &["versões", "versoes"], "verb-versions")
+        .on_command_line("HOST[:PORT]/NAME")
+        .in_shell("shell-usage-versions", Names::Remote),
+    Verb::new::<purge::Purge>("purge", &["esvaziar"], "verb-purge")
+        .on_command_line("HOST[:PORT]/PATH")
+        .in_shell("shell-usage-trash", Names::RemoteFolder),
+    Verb::new::<verify::Verify>("verify", &["verificar"], "verb-verify")
+        .on_command_line("HOST[:PORT] | FOLDER")
+        .in_shell("shell-usage-none", Names::None),
     Verb::new::<rename::Move>("move", &["mover", "mv", "rename", "renomear"], "verb-move")
         .on_command_line("HOST[:PORT]/NAME… HOST[:PORT]/PATH")
         .in_shell("shell-usage-move", Names::Remote),

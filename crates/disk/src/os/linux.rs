@@ -85,6 +85,26 @@ pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     rustix::fs::fsync(open)
 }
 
+/// Does the file system's journal keep the order of all changes of names, so that the flush of one
+/// folder makes those before it in others survive too? So ext4 (its journal has one order for all)
+/// and XFS (its log too); of others it is not relied on.
+pub(crate) fn orders_names(folder: impl AsFd) -> bool {
+    const EXT4: i64 = 0xEF53;
+    const XFS: i64 = 0x5846_5342;
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_lossless,
+        reason = "the width differs from system to system"
+    )]
+    rustix::fs::fstatfs(folder).is_ok_and(|all| [EXT4, XFS].contains(&(all.f_type as i64)))
+}
+
+/// Lets the system forget what it holds of a file in memory, so that it is read from the disk. Best
+/// effort.
+pub(crate) fn forget_cached(file: impl AsFd) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
 /// What tells one start of the system from another: what was not flushed survives only within one.
 pub(crate) fn boot() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;

@@ -63,6 +63,14 @@ pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     rustix::fs::fsync(open)
 }
 
+/// Not relied on.
+pub(crate) fn orders_names(_folder: impl AsFd) -> bool {
+    false
+}
+
+/// It is read as the system gives it.
+pub(crate) fn forget_cached(_file: impl AsFd) {}
+
 /// The system does not say which start of it this is.
 pub(crate) fn boot() -> Option<String> {
     None

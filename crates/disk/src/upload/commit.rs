@@ -56,6 +56,7 @@ impl Body {
             replace,
             &attributes,
             Coming::Content,
+            Some(&self.plan.owner),
         )
     }
 

@@ -219,7 +219,7 @@ fn begin_now(base: &Arc<Base>, mut plan: WritePlan, parts: &[Part]) -> Result<Di
         }
         (target, OnDrop::Discard) => {
             let near = target.clone().unwrap_or_else(Path::root);
-            (None, Place::near(base, &near)?.create()?)
+            (None, base.roomy(|| Place::near(base, &near)?.create())?)
         }
     };
     let keeping = shelf.map(|shelf| Keeping::new(shelf, 0));
@@ -422,20 +422,27 @@ impl Body {
     /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes.
     fn take_room(&self, length: u64) -> Result<()> {
         let file = &self.staged.file;
-        let all = rustix::fs::fstatvfs(file).os()?;
-        let root = rustix::process::geteuid().is_root();
-        let blocks = if root { all.f_bfree } else { all.f_bavail };
-        let free = blocks.saturating_mul(all.f_frsize);
-        let taken = os::meta_of(file).os()?.size;
-        // Asked first: filling the disk only to find that it is too small would hurt others. A file
-        // system that counts no blocks does not tell.
-        if all.f_blocks > 0 && length.saturating_sub(taken) > free {
-            return Err(Error::new(ErrorKind::NoSpace));
+        let room = || -> Result<Option<u64>> {
+            let all = rustix::fs::fstatvfs(file).os()?;
+            let root = rustix::process::geteuid().is_root();
+            let blocks = if root { all.f_bfree } else { all.f_bavail };
+            // A file system that counts no blocks does not tell.
+            Ok((all.f_blocks > 0).then(|| blocks.saturating_mul(all.f_frsize)))
+        };
+        let wanted = length.saturating_sub(os::meta_of(file).os()?.size);
+        let fits = |room: Option<u64>| room.is_none_or(|free| wanted <= free);
+        // Asked first: filling the disk only to find that it is too small would hurt others.
+        if !fits(room()?) {
+            self.base.make_room(wanted);
+            if !fits(room()?) {
+                return Err(Error::new(ErrorKind::NoSpace));
+            }
         }
         if length == 0 {
             Ok(())
         } else {
-            os::preallocate(file, length.min(ROOM_AHEAD)).os()
+            self.base
+                .roomy(|| os::preallocate(file, length.min(ROOM_AHEAD)).os())
         }
     }
 

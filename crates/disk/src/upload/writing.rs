@@ -298,7 +298,8 @@ impl Body {
             // Asked before anything is written, and again when it counts.
             lock(&self.progress).check_pieces(&range)?;
         }
-        self.staged.file.write_all_at(&write.bytes, write.start)?;
+        self.base
+            .roomy(|| Ok(self.staged.file.write_all_at(&write.bytes, write.start)?))?;
         failpoint::pass("after-write")?;
         self.sum_up(&range, &write.bytes);
         let mut hasher = write.hasher;

@@ -12,6 +12,28 @@ use gaveta_text::Text;
 use super::args::ServeArgs;
 use super::refusal::shown;
 
+/// What becomes of what is deleted or replaced.
+fn about_trash(args: &ServeArgs, text: &Text) -> String {
+    match args.trash() {
+        Some(trash) => {
+            const DAY: u64 = 24 * 60 * 60;
+            let (seconds, share) = (trash.keep.as_secs(), u64::from(trash.share).into());
+            match seconds.is_multiple_of(DAY) {
+                true => {
+                    let args = [("days", (seconds / DAY).into()), ("share", share)];
+                    text.say("serve-trash", &args)
+                }
+                false => {
+                    let time = text.duration(trash.keep).into();
+                    text.say("serve-trash-short", &[("time", time), ("share", share)])
+                }
+            }
+        }
+        None if args.read_only => String::new(),
+        None => text.say("serve-trash-off", &[]),
+    }
+}
+
 /// Says where it listens, what it serves, and how to connect.
 pub(super) fn greet(
     server: &Server,
@@ -60,6 +82,7 @@ pub(super) fn greet(
     };
     let mut lines = vec![
         text.say(folder_key, &[("folder", shown(folder.display()).into())]),
+        about_trash(args, text),
         text.say(
             listens,
             &[
@@ -84,7 +107,7 @@ pub(super) fn greet(
         text.say("serve-how-to-stop", &[]),
     ]);
     let mut out = io::stdout().lock();
-    for line in lines {
+    for line in lines.iter().filter(|line| !line.is_empty()) {
         // Nobody reading is no reason not to serve.
         let _ = writeln!(out, "{line}");
     }

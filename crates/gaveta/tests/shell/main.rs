@@ -21,4 +21,5 @@ mod lines;
 mod mirror;
 mod seed;
 mod transfers;
+mod undo;
 mod verbs;

@@ -8,9 +8,10 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
-    Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, ListPlan, Listing,
-    MovePlan, OnDrop, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan, Replace, Result,
-    Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
+    Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, Finding, ListPlan,
+    Listing, MovePlan, OnDrop, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan,
+    Replace, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId, UploadState,
+    VerifyOrder, VerifyState, Version, WritePlan,
 };
 
 use super::Drawer;
@@ -18,6 +19,7 @@ use super::gate::{Allowed, Gate, Need};
 use super::ledger::Finished;
 use super::pass::{Door, Origin, Pass, WhileAllowed};
 use super::sight;
+use super::trash::GuardedTrash;
 use super::upload::{GuardedUpload, piece_length};
 
 /// The drawer as one account sees it: a [`Store`] that refuses what the account may not do, and
@@ -71,7 +73,7 @@ impl View {
         sight::event(&*self.pass.now().ok()?, event)
     }
 
-    fn allow(&self, action: Action, path: &Path) -> Result<Allowed> {
+    pub(super) fn allow(&self, action: Action, path: &Path) -> Result<Allowed> {
         Gate::allow(&*self.pass.now()?, action, path)
     }
 
@@ -80,7 +82,7 @@ impl View {
         need.check(&*self.pass.now()?)
     }
 
-    fn allow_beneath(&self, action: Action, path: &Path) -> Result<Allowed> {
+    pub(super) fn allow_beneath(&self, action: Action, path: &Path) -> Result<Allowed> {
         Gate::allow_beneath(&*self.pass.now()?, action, path)
     }
 
@@ -88,7 +90,7 @@ impl View {
         self.drawer.gate.store(allowed)
     }
 
-    fn event(&self, path: &Path, kind: EventKind) -> Event {
+    pub(super) fn event(&self, path: &Path, kind: EventKind) -> Event {
         Event {
             path: path.clone(),
             kind,
@@ -123,7 +125,11 @@ impl View {
 
     /// What `replace` becomes for somebody who may create, but perhaps not replace: onto nothing,
     /// `Never`, so that whoever loses the race for a new name cannot replace the winner's.
-    async fn narrow(&self, target: &Path, replace: Replace) -> Result<(Allowed, Replace, bool)> {
+    pub(super) async fn narrow(
+        &self,
+        target: &Path,
+        replace: Replace,
+    ) -> Result<(Allowed, Replace, bool)> {
         let create = self.allow(Action::Create, target)?;
         self.drawer.no_lookalike(target).await?;
         if replace == Replace::Never || self.may(Action::Replace, target) {
@@ -143,12 +149,18 @@ impl View {
     async fn onto(&self, to: &Path, plan: MovePlan) -> Result<(Allowed, MovePlan, bool)> {
         self.allow_beneath(Action::Create, to)?;
         let (allowed, replace, narrowed) = self.narrow(to, plan.replace).await?;
-        Ok((allowed, MovePlan { replace, ..plan }, narrowed))
+        let by = Some(self.account().owner());
+        let plan = MovePlan {
+            replace,
+            by,
+            ..plan
+        };
+        Ok((allowed, plan, narrowed))
     }
 
     /// The rules of rename and copy about what is taken: whoever may not see all of it would come
     /// to see it elsewhere.
-    fn taken(&self, from: &Path) -> Result<()> {
+    pub(super) fn taken(&self, from: &Path) -> Result<()> {
         self.allow_beneath(Action::Read, from)?;
         self.allow_beneath(Action::List, from).map(|_| ())
     }
@@ -224,10 +236,7 @@ impl Store for View {
     async fn read(&self, path: &Path, plan: ReadPlan) -> Result<Arc<dyn Reading>> {
         let allowed = self.allow(Action::Read, path)?;
         let reading = self.store(allowed).read(path, plan).await?;
-        Ok(Arc::new(MeteredReading {
-            view: self.clone(),
-            reading,
-        }))
+        Ok(Arc::new(MeteredReading::new(self, reading)))
     }
 
     async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
@@ -355,6 +364,13 @@ impl Store for View {
     }
 
     async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
+        if plan.forever {
+            self.allow_beneath(Action::Manage, path)?;
+        }
+        let plan = RemovePlan {
+            by: Some(self.account().owner()),
+            ..plan
+        };
         // A folder goes with all that is in it, or only when nothing is.
         let store = self
             .drawer
@@ -443,6 +459,16 @@ impl Store for View {
         .await
     }
 
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        let inner = self.drawer.gate.own().trash()?;
+        Some(Arc::new(GuardedTrash::new(self.clone(), inner)))
+    }
+
+    /// It is looked after by [`View::verify`] alone.
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        None
+    }
+
     async fn space(&self) -> Result<Space> {
         let allowed = self.allow(Action::List, &Path::root())?;
         let space = self.store(allowed).space().await?;
@@ -460,6 +486,15 @@ impl View {
         self.event(&entry.path, kind)
     }
 
+    /// Reads everything again, or tells how far that is. For who looks after the server.
+    pub(crate) async fn verify(&self, order: VerifyOrder) -> Result<(VerifyState, Vec<Finding>)> {
+        let store = self
+            .drawer
+            .gate
+            .keep(self.allow(Action::Manage, &Path::root())?);
+        self.drawer.verifier.order(&store, order).await
+    }
+
     /// What became of an upload that was committed not long ago.
     pub(crate) fn finished(&self, id: &UploadId) -> Option<Finished> {
         let finished = self.drawer.ledger.finished(id)?;
@@ -475,12 +510,19 @@ impl View {
 
 /// Counts what is read, and ends when it may no longer be read.
 #[derive(Debug)]
-struct MeteredReading {
+pub(super) struct MeteredReading {
     view: View,
     reading: Arc<dyn Reading>,
 }
 
 impl MeteredReading {
+    pub(super) fn new(view: &View, reading: Arc<dyn Reading>) -> Self {
+        Self {
+            view: view.clone(),
+            reading,
+        }
+    }
+
     fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
         let need = Need::here(Action::Read, &self.entry().path);
         WhileAllowed::new(stream, &self.view.pass, need)

@@ -16,7 +16,10 @@ pub(crate) mod quota;
 mod secrets;
 mod share;
 mod sight;
+mod trash;
 mod upload;
+pub(crate) mod verify;
+mod verifying;
 
 #[cfg(test)]
 mod conformance;
@@ -36,6 +39,7 @@ use limits::{Fairness, Shares};
 use meters::Meters;
 use pass::Pass;
 use quota::Quotas;
+use verifying::Verifier;
 
 /// How many events a session may lag behind before it misses some. Shared by all sessions.
 const EVENTS: usize = 256;
@@ -69,6 +73,8 @@ pub(crate) struct Drawer {
     quotas: Arc<Quotas>,
     /// Where whoever asks becomes an account.
     pub(crate) entrance: Entrance,
+    /// Reads everything again.
+    verifier: Verifier,
 }
 
 impl Drawer {
@@ -90,6 +96,7 @@ impl Drawer {
             fairness: Fairness::new(Shares::default()),
             quotas: Arc::default(),
             entrance,
+            verifier: Verifier::default(),
         })
     }
 
@@ -122,6 +129,11 @@ impl Drawer {
             }
         }
         Ok(())
+    }
+
+    /// Reads everything again, whenever the last time is so long ago. For ever.
+    pub(crate) async fn keep_verifying(self: Arc<Self>, every: Duration) {
+        self.verifier.every(self.gate.own_shared(), every).await;
     }
 
     /// What happens from now on.

@@ -78,6 +78,66 @@ impl View {
         self.drawer.quotas.kept(path, counted);
     }
 
+    /// The files of an entry: itself, or all that is beneath.
+    ///
+    /// # Errors
+    /// Those of the listing; `TooLarge` for too many to count.
+    async fn files_of(&self, entry: &Entry) -> Result<Vec<(Path, u64)>> {
+        if !entry.is_folder() {
+            return Ok(vec![(entry.path.clone(), entry.size)]);
+        }
+        let (mut files, mut folders) = (Vec::new(), vec![entry.path.clone()]);
+        while let Some(folder) = folders.pop() {
+            let store = self.drawer.gate.own();
+            let mut listing = store.list(&folder, ListPlan::default()).await?;
+            while let Some(listed) = listing.next().await {
+                let Listed::Entry(entry) = listed? else {
+                    continue;
+                };
+                if files.len() + folders.len() >= COPIED {
+                    return Err(Error::at(ErrorKind::TooLarge, &folder));
+                }
+                match entry.is_folder() {
+                    true => folders.push(entry.path),
+                    false => files.push((entry.path, entry.size)),
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    /// Room for what comes back from the trash, as far as its size is known.
+    ///
+    /// # Errors
+    /// `NoSpace`.
+    pub(super) async fn room_for_return(&self, entry: &Entry) -> Result<Option<Holding>> {
+        let account = self.account();
+        if account.quota().is_none() || entry.is_folder() {
+            return Ok(None);
+        }
+        self.recount(entry.size).await?;
+        let holding = self.drawer.quotas.hold(account.name());
+        self.holds(&holding, entry.size)?;
+        Ok(Some(holding))
+    }
+
+    /// This came back from the trash: it counts for whoever brought it back, with all that is
+    /// beneath, even beyond his quota.
+    pub(super) async fn keeps_all(&self, entry: &Entry) {
+        if self.account().quota().is_none() {
+            return self.keeps(entry);
+        }
+        match self.files_of(entry).await {
+            Ok(files) => files
+                .iter()
+                .for_each(|(path, size)| self.keeps_file(path, *size)),
+            Err(error) => {
+                let why = gaveta_text::escape(&error.chain()).into_owned();
+                tracing::warn!(target: "gaveta::quota", why, "what came back is not counted");
+            }
+        }
+    }
+
     /// Room for a copy, where there is a quota.
     ///
     /// # Errors
@@ -87,32 +147,15 @@ impl View {
         if account.quota().is_none() {
             return Ok(Copied::default());
         }
+        let there = self.drawer.gate.there(from).await?;
+        let taken = match &there {
+            Some(entry) => self.files_of(entry).await?,
+            None => Vec::new(),
+        };
         let mut files = Vec::new();
-        let mut folders = Vec::new();
-        match self.drawer.gate.there(from).await? {
-            Some(entry) if entry.is_folder() => folders.push(from.clone()),
-            Some(entry) => files.push((to.clone(), entry.size)),
-            None => {}
-        }
-        while let Some(folder) = folders.pop() {
-            let mut listing = self
-                .drawer
-                .gate
-                .own()
-                .list(&folder, ListPlan::default())
-                .await?;
-            while let Some(listed) = listing.next().await {
-                let Listed::Entry(entry) = listed? else {
-                    continue;
-                };
-                if files.len() + folders.len() >= COPIED {
-                    return Err(Error::at(ErrorKind::TooLarge, from));
-                }
-                if entry.is_folder() {
-                    folders.push(entry.path);
-                } else if let Some(rest) = entry.path.beneath(from) {
-                    files.push((to.join_path(&rest)?, entry.size));
-                }
+        for (path, size) in taken {
+            if let Some(rest) = path.beneath(from) {
+                files.push((to.join_path(&rest)?, size));
             }
         }
         let sum = files

@@ -19,6 +19,7 @@ pub(crate) mod session;
 mod sign_in;
 pub(crate) mod stranger;
 pub(crate) mod talk;
+pub(crate) mod trash;
 mod unencrypted;
 pub(crate) mod uploads;
 

@@ -16,7 +16,9 @@ use super::body::{Body, empty, full};
 use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{chunks, command, error, files, session, sign_in, stranger, unencrypted, uploads};
+use super::{
+    chunks, command, error, files, session, sign_in, stranger, trash, unencrypted, uploads,
+};
 use crate::drawer::View;
 use crate::drawer::entrance::Credential;
 use crate::drawer::pass::{Door, Origin, Pass};
@@ -154,6 +156,9 @@ async fn route(
     }
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
+    }
+    if trash::is_here(path_of(&request)) {
+        return trash::serve(request, &view).await;
     }
     match (path_of(&request), request.method()) {
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),

@@ -29,6 +29,7 @@ mod moving;
 mod outlines;
 mod publishing;
 mod reading;
+mod trash;
 mod uploads;
 mod writers;
 mod writing;
@@ -327,6 +328,11 @@ sections! {
         parts_that_do_not_fit needs [Parts, Resume, RandomWrites, RetryCommit],
         ids_can_be_chosen needs [ChosenIds, Resume],
         notes_are_kept needs [Notes, Resume],
+    ],
+    trash: [
+        what_is_deleted_comes_back, what_is_replaced_is_kept needs [Replace],
+        folders_come_back_whole, the_way_back_is_not_free, the_trash_is_told_in_parts,
+        what_is_purged_is_gone, of_two_restores_one_wins,
     ],
 }
 

@@ -579,7 +579,14 @@ impl Upload for MemoryUpload {
         let Some(target) = &plan.target else {
             return Err(Error::bad_request("it has no target"));
         };
-        let entry = tree.publish(target, &plan.replace, content, digest, looks)?;
+        let entry = tree.publish(
+            target,
+            &plan.replace,
+            content,
+            digest,
+            looks,
+            Some(&plan.owner),
+        )?;
         staged.remove(&self.id);
         for part in &plan.parts {
             staged.remove(part);

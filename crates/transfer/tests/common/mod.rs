@@ -167,6 +167,14 @@ impl Store for Hooked {
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
         self.inner.touch(path, plan).await
     }
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        self.inner.trash()
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        self.inner.upkeep()
+    }
+
     async fn space(&self) -> Result<Space> {
         self.inner.space().await
     }

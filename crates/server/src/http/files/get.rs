@@ -45,7 +45,11 @@ async fn shows_folder(asked: &Asked<'_>) -> bool {
     entry.is_ok_and(|entry| entry.is_folder())
 }
 
-async fn file(asked: &Asked<'_>, reading: Arc<dyn Reading>) -> Result<Response<Body>, Refusal> {
+/// Answers with what is open.
+pub(super) async fn file(
+    asked: &Asked<'_>,
+    reading: Arc<dyn Reading>,
+) -> Result<Response<Body>, Refusal> {
     let now = SystemTime::now();
     let entry = reading.entry().clone();
     let request = &asked.head.headers;

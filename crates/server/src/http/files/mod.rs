@@ -16,7 +16,9 @@ mod query;
 mod range;
 mod render;
 
-use gaveta_core::{AccountKind, Error, ErrorKind, Path};
+use std::sync::Arc;
+
+use gaveta_core::{AccountKind, Error, ErrorKind, Path, Reading};
 use gaveta_wire::url::{self, Target};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -117,6 +119,24 @@ fn not_allowed(head: &Parts) -> Response<Body> {
     let mut response = Refusal::with(Error::new(ErrorKind::Unsupported), status).answer(head);
     response.headers_mut().insert(header::ALLOW, ALLOW);
     response
+}
+
+/// Answers a GET or HEAD with what was opened already: conditions and ranges as of a file.
+pub(super) async fn answer_with(
+    head: &Parts,
+    view: &View,
+    reading: Arc<dyn Reading>,
+) -> Result<Response<Body>, Refusal> {
+    let asked = Asked {
+        head,
+        target: Target {
+            path: reading.entry().path.clone(),
+            folder: false,
+        },
+        query: Query::parse(head.uri.query()),
+        view,
+    };
+    get::file(&asked, reading).await
 }
 
 fn asked<'a>(head: &'a Parts, view: &'a View) -> Result<Asked<'a>, Error> {
