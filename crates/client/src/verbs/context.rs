@@ -16,6 +16,8 @@ use crate::shell::Here;
 
 /// The environment variable with the password.
 pub const PASSWORD_VARIABLE: &str = "GAVETA_PASSWORD";
+/// The environment variable with the name to sign in under.
+pub const USER_VARIABLE: &str = "GAVETA_USER";
 
 /// What a verb may use.
 #[derive(Debug, Clone)]
@@ -120,13 +122,18 @@ impl Context {
                 return Ok(drawer.clone());
             }
             let known = drawer.passwords();
+            if let (Some(password), Some(_)) = (&given, &known.user) {
+                return drawer.lent(password).await;
+            }
             return Ok(drawer.with_passwords(Passwords {
+                user: known.user.clone(),
                 given,
                 file: file.or_else(|| known.file.clone()),
                 variable: known.variable.clone(),
             }));
         }
         let passwords = Passwords {
+            user: connection.user.clone(),
             given,
             file,
             variable: self.password.clone(),

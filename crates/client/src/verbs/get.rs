@@ -217,6 +217,7 @@ mod tests {
             to: to.map(OsString::from),
             how: Transferring::plain(),
             connection: Connection {
+                user: None,
                 password_file: None,
                 fingerprint: None,
             },
