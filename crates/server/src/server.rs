@@ -18,12 +18,16 @@ use crate::drawer::accounts::keeping::Keeping;
 use crate::drawer::accounts::{Accounts, AccountsFile, Base, Book};
 use crate::drawer::entrance::Entrance;
 use crate::drawer::ledger::UploadLimits;
+use crate::drawer::limits::Shares;
 use crate::drawer::meters::Totals;
 use crate::drawer::password::AdminPassword;
+use crate::drawer::quota::Quotas;
 use crate::http::FilesSettings;
 use crate::http::base::BasePath;
 use crate::http::caller::Trust;
 use crate::http::stranger::Hosts;
+use crate::http::walk::Walks;
+use crate::http::zip::Archives;
 pub use crate::port::listen::{BindError, Listening};
 use crate::port::tls::{Shaking, Tls};
 
@@ -52,6 +56,10 @@ pub struct Config {
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
     pub uploads: UploadLimits,
+    /// What one address, and one account, may have of the server.
+    pub shares: Shares,
+    /// The file of what accounts with a quota keep in this store; in memory alone, without.
+    pub usage: Option<PathBuf>,
     /// Names it answers to beside those of the loopback, of its addresses and of its certificate,
     /// without ports.
     pub hosts: Vec<String>,
@@ -94,6 +102,8 @@ impl Default for Config {
             ease: true,
             max_file_size: None,
             uploads: UploadLimits::default(),
+            shares: Shares::default(),
+            usage: None,
             hosts: Vec::new(),
             tls: None,
             plain: false,
@@ -162,6 +172,10 @@ pub(crate) struct House {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) files: FilesSettings,
     pub(crate) hosts: Hosts,
+    /// What all archives under way share.
+    pub(crate) archives: Archives,
+    /// The turns of walks through folders.
+    pub(crate) walks: Walks,
     pub(crate) trust: Trust,
     pub(crate) base: BasePath,
     pub(crate) tls: Option<Tls>,
@@ -280,11 +294,14 @@ impl Server {
         let accounts_file = config.accounts_file;
         let keeping = accounts_file.map(|file| Arc::new(Keeping::new(Arc::clone(&accounts), file)));
         let entrance = Entrance::new(accounts)?;
+        let quotas = Quotas::open(config.usage)?;
         let house = House {
-            drawer: Drawer::new(store, entrance, config.uploads),
+            drawer: Drawer::new(store, entrance, config.uploads).sharing(config.shares, quotas),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
+            archives: Archives::default(),
+            walks: Walks::default(),
             hosts: Hosts::also(
                 &config.hosts,
                 config.tls.as_ref().map(|tls| Arc::clone(tls.shown())),

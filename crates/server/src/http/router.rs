@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Error, ErrorKind, Result};
+use gaveta_core::{Action, Error, ErrorKind, Path, Result};
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -16,15 +16,22 @@ use super::body::{Body, empty, full};
 use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
+use super::html::Wants;
 use super::{
-    chunks, command, error, files, session, sign_in, stranger, trash, unencrypted, uploads,
+    chunks, command, error, files, page, session, sign_in, stranger, trash, unencrypted, uploads,
+    zip,
 };
+use crate::drawer::View;
 use crate::drawer::entrance::Credential;
 use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::port::tls::Tls;
 use crate::server::House;
+
+/// How a browser signs in (RFC 9110, section 11.6.1: a 401 names a scheme): by the form there. The
+/// scheme is of draft-broyer-http-cookie-auth; browsers pass over one that they do not know.
+const BY_COOKIE: &str = "Cookie realm=\"gaveta\", form-action=\"/.gaveta/sign-in\"";
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(crate) async fn answer(
@@ -35,10 +42,18 @@ pub(crate) async fn answer(
     house.drawer.meters.request();
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
+    let browser = request.headers().contains_key("sec-fetch-site");
     let mut response = match outside(request, &house) {
         Ok(request) => route(request, &line, &house, &mut log).await,
         Err(response) => *response,
     };
+    if browser && response.status() == StatusCode::UNAUTHORIZED {
+        // A browser would ask by itself, in a window of its own, over a page that asks already.
+        let by_cookie = HeaderValue::from_static(BY_COOKIE);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, by_cookie);
+    }
     house.base.put_on(response.headers_mut());
     everywhere(response.headers_mut());
     if line.is_encrypted() && house.tls.as_ref().is_some_and(Tls::is_whole_host) {
@@ -115,6 +130,10 @@ async fn route(
         ip: Some(caller.ip),
         door: Door::Http,
     };
+    if let Err(failed) = house.drawer.fairness.request(caller.ip) {
+        refuse(request);
+        return error::answer(&failed, html);
+    }
     // Behind TLS a cookie is for TLS alone.
     let secure = caller.secure;
     match (path, request.method()) {
@@ -152,13 +171,19 @@ async fn route(
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
     }
+    if zip::is_here(path_of(&request)) {
+        return zip::serve(request, &view, &house.archives, &house.walks).await;
+    }
+    if page::is_here(path_of(&request)) {
+        return page::serve(request, &view, house).await;
+    }
     if trash::is_here(path_of(&request)) {
         return trash::serve(request, &view).await;
     }
     match (path_of(&request), request.method()) {
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
-        (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
+        (route::HEALTH, &Method::GET | &Method::HEAD) => health(house, &view),
         (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
@@ -174,19 +199,22 @@ fn path_of(request: &Request<Incoming>) -> &str {
     request.uri().path()
 }
 
-/// That the server serves, and what it counted since it started.
-fn health(house: &House) -> Response<Body> {
+/// That the server serves, and, to whoever may list the root, what it counted since it started.
+fn health(house: &House, view: &View) -> Response<Body> {
     let totals = house.drawer.meters.totals();
-    let mut text = serde_json::json!({
-        "status": "ok",
-        "requests": totals.requests,
-        "received": totals.written,
-        "sent": totals.read,
-        "connections": totals.connected,
-        "sessions": totals.sessions,
-        "uploads": house.drawer.ledger.count(),
-    })
-    .to_string();
+    let told = match view.may(Action::List, &Path::root()) {
+        true => serde_json::json!({
+            "status": "ok",
+            "requests": totals.requests,
+            "received": totals.written,
+            "sent": totals.read,
+            "connections": totals.connected,
+            "sessions": totals.sessions,
+            "uploads": house.drawer.ledger.count(),
+        }),
+        false => serde_json::json!({ "status": "ok" }),
+    };
+    let mut text = told.to_string();
     text.push('\n');
     let mut response = Response::new(full(text));
     let headers = response.headers_mut();
@@ -198,7 +226,7 @@ fn health(house: &House) -> Response<Body> {
     response
 }
 
-fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> Response<Body> {
+fn wrong_method(request: Request<Incoming>, allow: &'static str, html: Wants) -> Response<Body> {
     refuse(request);
     let failed = Error::new(ErrorKind::Unsupported);
     let mut response = error::answer_with(&failed, StatusCode::METHOD_NOT_ALLOWED, html);
