@@ -17,9 +17,9 @@ use super::line::{Lane, Line};
 
 /// The largest piece handed to the line at once, in bytes: what counts as progress, also on a slow
 /// link.
-pub(super) const PIECE: usize = 256 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 /// How many pieces may wait for the line: with [`PIECE`] this bounds the memory of one body.
-pub(super) const WAITING: usize = 4;
+pub(super) const WAITING: usize = 16;
 
 /// An answer with a small body.
 #[derive(Debug)]
