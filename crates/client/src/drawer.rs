@@ -16,14 +16,6 @@ use crate::remote::{OtherProtocol, Remote};
 
 mod introduce;
 
-/// A fingerprint that was given, if any.
-///
-/// # Errors
-/// [`Fault::Usage`] for what is none.
-pub(crate) fn fingerprint_of(given: Option<&str>) -> Outcome<Option<Fingerprint>> {
-    given.map(introduce::parse).transpose()
-}
-
 /// The largest password file that is read, in bytes.
 const MAX_PASSWORD: u64 = 4096;
 /// A person may mistype so often.
@@ -232,7 +224,10 @@ impl Drawer {
             // Whoever signed in under his name may what he may: the server says so.
             return Ok(());
         }
-        let account = self.remote.whoami().await?;
+        let account = match self.remote.greeted() {
+            Some(account) => account,
+            None => self.remote.whoami().await?,
+        };
         if account.may.iter().any(|may| may == action.code()) {
             return Ok(());
         }

@@ -49,6 +49,7 @@ use std::sync::Arc;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use futures_util::future::BoxFuture;
 use gaveta_text::{Lang, Text};
+use gaveta_wire::fingerprint::Fingerprint;
 
 use crate::fault::{Ended, Fault, Outcome};
 
@@ -68,7 +69,7 @@ struct Connection {
     password_file: Option<PathBuf>,
     #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
         help = "arg-fingerprint")]
-    fingerprint: Option<String>,
+    fingerprint: Option<Fingerprint>,
 }
 
 /// What a verb's arguments can do.

@@ -26,6 +26,8 @@ use crate::http::FilesSettings;
 use crate::http::base::BasePath;
 use crate::http::caller::Trust;
 use crate::http::stranger::Hosts;
+use crate::http::walk::Walks;
+use crate::http::zip::Archives;
 pub use crate::port::listen::{BindError, Listening};
 use crate::port::tls::{Shaking, Tls};
 
@@ -170,6 +172,10 @@ pub(crate) struct House {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) files: FilesSettings,
     pub(crate) hosts: Hosts,
+    /// What all archives under way share.
+    pub(crate) archives: Archives,
+    /// The turns of walks through folders.
+    pub(crate) walks: Walks,
     pub(crate) trust: Trust,
     pub(crate) base: BasePath,
     pub(crate) tls: Option<Tls>,
@@ -294,6 +300,8 @@ impl Server {
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
+            archives: Archives::default(),
+            walks: Walks::default(),
             hosts: Hosts::also(
                 &config.hosts,
                 config.tls.as_ref().map(|tls| Arc::clone(tls.shown())),

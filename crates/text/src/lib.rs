@@ -10,7 +10,7 @@ mod format;
 mod lang;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
@@ -46,6 +46,11 @@ const FILES: &[(&str, &str, &str)] = &[
         "shell",
         include_str!("../locales/pt-BR/shell.ftl"),
         include_str!("../locales/en/shell.ftl"),
+    ),
+    (
+        "page",
+        include_str!("../locales/pt-BR/page.ftl"),
+        include_str!("../locales/en/page.ftl"),
     ),
     (
         "tls",
@@ -151,6 +156,17 @@ impl Text {
         Self {
             lang,
             bundle: Arc::new(bundle),
+        }
+    }
+
+    /// The texts of this language, read once for the whole program: for a server that speaks each
+    /// visitor's language.
+    pub fn of(lang: Lang) -> &'static Self {
+        static PORTUGUESE: OnceLock<Text> = OnceLock::new();
+        static ENGLISH: OnceLock<Text> = OnceLock::new();
+        match lang {
+            Lang::Portuguese => PORTUGUESE.get_or_init(|| Self::new(lang)),
+            Lang::English => ENGLISH.get_or_init(|| Self::new(lang)),
         }
     }
 

@@ -20,10 +20,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use gaveta_core::{Error, ErrorKind, Path, Store};
+use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::session::Secret;
 
 use crate::address::Address;
-use crate::drawer::{Drawer, Passwords, fingerprint_of};
+use crate::drawer::{Drawer, Passwords};
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 use crate::printer::Printer;
 use crate::stop::Signals;
@@ -64,7 +65,7 @@ pub struct ConnectArgs {
     password_file: Option<PathBuf>,
     #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
         help = "arg-fingerprint")]
-    fingerprint: Option<String>,
+    fingerprint: Option<Fingerprint>,
 }
 
 impl ConnectArgs {
@@ -127,7 +128,7 @@ async fn connect(
     let drawer = Drawer::open(
         &address.server,
         passwords,
-        fingerprint_of(args.fingerprint.as_deref())?,
+        args.fingerprint,
         Arc::clone(printer),
     )
     .await?;

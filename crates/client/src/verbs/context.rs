@@ -9,7 +9,7 @@ use gaveta_wire::session::Secret;
 
 use super::Connection;
 use crate::address::{Address, Server};
-use crate::drawer::{Drawer, Passwords, fingerprint_of};
+use crate::drawer::{Drawer, Passwords};
 use crate::fault::{Fault, Outcome};
 use crate::printer::Printer;
 use crate::shell::Here;
@@ -138,7 +138,7 @@ impl Context {
             file,
             variable: self.password.clone(),
         };
-        let fingerprint = fingerprint_of(connection.fingerprint.as_deref())?;
+        let fingerprint = connection.fingerprint;
         Drawer::open(server, passwords, fingerprint, Arc::clone(&self.printer)).await
     }
 }

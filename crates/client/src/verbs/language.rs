@@ -34,12 +34,12 @@ const VALUES: &[(&str, &str)] = &[
     ("WHEN", "value-when"),
 ];
 
-/// The parser's own words in a help, and their keys.
+/// The parser's own words in a help, and their keys. A line may break behind them.
 const WORDS: &[(&str, &str)] = &[
-    ("[default: ", "man-default"),
-    ("[alias: ", "help-also"),
-    ("[aliases: ", "help-also"),
-    ("[possible values: ", "help-values"),
+    ("[default:", "man-default"),
+    ("[alias:", "help-also"),
+    ("[aliases:", "help-also"),
+    ("[possible values:", "help-values"),
 ];
 
 /// What stands for a value, or a whole usage: each word in capitals that is known in the person's
@@ -64,7 +64,7 @@ pub(super) fn usage_in_language(usage: &str, text: &Text) -> String {
 pub fn in_language(help: &str, text: &Text) -> String {
     let mut help = help.to_owned();
     for (theirs, key) in WORDS {
-        help = help.replace(theirs, &format!("[{} ", text.say(key, &[])));
+        help = help.replace(theirs, &format!("[{}", text.say(key, &[])));
     }
     for theirs in ["[OPTIONS]", "<COMMAND>"] {
         help = help.replace(theirs, &usage_in_language(theirs, text));

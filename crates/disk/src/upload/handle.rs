@@ -73,6 +73,12 @@ impl Upload for DiskUpload {
         Ok(self.body.state())
     }
 
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        drop(self.open().await?);
+        self.body.leases.end_within(&range).await;
+        Ok(self.body.state())
+    }
+
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         writing::write(&self.body, offset, content, check)
             .await

@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use gaveta_core::{
-    CHUNK, Check, ChunkDigest, Content, Digest, Error, ErrorKind, Hasher, Piece, Pieces, Result,
-    chunk,
+    CHUNK, Check, ChunkDigest, ChunkHasher, Content, Digest, Error, ErrorKind, Hasher, Piece,
+    Pieces, Result, chunk,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
@@ -20,6 +20,7 @@ use super::sums::{cut, span};
 use super::{Body, Phase};
 use crate::failpoint;
 use crate::locks::lock;
+use crate::reading::read_range;
 use crate::store::{check_offset, joined};
 
 /// How long what was gathered waits for more.
@@ -349,8 +350,16 @@ impl Body {
             let length = progress.length.unwrap_or(u64::MAX);
             (length, progress.sums.digest(index, length))
         };
-        // None: somebody newer writes there.
-        let found = found.ok_or_else(|| Error::new(ErrorKind::UploadLost))?;
+        let found = match found {
+            Some(found) => found,
+            // More chunks come at once than are summed on the way.
+            None => {
+                let span = chunk::span(index, length);
+                let mut hasher = ChunkHasher::new(index);
+                hasher.update(&read_range(&self.staged.file, span)?);
+                hasher.close(length <= CHUNK)
+            }
+        };
         if found != expected {
             return Err(Error::new(ErrorKind::DigestMismatch));
         }

@@ -54,10 +54,14 @@ fn what_others_can_reach_is_encrypted() {
         finish(command, b"")
     };
     assert!(
-        with(&["delete", &format!("{near}theirs.txt")])
-            .ok()
-            .err
-            .is_empty()
+        with(&[
+            "delete",
+            &format!("{near}theirs.txt"),
+            crate::common::PASSWORD
+        ])
+        .ok()
+        .err
+        .is_empty()
     );
     assert!(house.served("theirs.txt").is_none());
 }

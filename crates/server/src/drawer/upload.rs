@@ -82,6 +82,10 @@ impl Upload for GuardedUpload {
         self.inner.state().await
     }
 
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.inner.take_over(range).await
+    }
+
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let mut grow = self.grow(offset);
         let metered = self.watched(content).map(move |piece| {

@@ -11,7 +11,13 @@ mod digest;
 pub(crate) mod error;
 mod fields;
 pub(crate) mod files;
+pub(crate) mod form;
 pub(crate) mod headers;
+pub(crate) mod html;
+mod media;
+pub(crate) mod page;
+mod query;
+mod range;
 pub(crate) mod reply;
 pub(crate) mod router;
 mod sending;
@@ -22,6 +28,8 @@ pub(crate) mod talk;
 pub(crate) mod trash;
 mod unencrypted;
 pub(crate) mod uploads;
+pub(crate) mod walk;
+pub(crate) mod zip;
 
 /// What the files door is told.
 #[derive(Debug, Clone, Default)]

@@ -16,8 +16,10 @@ use super::body::{Body, empty, full};
 use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
+use super::html::Wants;
 use super::{
-    chunks, command, error, files, session, sign_in, stranger, trash, unencrypted, uploads,
+    chunks, command, error, files, page, session, sign_in, stranger, trash, unencrypted, uploads,
+    zip,
 };
 use crate::drawer::View;
 use crate::drawer::entrance::Credential;
@@ -26,6 +28,10 @@ use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::port::tls::Tls;
 use crate::server::House;
+
+/// How a browser signs in (RFC 9110, section 11.6.1: a 401 names a scheme): by the form there. The
+/// scheme is of draft-broyer-http-cookie-auth; browsers pass over one that they do not know.
+const BY_COOKIE: &str = "Cookie realm=\"gaveta\", form-action=\"/.gaveta/sign-in\"";
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(crate) async fn answer(
@@ -36,10 +42,18 @@ pub(crate) async fn answer(
     house.drawer.meters.request();
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
+    let browser = request.headers().contains_key("sec-fetch-site");
     let mut response = match outside(request, &house) {
         Ok(request) => route(request, &line, &house, &mut log).await,
         Err(response) => *response,
     };
+    if browser && response.status() == StatusCode::UNAUTHORIZED {
+        // A browser would ask by itself, in a window of its own, over a page that asks already.
+        let by_cookie = HeaderValue::from_static(BY_COOKIE);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, by_cookie);
+    }
     house.base.put_on(response.headers_mut());
     everywhere(response.headers_mut());
     if line.is_encrypted() && house.tls.as_ref().is_some_and(Tls::is_whole_host) {
@@ -157,6 +171,12 @@ async fn route(
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
     }
+    if zip::is_here(path_of(&request)) {
+        return zip::serve(request, &view, &house.archives, &house.walks).await;
+    }
+    if page::is_here(path_of(&request)) {
+        return page::serve(request, &view, house).await;
+    }
     if trash::is_here(path_of(&request)) {
         return trash::serve(request, &view).await;
     }
@@ -206,7 +226,7 @@ fn health(house: &House, view: &View) -> Response<Body> {
     response
 }
 
-fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> Response<Body> {
+fn wrong_method(request: Request<Incoming>, allow: &'static str, html: Wants) -> Response<Body> {
     refuse(request);
     let failed = Error::new(ErrorKind::Unsupported);
     let mut response = error::answer_with(&failed, StatusCode::METHOD_NOT_ALLOWED, html);

@@ -6,6 +6,7 @@ use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 
 use super::body::{Body, empty};
+use super::html::Wants;
 use super::{error, stranger};
 
 /// Fields that may hold a secret. What was sent in the open is not sent on as if nothing had
@@ -26,7 +27,11 @@ pub(super) fn has_credentials<B>(request: &Request<B>) -> bool {
 /// 308 to the same place over https for a GET or HEAD without credentials, else 426. Where plain
 /// is served and only the credentials are too much (`served`), it is always the latter. The host
 /// was looked at before.
-pub(super) fn answer<B>(request: &Request<B>, served: bool, html: bool) -> Response<Body> {
+pub(super) fn answer<B>(
+    request: &Request<B>,
+    served: bool,
+    html: impl Into<Wants>,
+) -> Response<Body> {
     let safe = !served && matches!(*request.method(), Method::GET | Method::HEAD);
     let place = stranger::authority(request)
         .zip(request.uri().path_and_query())

@@ -8,12 +8,9 @@ mod accept;
 mod delete;
 mod get;
 mod listing;
-mod media;
 mod multipart;
 mod page;
 mod put;
-mod query;
-mod range;
 mod render;
 
 use std::sync::Arc;
@@ -28,9 +25,9 @@ use hyper::body::Incoming;
 use super::FilesSettings;
 use super::body::{Body, empty};
 use super::error::Refusal;
+use super::query::Query;
 use super::{conditional, content, digest, fields};
 use crate::drawer::View;
-use query::Query;
 
 /// What a path answers to.
 const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, OPTIONS");

@@ -5,12 +5,12 @@ use percent_encoding::percent_decode_str;
 
 /// The pairs of a query, decoded as a form's. Unknown names are the reader's to pass over.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads a query; `+` and `%20` are both a space. What is not UTF-8 becomes U+FFFD, which no
     /// value that means something holds: files pass over queries, whatever they are.
-    pub(super) fn parse(query: Option<&str>) -> Self {
+    pub(crate) fn parse(query: Option<&str>) -> Self {
         let decode = |text: &str| {
             let bytes = text.replace('+', " ");
             percent_decode_str(&bytes).decode_utf8_lossy().into_owned()
@@ -28,10 +28,18 @@ impl Query {
     }
 
     /// The value of this name, the first if there are several.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All values of this name, in their order.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
 
@@ -39,7 +47,7 @@ impl Query {
     ///
     /// # Errors
     /// `BadRequest` for a value that is neither yes nor no.
-    pub(super) fn flag(&self, name: &str) -> Result<bool> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         match self.get(name) {
             None | Some("false" | "0") => Ok(false),
             Some("" | "true" | "1") => Ok(true),
@@ -54,7 +62,7 @@ impl Query {
     ///
     /// # Errors
     /// `BadRequest` for a value that is none of these.
-    pub(super) fn list_plan(&self) -> Result<ListPlan> {
+    pub(crate) fn list_plan(&self) -> Result<ListPlan> {
         let by = match self.get("sort") {
             Some("name") => Some(OrderBy::Name),
             Some("size") => Some(OrderBy::Size),
@@ -91,7 +99,7 @@ impl Query {
 }
 
 /// The word for an order, as [`Query::list_plan`] reads it.
-pub(super) const fn sort_word(by: OrderBy) -> &'static str {
+pub(crate) const fn sort_word(by: OrderBy) -> &'static str {
     match by {
         OrderBy::Name => "name",
         OrderBy::Size => "size",
