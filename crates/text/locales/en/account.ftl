@@ -69,3 +69,7 @@ client-user-no-password = There is no password for { $name }. Give it with --pas
 help-serve-max-connections = How many connections at once one address may have
 help-serve-max-requests = How many requests a second one address may send, over a few seconds
 help-serve-max-rate = How many bytes a second one account may move, such as 10M
+value-date = DATE
+value-key = KEY
+value-number = NUMBER
+value-what = WHAT

@@ -69,3 +69,7 @@ client-user-no-password = Não há senha para { $name }. Dê-a com --password-fi
 help-serve-max-connections = Quantas conexões um endereço pode ter ao mesmo tempo
 help-serve-max-requests = Quantos pedidos por segundo um endereço pode fazer, ao longo de alguns segundos
 help-serve-max-rate = Quantos bytes por segundo uma conta pode mover, como 10M
+value-date = DATA
+value-key = CHAVE
+value-number = NÚMERO
+value-what = O_QUE
