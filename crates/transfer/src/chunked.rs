@@ -89,6 +89,9 @@ async fn prepare(
     let source = reading.entry();
     let mut table = Table::new(source.size, &opened.arrived);
     let far = matches!(context.options.resume, Some(Resume::Derive(_)));
+    if far {
+        table.keep_runs();
+    }
     let mut equal = 0;
     let mut base = opened.base.clone();
     if far && (base.is_some() || (opened.resumed() && source.digest.is_none())) {

@@ -29,6 +29,8 @@ pub(crate) struct Table {
     next: u64,
     /// How long the last chunks took their streams.
     taking: Vec<Duration>,
+    /// May what was not begun of a run be taken away from it?
+    shares: bool,
 }
 
 /// A run under way, in chunk numbers.
@@ -54,9 +56,16 @@ impl Table {
             runs: BTreeMap::new(),
             next: 0,
             taking: Vec::new(),
+            shares: true,
         };
         table.give_back(&(0..length), arrived);
         table
+    }
+
+    /// Each run stays whole with who began it: what a far source was asked for is on its way, and
+    /// would be thrown away.
+    pub(crate) fn keep_runs(&mut self) {
+        self.shares = false;
     }
 
     /// What of this range has neither arrived nor is equal, is missing again. Says how many bytes.
@@ -88,6 +97,9 @@ impl Table {
 
     /// The run that has the most before it.
     fn longest(&self) -> Option<u64> {
+        if !self.shares {
+            return None;
+        }
         let left = |(id, run): (&u64, &Run)| (run.end.saturating_sub(run.begun), *id);
         let (chunks, id) = self.runs.iter().map(left).max()?;
         (chunks > 0).then_some(id)
@@ -119,7 +131,9 @@ impl Table {
         let share = if shortest {
             CHUNK
         } else {
-            (self.left() / streams.max(1) as u64).min(LONGEST)
+            // What is not shared must be short at the end.
+            let parts = if self.shares { 1 } else { 2 };
+            (self.left() / (parts * streams.max(1) as u64)).min(LONGEST)
         };
         let chunks = share.div_ceil(CHUNK).max(1);
         let taken = match self.missing.front_mut() {
@@ -333,6 +347,17 @@ mod tests {
         assert_eq!(sizes.iter().sum::<u64>(), 200 * CHUNK);
         let mut table = Table::new(1 << 40, &Ranges::new());
         assert_eq!(table.next(1, false).unwrap().1.end, LONGEST);
+    }
+
+    #[test]
+    fn runs_that_are_kept_are_short_at_the_end() {
+        let mut table = Table::new(64 * CHUNK, &Ranges::new());
+        table.keep_runs();
+        let first = table.next(4, false).unwrap().1;
+        assert_eq!(first, 0..8 * CHUNK);
+        let rest = drain(&mut table, 4);
+        assert_eq!(rest.last().unwrap(), &(63 * CHUNK..64 * CHUNK));
+        assert!(table.is_empty() && table.next(4, false).is_none());
     }
 
     #[test]
