@@ -52,7 +52,7 @@ test("axe-core finds nothing on any view", async () => {
       await page.keyboard.press("Escape");
       await page.locator(".sending .done").first().waitFor();
       await sound(page, `tray ${where}`);
-      for (const path of ["/vazia/", "/nothing", "/.gaveta/search?at=&q=a", "/.gaveta/ask?do=move&at=&name=a.txt"]) {
+      for (const path of ["/vazia/", "/nothing", "/.gaveta/search?at=&q=a", "/.gaveta/admin", "/.gaveta/ask?do=move&at=&name=a.txt"]) {
         await page.goto(drawer.url + path);
         await page.waitForTimeout(150);
         await sound(page, `${path} ${where}`);

@@ -42,7 +42,7 @@ test("pictures, sound, text and Markdown are looked at, next and previous by key
     await dialog.getByText(view.lang === "en" ? "This cannot be shown" : "Isto não pode ser mostrado").waitFor();
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("Escape");
-    await dialog.waitFor({ state: "detached" });
+    await page.locator("dialog").waitFor({ state: "detached" });
     assert.equal(await page.evaluate(() => document.activeElement?.closest("tr")?.querySelector("input")?.value), "6.txt");
     const download = page.waitForEvent("download");
     await row(page, "5.bin").getByRole("link").click();

@@ -142,6 +142,8 @@ async function start(item) {
   try {
     const { Upload } = await tus();
     if (item.state !== "sending") return;
+    // Under another name what was begun would not be found, and begun anew.
+    if (item.doubtful && !(await stillMe())) return ask(item);
     if (item.doubtful && (await arrived(item))) return finish(item);
     if (item.state !== "sending") return;
     if (!item.upload) {
@@ -209,15 +211,29 @@ async function failed(item, status, code) {
     return later(item);
   }
   if (status === 503 || status === 429 || status === 408 || status === 423 || code === "upload-lost" || code === "closing") return later(item);
-  if (code === "sign-in-needed" || code === "wrong-password") {
-    signedOut = true;
-    set(item, "waiting");
-    first = Math.min(first, items.indexOf(item));
-    return changed();
-  }
+  if (code === "sign-in-needed" || code === "wrong-password") return ask(item);
   if (code === "exists" || (code === "version-mismatch" && item.choice !== "replace")) return taken(item);
   set(item, "failed");
   fill();
+}
+
+/** @param {Item} item which waits, with all others, until somebody has signed in */
+function ask(item) {
+  if (item.state !== "sending") return;
+  signedOut = true;
+  set(item, "waiting");
+  first = Math.min(first, items.indexOf(item));
+}
+
+/** Are we still who we were when the page was made? */
+async function stillMe() {
+  const me = document.querySelector("#drawer")?.getAttribute("data-me") ?? "visitor";
+  if (me === "visitor") return true;
+  try {
+    return (await command("whoami", {})).name === me;
+  } catch (error) {
+    return !["sign-in-needed", "wrong-password"].includes(/** @type {any} */ (error).code);
+  }
 }
 
 /** @param {Item} item */

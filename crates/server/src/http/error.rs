@@ -178,7 +178,10 @@ fn json(error: ErrorBody) -> String {
 fn page(lang: Lang, status: StatusCode, error: &Error) -> String {
     let text = texts(lang);
     let body = ErrorBody::from(error);
-    let title = text.kind(error.kind());
+    let kind = text.kind(error.kind());
+    let mut letters = kind.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let title: String = first.chain(letters).collect();
     let why = (error.kind() == ErrorKind::BadRequest).then_some(&body.message);
     let main = maud::html! {
         section.card.trouble {
