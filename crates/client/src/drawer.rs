@@ -126,7 +126,7 @@ impl Drawer {
             ErrorKind::Unsupported => not_ours(&error, server, printer.text()),
             _ => Fault::Store(about(&error, server.to_string())),
         };
-        let given = fingerprint.clone();
+        let given = fingerprint;
         let remote = match introduce::connect(server, fingerprint, &printer).await? {
             Ok(remote) => remote,
             Err(error) => return Err(named(error)),
@@ -163,7 +163,7 @@ impl Drawer {
             ..Passwords::default()
         };
         let printer = Arc::clone(&self.printer);
-        let lent = Self::open(&self.server, passwords, self.fingerprint.clone(), printer).await?;
+        let lent = Self::open(&self.server, passwords, self.fingerprint, printer).await?;
         lent.sign_in(password).await?;
         Ok(Self {
             folder: self.folder.clone(),
