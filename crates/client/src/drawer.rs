@@ -16,14 +16,6 @@ use crate::remote::{OtherProtocol, Remote};
 
 mod introduce;
 
-/// A fingerprint that was given, if any.
-///
-/// # Errors
-/// [`Fault::Usage`] for what is none.
-pub(crate) fn fingerprint_of(given: Option<&str>) -> Outcome<Option<Fingerprint>> {
-    given.map(introduce::parse).transpose()
-}
-
 /// The largest password file that is read, in bytes.
 const MAX_PASSWORD: u64 = 4096;
 /// A person may mistype so often.
@@ -32,6 +24,8 @@ const TRIES: u32 = 3;
 /// Where the password comes from, in this order; a person on a terminal is asked last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Passwords {
+    /// Who signs in, at once; none: a visitor, and the administrator where that is needed.
+    pub(crate) user: Option<String>,
     /// Given with the verb, as the seed did.
     pub(crate) given: Option<Secret>,
     /// The first line of this file.
@@ -43,9 +37,15 @@ pub(crate) struct Passwords {
 impl Passwords {
     /// The password that needs no question.
     fn find(&self) -> Outcome<Option<Secret>> {
-        if let Some(given) = &self.given {
-            return Ok(Some(given.clone()));
+        match &self.given {
+            Some(given) => Ok(Some(given.clone())),
+            None => self.find_own(),
         }
+    }
+
+    /// As [`Passwords::find`], of who signs in under his own name: what is given with a verb is the
+    /// administrator's.
+    fn find_own(&self) -> Outcome<Option<Secret>> {
         match &self.file {
             Some(file) => read_password(file).map(Some),
             None => Ok(self.variable.clone()),
@@ -91,6 +91,8 @@ pub(crate) struct Drawer {
     pub(crate) remote: Remote,
     server: Server,
     passwords: Arc<Passwords>,
+    /// The server's, where one was given.
+    fingerprint: Option<Fingerprint>,
     printer: Arc<Printer>,
     /// The folder a person stands in, in the shell: paths are named from there.
     folder: Option<Folder>,
@@ -124,17 +126,54 @@ impl Drawer {
             ErrorKind::Unsupported => not_ours(&error, server, printer.text()),
             _ => Fault::Store(about(&error, server.to_string())),
         };
+        let given = fingerprint.clone();
         let remote = match introduce::connect(server, fingerprint, &printer).await? {
             Ok(remote) => remote,
             Err(error) => return Err(named(error)),
         };
-        Ok(Self {
+        let drawer = Self {
             remote,
             server: server.clone(),
             passwords: Arc::new(passwords),
+            fingerprint: given,
             printer,
             folder: None,
+        };
+        if let Some(user) = drawer.passwords.user.clone() {
+            match drawer.passwords.find_own()? {
+                Some(password) => drawer.sign_in_as(&user, &password).await?,
+                None if drawer.printer.can_ask() => drawer.asked(&user).await?,
+                None => {
+                    let sentence = Sentence::new("client-user-no-password").with("name", user);
+                    return Err(Fault::Said(ErrorKind::SignInNeeded, sentence));
+                }
+            }
+        }
+        Ok(drawer)
+    }
+
+    /// The same drawer as the administrator sees it, over connections of its own: the password is
+    /// lent to one command.
+    ///
+    /// # Errors
+    /// As [`Remote::connect`]; `WrongPassword`.
+    pub(crate) async fn lent(&self, password: &Secret) -> Outcome<Self> {
+        let passwords = Passwords {
+            given: Some(password.clone()),
+            ..Passwords::default()
+        };
+        let printer = Arc::clone(&self.printer);
+        let lent = Self::open(&self.server, passwords, self.fingerprint.clone(), printer).await?;
+        lent.sign_in(password).await?;
+        Ok(Self {
+            folder: self.folder.clone(),
+            ..lent
         })
+    }
+
+    /// Who signed in, where it is not the administrator lent for a moment.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.passwords.user.as_deref()
     }
 
     /// The same drawer over the same connections, with these passwords.
@@ -181,7 +220,14 @@ impl Drawer {
     /// # Errors
     /// `WrongPassword`, `Busy`, an unreadable password file.
     pub(crate) async fn need(&self, action: Action) -> Outcome {
-        let account = self.remote.whoami().await?;
+        if self.passwords.user.is_some() {
+            // Whoever signed in under his name may what he may: the server says so.
+            return Ok(());
+        }
+        let account = match self.remote.greeted() {
+            Some(account) => account,
+            None => self.remote.whoami().await?,
+        };
         if account.may.iter().any(|may| may == action.code()) {
             return Ok(());
         }
@@ -191,14 +237,26 @@ impl Drawer {
         if !self.printer.can_ask() {
             return Ok(());
         }
+        self.asked(Account::ADMIN).await
+    }
+
+    /// Asks a person for the password of who has this name, and signs in.
+    async fn asked(&self, name: &str) -> Outcome {
         let text = self.printer.text();
         let server = escape(&self.server.to_string()).into_owned();
-        let question = text.say("client-ask-password", &[("server", server.into())]);
+        let question = match name {
+            Account::ADMIN => text.say("client-ask-password", &[("server", server.into())]),
+            name => {
+                let name = escape(name).into_owned();
+                let args = [("name", name.into()), ("server", server.into())];
+                text.say("client-ask-password-of", &args)
+            }
+        };
         let mut tries = 0;
         loop {
             tries += 1;
             let password = Secret(self.printer.ask_password(&question).await?);
-            match self.sign_in(&password).await {
+            match self.sign_in_as(name, &password).await {
                 Err(fault) if fault.kind() == Some(ErrorKind::WrongPassword) && tries < TRIES => {
                     self.printer.note(&text.kind(ErrorKind::WrongPassword));
                 }
@@ -219,7 +277,11 @@ impl Drawer {
     }
 
     async fn sign_in(&self, password: &Secret) -> Outcome {
-        match self.remote.sign_in(Account::ADMIN, password).await {
+        self.sign_in_as(Account::ADMIN, password).await
+    }
+
+    async fn sign_in_as(&self, name: &str, password: &Secret) -> Outcome {
+        match self.remote.sign_in(name, password).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::Insecure => {
                 let sentence = Sentence::new("tls-plain-password");
@@ -352,6 +414,7 @@ mod tests {
         let secret = |text: &str| Some(Secret(text.to_owned()));
         let found = |passwords: &Passwords| passwords.find().unwrap().map(|secret| secret.0);
         let mut passwords = Passwords {
+            user: None,
             given: secret("given"),
             file: Some(file),
             variable: secret("variable"),

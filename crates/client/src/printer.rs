@@ -125,7 +125,8 @@ pub struct Printer {
     content: AtomicBool,
     /// A question stands on the terminal.
     asking: AtomicBool,
-    /// What is typed shows nothing while bars stand on the terminal.
+    /// What is typed shows nothing while bars stand on the terminal. Whoever draws bars, or takes
+    /// them away, holds this lock: a row drawn between would be left behind.
     hushed: Mutex<Option<terminal::Hushed>>,
     /// Who speaks goes without saying: in the shell.
     nameless: AtomicBool,
@@ -382,23 +383,24 @@ impl Printer {
         }
     }
 
-    fn show_bars(&self) {
+    /// Bars may be drawn as long as the answer lives, and show unless a question stands there.
+    fn show_bars(&self) -> MutexGuard<'_, Option<terminal::Hushed>> {
+        let mut hushed = self.hushed.lock().unwrap_or_else(PoisonError::into_inner);
         let hidden = self.bars.is_hidden();
         // A new target knows nothing of the rows that stand there, and would repeat them.
         if hidden && self.shows_progress() && !self.asking.load(Ordering::Relaxed) {
-            *self.hushed.lock().unwrap_or_else(PoisonError::into_inner) = terminal::Hushed::now();
+            *hushed = terminal::Hushed::now();
             self.bars
                 .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         }
+        hushed
     }
 
     fn hide_bars(&self) {
+        let mut hushed = self.hushed.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.bars.clear();
         self.bars.set_draw_target(ProgressDrawTarget::hidden());
-        self.hushed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        hushed.take();
     }
 
     fn error_line(&self, line: &str) -> Outcome {

@@ -49,10 +49,11 @@ use std::sync::Arc;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use futures_util::future::BoxFuture;
 use gaveta_text::{Lang, Text};
+use gaveta_wire::fingerprint::Fingerprint;
 
 use crate::fault::{Ended, Fault, Outcome};
 
-pub use context::{Context, PASSWORD_VARIABLE};
+pub use context::{Context, PASSWORD_VARIABLE, USER_VARIABLE};
 pub use language::in_language;
 pub use table::VERBS;
 
@@ -62,11 +63,13 @@ pub(crate) const FINGERPRINT_VARIABLE: &str = "GAVETA_FINGERPRINT";
 /// What the verbs that talk to a server have in common.
 #[derive(Debug, Clone, Args)]
 struct Connection {
+    #[arg(long, value_name = "NAME", env = USER_VARIABLE, hide_env = true, help = "arg-user")]
+    user: Option<String>,
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
     #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
         help = "arg-fingerprint")]
-    fingerprint: Option<String>,
+    fingerprint: Option<Fingerprint>,
 }
 
 /// What a verb's arguments can do.

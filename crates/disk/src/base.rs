@@ -15,6 +15,7 @@ use crate::flush::SharedFlush;
 use crate::locks::{Locks, Turns};
 use crate::meta::Meta;
 use crate::outlines::Outlines;
+use crate::pool::Pool;
 use crate::reserved::Reserved;
 use crate::staged::random_bytes;
 use crate::trash::{Bin, Keeper};
@@ -48,6 +49,8 @@ pub(crate) struct Base {
     pub(crate) token: String,
     /// Bounds what all writes together hold in memory.
     pub(crate) budget: Budget,
+    /// Buffers that are used again.
+    pub(crate) pool: Arc<Pool>,
     /// How much is hashed at once, beside what arrives.
     pub(crate) hashing: Semaphore,
     /// How many streams are being read.
@@ -97,6 +100,7 @@ impl Base {
             loading: Turns::default(),
             token: format!("{:032x}", u128::from_le_bytes(random_bytes()?)),
             budget: Budget::default(),
+            pool: Arc::default(),
             hashing: Semaphore::new(MAX_HASHING),
             readers: AtomicUsize::new(0),
             folders: SharedFlush::default(),

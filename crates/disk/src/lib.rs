@@ -33,6 +33,7 @@ mod moving;
 mod note;
 mod os;
 mod outlines;
+mod pool;
 mod publish;
 mod reading;
 mod remove;

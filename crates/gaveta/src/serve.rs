@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaveta_disk::{DiskStore, Durability, Options};
-use gaveta_server::{Config, Handle, Kept, Listening, Server, UploadLimits};
+use gaveta_server::{Config, Handle, Kept, Listening, Server, Shares, UploadLimits};
 use gaveta_text::Text;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -87,7 +87,13 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         admin,
         accounts,
         accounts_file: Some(accounts_file),
+        usage: Some(place::usage(&state, &folder)),
         state: Some(state),
+        shares: Shares {
+            connections: args.max_connections_per_address,
+            requests: args.max_requests_per_address,
+            rate: args.max_rate_per_account,
+        },
         anonymous: args.anonymous,
         max_file_size: args.max_file_size,
         uploads: UploadLimits {

@@ -21,6 +21,7 @@ pub use drawer::accounts::{
     book::granted_path, book::size,
 };
 pub use drawer::ledger::UploadLimits;
+pub use drawer::limits::Shares;
 pub use drawer::meters::Totals;
 pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source, is_weak};
 pub use drawer::verify::Verification;

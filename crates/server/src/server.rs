@@ -18,8 +18,10 @@ use crate::drawer::accounts::keeping::Keeping;
 use crate::drawer::accounts::{Accounts, AccountsFile, Base, Book};
 use crate::drawer::entrance::Entrance;
 use crate::drawer::ledger::UploadLimits;
+use crate::drawer::limits::Shares;
 use crate::drawer::meters::Totals;
 use crate::drawer::password::AdminPassword;
+use crate::drawer::quota::Quotas;
 use crate::http::FilesSettings;
 use crate::http::base::BasePath;
 use crate::http::caller::Trust;
@@ -54,6 +56,10 @@ pub struct Config {
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
     pub uploads: UploadLimits,
+    /// What one address, and one account, may have of the server.
+    pub shares: Shares,
+    /// The file of what accounts with a quota keep in this store; in memory alone, without.
+    pub usage: Option<PathBuf>,
     /// Names it answers to beside those of the loopback, of its addresses and of its certificate,
     /// without ports.
     pub hosts: Vec<String>,
@@ -96,6 +102,8 @@ impl Default for Config {
             ease: true,
             max_file_size: None,
             uploads: UploadLimits::default(),
+            shares: Shares::default(),
+            usage: None,
             hosts: Vec::new(),
             tls: None,
             plain: false,
@@ -286,8 +294,9 @@ impl Server {
         let accounts_file = config.accounts_file;
         let keeping = accounts_file.map(|file| Arc::new(Keeping::new(Arc::clone(&accounts), file)));
         let entrance = Entrance::new(accounts)?;
+        let quotas = Quotas::open(config.usage)?;
         let house = House {
-            drawer: Drawer::new(store, entrance, config.uploads),
+            drawer: Drawer::new(store, entrance, config.uploads).sharing(config.shares, quotas),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },

@@ -312,6 +312,10 @@ impl Upload for FlakyUpload {
         around(&self.told, Operation::State, self.inner.state()).await
     }
 
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        around(&self.told, Operation::State, self.inner.take_over(range)).await
+    }
+
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let at = faults(&self.told).cut_writes;
         let work = self.inner.write(offset, cut(content, at), check);

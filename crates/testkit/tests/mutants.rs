@@ -40,6 +40,7 @@ enum Fault {
     WrongOutline,
     ForgetsTheNote,
     PartsOutOfOrder,
+    LeavesOlderWrites,
 }
 
 #[derive(Debug, Clone)]
@@ -146,6 +147,13 @@ impl Upload for MutantUpload {
             state.note = None;
         }
         Ok(state)
+    }
+
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        if self.1.is(Fault::LeavesOlderWrites) {
+            return self.state().await;
+        }
+        self.0.take_over(range).await
     }
 
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
@@ -394,6 +402,7 @@ async fn each_fault_is_found_by_its_section() {
         (Fault::WrongOutline, "outlines_are_true"),
         (Fault::ForgetsTheNote, "notes_are_kept"),
         (Fault::PartsOutOfOrder, "parts_become_a_whole"),
+        (Fault::LeavesOlderWrites, "who_takes_over_ends_older_writes"),
     ] {
         is_found(fault, section).await;
     }

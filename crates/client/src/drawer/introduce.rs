@@ -128,13 +128,3 @@ fn said(sentence: Sentence, server: &Server) -> Fault {
     let sentence = sentence.with("server", server.to_string());
     Fault::Said(ErrorKind::Insecure, sentence)
 }
-
-/// A fingerprint as it was typed.
-///
-/// # Errors
-/// [`Fault::Usage`].
-pub(crate) fn parse(typed: &str) -> Outcome<Fingerprint> {
-    typed
-        .parse()
-        .map_err(|_| Fault::Usage(Sentence::new("tls-bad-fingerprint").with("fingerprint", typed)))
-}

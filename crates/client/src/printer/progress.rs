@@ -452,7 +452,7 @@ async fn draw(printer: Arc<Printer>, state: Arc<Mutex<State>>) {
             if state.ended {
                 return;
             }
-            printer.show_bars();
+            let _drawing = printer.show_bars();
             rate.sample(state.bytes().saturating_sub(state.before_bytes));
             let now = Layout::of(terminal::width());
             let changed = layout.replace(now) != Some(now);

@@ -22,6 +22,11 @@ use tower_service::Service;
 use super::trust::{self, Trust, Untrusted};
 use super::{Address, Deadlines};
 
+/// So many bytes may wait in a socket beyond what is on its way: what waits there is bound to this
+/// connection, however slow it is, and looks sent to whoever counts.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+const WAITING: u32 = 128 * 1024;
+
 type Failed = Box<dyn StdError + Send + Sync>;
 
 /// No agreement on an encrypted connection.
@@ -83,6 +88,7 @@ impl Connector {
     pub(super) async fn open(mut self, uri: Uri) -> Result<Stream, Failed> {
         std::future::poll_fn(|cx| self.tcp.poll_ready(cx)).await?;
         let socket = self.tcp.call(uri).await?.into_inner();
+        hold_little(&socket);
         let Some((tls, name)) = self.tls else {
             return Ok(Stream::Plain(socket));
         };
@@ -93,6 +99,18 @@ impl Connector {
         }
     }
 }
+
+/// Where the system does not know the option (tcp(7), `TCP_NOTSENT_LOWAT`), nothing changes.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn hold_little(socket: &TcpStream) {
+    let socket = socket2::SockRef::from(socket);
+    if let Err(error) = socket.set_tcp_notsent_lowat(WAITING) {
+        tracing::debug!(%error, "a socket holds as much as it likes");
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn hold_little(_: &TcpStream) {}
 
 /// What a failed handshake says.
 fn why(error: io::Error) -> Failed {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,6 +41,12 @@ const FEW: usize = 2;
 /// What may come over the shared connection unread, in bytes: of one answer, and of all.
 const STREAM_WINDOW: u32 = 1 << 20;
 const SHARED_WINDOW: u32 = 8 << 20;
+/// A greeting that takes so long, two or three round trips, comes from far away.
+const FAR: Duration = Duration::from_millis(40);
+/// How many connections are opened ahead, then.
+const AHEAD: usize = 12;
+/// How long what a greeting told is news.
+const NEWS: Duration = Duration::from_secs(10);
 /// A shared connection that is silent so long is asked, and given up when it does not answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -87,6 +93,15 @@ pub(super) struct Line {
     speaks: OnceCell<bool>,
     small: AtomicUsize,
     signed: RwLock<Option<Signed>>,
+    greeting: Mutex<Option<Greeting>>,
+}
+
+/// How a server greeted.
+struct Greeting {
+    account: AccountBody,
+    at: Instant,
+    /// How long a question took, with the connection it wanted.
+    took: Duration,
 }
 
 impl fmt::Debug for Line {
@@ -139,6 +154,7 @@ impl Line {
             speaks: OnceCell::new(),
             small: AtomicUsize::new(0),
             signed: RwLock::new(signed),
+            greeting: Mutex::new(None),
         })
     }
 
@@ -203,8 +219,19 @@ impl Line {
     pub(super) async fn greet(&self) -> Result<AccountBody> {
         let mut request = self.asking(Call::Whoami)?;
         self.sign(&mut request);
+        let asked = Instant::now();
         let told = match self.answer_of(request).await {
-            Ok(answer) => account_of(answer),
+            Ok(answer) => {
+                let told = account_of(answer);
+                if let Ok(account) = &told {
+                    *self.greeting() = Some(Greeting {
+                        account: account.clone(),
+                        at: Instant::now(),
+                        took: asked.elapsed(),
+                    });
+                }
+                told
+            }
             Err(Refusal { error, known: true }) => return Err(error),
             Err(Refusal {
                 error,
@@ -219,6 +246,38 @@ impl Line {
                 .about_text(self.address.to_string())
                 .because(format!("this is no Gaveta server: {}", error.chain())),
         })
+    }
+
+    fn greeting(&self) -> MutexGuard<'_, Option<Greeting>> {
+        self.greeting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who the greeting was for, told once, while that is news.
+    pub(super) fn greeted(&self) -> Option<AccountBody> {
+        let greeting = self.greeting().take()?;
+        (greeting.at.elapsed() < NEWS).then_some(greeting.account)
+    }
+
+    /// Opens connections ahead, where that takes long.
+    pub(super) fn warm_up(self: &Arc<Self>) {
+        let far = |greeting: &Greeting| greeting.took >= FAR;
+        if !self.greeting().as_ref().is_some_and(far) {
+            return;
+        }
+        let line = Arc::clone(self);
+        tokio::spawn(async move { line.speaks().await });
+        for _ in 0..AHEAD {
+            let line = Arc::clone(self);
+            tokio::spawn(async move {
+                let Ok(request) = line.request(Method::GET, route::HEALTH, Out::empty()) else {
+                    return;
+                };
+                // Whoever wants a connection hears of what is wrong with it.
+                if let Ok(answer) = line.send(request, Lane::Own).await {
+                    let _ = line.whole(answer.into_body()).await;
+                }
+            });
+        }
     }
 
     /// Asks one call by `POST`.
@@ -323,6 +382,15 @@ impl Line {
         if self.small.fetch_add(1, Ordering::Relaxed) < FEW {
             return Lane::Own;
         }
+        if self.speaks().await {
+            Lane::Shared
+        } else {
+            Lane::Own
+        }
+    }
+
+    /// Does the server speak HTTP/2? The first who wants to know asks it.
+    async fn speaks(&self) -> bool {
         let speaks = self.speaks.get_or_init(|| async {
             let Ok(request) = self.request(Method::GET, route::HEALTH, Out::empty()) else {
                 return false;
@@ -331,11 +399,7 @@ impl Line {
             let asked = timeout(self.deadlines.connect, self.shared.request(request)).await;
             matches!(asked, Ok(Ok(_)))
         });
-        if *speaks.await {
-            Lane::Shared
-        } else {
-            Lane::Own
-        }
+        *speaks.await
     }
 
     /// Sends a request without a deadline of its own: for bodies that are watched elsewhere. A

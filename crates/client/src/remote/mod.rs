@@ -151,7 +151,7 @@ impl Default for Options {
         Self {
             sign_in: None,
             deadlines: Deadlines::default(),
-            idle_connections: 16,
+            idle_connections: 64,
             trust: Trust::Public,
         }
     }
@@ -207,6 +207,17 @@ impl Remote {
         };
         remote.line.greet().await?;
         Ok(remote)
+    }
+
+    /// Who the server took us for when we connected, told once; none when that was long ago.
+    pub fn greeted(&self) -> Option<AccountBody> {
+        self.line.greeted()
+    }
+
+    /// Opens what connections a transfer will want, where the server is far: they are there when
+    /// it has found out what to copy. Must run within a tokio runtime.
+    pub fn warm_up(&self) {
+        self.line.warm_up();
     }
 
     /// Where the server is.

@@ -50,7 +50,11 @@ impl Runner {
 
     /// Where one is, as the prompt shows it.
     pub(super) fn place(&self) -> Place {
-        let full = format!("{}:{}", self.here.server().host, self.here.folder());
+        let at = format!("{}:{}", self.here.server().host, self.here.folder());
+        let full = match self.here.drawer().user() {
+            Some(user) => format!("{user}@{at}"),
+            None => at,
+        };
         Place {
             full: escape(&full).into_owned(),
             search: self.text().say("shell-search", &[]),

@@ -9,13 +9,15 @@ use gaveta_wire::session::Secret;
 
 use super::Connection;
 use crate::address::{Address, Server};
-use crate::drawer::{Drawer, Passwords, fingerprint_of};
+use crate::drawer::{Drawer, Passwords};
 use crate::fault::{Fault, Outcome};
 use crate::printer::Printer;
 use crate::shell::Here;
 
 /// The environment variable with the password.
 pub const PASSWORD_VARIABLE: &str = "GAVETA_PASSWORD";
+/// The environment variable with the name to sign in under.
+pub const USER_VARIABLE: &str = "GAVETA_USER";
 
 /// What a verb may use.
 #[derive(Debug, Clone)]
@@ -120,18 +122,23 @@ impl Context {
                 return Ok(drawer.clone());
             }
             let known = drawer.passwords();
+            if let (Some(password), Some(_)) = (&given, &known.user) {
+                return drawer.lent(password).await;
+            }
             return Ok(drawer.with_passwords(Passwords {
+                user: known.user.clone(),
                 given,
                 file: file.or_else(|| known.file.clone()),
                 variable: known.variable.clone(),
             }));
         }
         let passwords = Passwords {
+            user: connection.user.clone(),
             given,
             file,
             variable: self.password.clone(),
         };
-        let fingerprint = fingerprint_of(connection.fingerprint.as_deref())?;
+        let fingerprint = connection.fingerprint;
         Drawer::open(server, passwords, fingerprint, Arc::clone(&self.printer)).await
     }
 }

@@ -7,15 +7,18 @@ const VALUES: &[(&str, &str)] = &[
     ("BY", "value-by"),
     ("COMMAND", "value-command"),
     ("COMMANDS", "value-commands"),
+    ("DATE", "value-date"),
     ("FILE", "value-file"),
     ("FOLDER", "value-folder"),
     ("FORMAT", "value-format"),
     ("FROM", "value-from"),
     ("HOST", "value-host"),
     ("HOW", "value-how"),
+    ("KEY", "value-key"),
     ("LANG", "value-lang"),
     ("LEVEL", "value-level"),
     ("NAME", "value-name"),
+    ("NUMBER", "value-number"),
     ("OPTIONS", "value-options"),
     ("PASSWORD", "value-password"),
     ("PATH", "value-path"),
@@ -27,15 +30,16 @@ const VALUES: &[(&str, &str)] = &[
     ("SIZE", "value-size"),
     ("TIME", "value-time"),
     ("TO", "value-to"),
+    ("WHAT", "value-what"),
     ("WHEN", "value-when"),
 ];
 
-/// The parser's own words in a help, and their keys.
+/// The parser's own words in a help, and their keys. A line may break behind them.
 const WORDS: &[(&str, &str)] = &[
-    ("[default: ", "man-default"),
-    ("[alias: ", "help-also"),
-    ("[aliases: ", "help-also"),
-    ("[possible values: ", "help-values"),
+    ("[default:", "man-default"),
+    ("[alias:", "help-also"),
+    ("[aliases:", "help-also"),
+    ("[possible values:", "help-values"),
 ];
 
 /// What stands for a value, or a whole usage: each word in capitals that is known in the person's
@@ -60,7 +64,7 @@ pub(super) fn usage_in_language(usage: &str, text: &Text) -> String {
 pub fn in_language(help: &str, text: &Text) -> String {
     let mut help = help.to_owned();
     for (theirs, key) in WORDS {
-        help = help.replace(theirs, &format!("[{} ", text.say(key, &[])));
+        help = help.replace(theirs, &format!("[{}", text.say(key, &[])));
     }
     for theirs in ["[OPTIONS]", "<COMMAND>"] {
         help = help.replace(theirs, &usage_in_language(theirs, text));

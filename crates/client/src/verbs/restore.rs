@@ -59,7 +59,7 @@ impl Restore {
     async fn restore(&self, context: &Context) -> Outcome<Ended> {
         let (address, path) = place(context, self.name.as_deref())?;
         let many = self.all || self.which.says();
-        if (many && self.to.is_some()) || (self.id.is_some() && many) {
+        if many && (self.to.is_some() || self.id.is_some()) {
             return Err(Fault::usage("client-restore-one"));
         }
         if !many && self.id.is_none() && path.is_root() {

@@ -24,6 +24,9 @@ const LONGEST_TYPED: usize = 160;
 /// The slowest limit, in bytes per second: less would look like a line that is dead.
 const MIN_RATE: u64 = 1000;
 
+/// How often a server is asked how much it has.
+const ASK_PROGRESS: Duration = Duration::from_millis(500);
+
 /// How much of the line and of both machines a transfer may take.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Pace {
@@ -39,6 +42,14 @@ impl Pace {
     pub(super) fn apply(&self, options: &mut Options) {
         options.parallel = self.parallel.map(usize::from);
         options.limit_rate = self.limit_rate;
+    }
+}
+
+/// A server is asked what it has; what is handed to this machine's disk is there.
+pub(super) fn ask_progress(resume: Option<&Resume>) -> Option<Duration> {
+    match resume {
+        Some(Resume::Derive(_)) => None,
+        Some(Resume::Remember(_)) | None => Some(ASK_PROGRESS),
     }
 }
 
@@ -171,6 +182,7 @@ pub(super) async fn run(
     let mut options = Options {
         existing,
         dry_run: how.dry_run,
+        ask_progress: ask_progress(target.resume.as_ref()),
         resume: target.resume,
         ..Options::default()
     };

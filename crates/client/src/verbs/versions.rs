@@ -152,7 +152,7 @@ async fn list(context: &Context, drawer: &Drawer, path: &Path) -> Outcome<Ended>
     let listed = listed.map_err(|error| unsupported(drawer, error, path))?;
     let mut listed = listed.try_filter(|one| std::future::ready(one.entry.kind == Kind::File));
     if let Some(entry) = &now {
-        show(context, drawer, entry, None, false)?;
+        show(context, entry, None, false)?;
     }
     let mut count = 0u64;
     while let Some(one) = listed.next().await {
@@ -160,7 +160,7 @@ async fn list(context: &Context, drawer: &Drawer, path: &Path) -> Outcome<Ended>
         count += 1;
         let digest = now.as_ref().and_then(|now| now.digest);
         let same = digest.is_some() && digest == one.entry.digest;
-        show(context, drawer, &one.entry, Some(&one), same)?;
+        show(context, &one.entry, Some(&one), same)?;
     }
     if now.is_none() && count == 0 {
         return Err(drawer.named(Error::new(ErrorKind::NotFound), path));
@@ -173,13 +173,7 @@ async fn list(context: &Context, drawer: &Drawer, path: &Path) -> Outcome<Ended>
 }
 
 /// One line: id, since when it is no longer the content (or that it is), size, who ended it, digest.
-fn show(
-    context: &Context,
-    drawer: &Drawer,
-    entry: &Entry,
-    one: Option<&Trashed>,
-    same: bool,
-) -> Outcome {
+fn show(context: &Context, entry: &Entry, one: Option<&Trashed>, same: bool) -> Outcome {
     let (text, printer) = (context.text(), &context.printer);
     if printer.is_json() {
         let value = match one {

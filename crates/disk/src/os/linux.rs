@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FallocateFlags, Mode, OFlags, ResolveFlags, StatxFlags, XattrFlags, openat2, statx,
+    Advice, AtFlags, FallocateFlags, Mode, OFlags, ResolveFlags, StatxFlags, XattrFlags, openat2,
+    statx,
 };
 use rustix::io::{Errno, Result};
 use rustix::path::Arg;
@@ -80,9 +81,26 @@ pub(crate) fn preallocate(file: impl AsFd, length: u64) -> Result<()> {
     }
 }
 
+/// Reads what the system has in memory of a file at this offset, without waiting for its disk.
+/// None: it has nothing of it, or cannot tell (before Linux 4.14, or on some file systems).
+pub(crate) fn read_cached(file: impl AsFd, into: &mut [u8], offset: u64) -> Option<usize> {
+    let mut into = [std::io::IoSliceMut::new(into)];
+    rustix::io::preadv2(file, &mut into, offset, rustix::io::ReadWriteFlags::NOWAIT).ok()
+}
+
 /// Makes what was written to an open file or folder survive a power cut.
 pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     rustix::fs::fsync(open)
+}
+
+/// Has the disk begin with what was written in this range. Waits for nothing but its queue, and
+/// promises nothing. Its name is of what the call is for when nothing is left to write
+/// (`posix_fadvise(2)`, `POSIX_FADV_DONTNEED`): Linux begins with what is, and lets only go what is
+/// on the disk already.
+pub(crate) fn begin_flush(file: impl AsFd, range: std::ops::Range<u64>) {
+    if let Some(length) = std::num::NonZeroU64::new(range.end.saturating_sub(range.start)) {
+        let _ = rustix::fs::fadvise(file, range.start, Some(length), Advice::DontNeed);
+    }
 }
 
 /// Does the file system's journal keep the order of all changes of names, so that the flush of one

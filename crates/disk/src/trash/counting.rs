@@ -117,7 +117,7 @@ impl Totals {
     }
 
     /// This folder is to be counted.
-    pub(super) fn to_count(&mut self, id: TrashId) {
+    pub(super) fn enqueue(&mut self, id: TrashId) {
         if self.folders.len() < QUEUE {
             self.folders.push_back(id);
             return;
@@ -221,7 +221,7 @@ impl Bin {
             if on() {
                 self.count_folder(number, &folder, &id, on)?;
             } else {
-                lock(&self.totals).to_count(id);
+                lock(&self.totals).enqueue(id);
             }
         }
         Ok(())
@@ -238,7 +238,7 @@ impl Bin {
             return Ok(());
         };
         let Some((bytes, things)) = inside(open, on) else {
-            lock(&self.totals).to_count(id.clone());
+            lock(&self.totals).enqueue(id.clone());
             return Ok(());
         };
         info::keep_count(bucket, id, bytes, things);

@@ -419,7 +419,7 @@ impl Pending<'_> {
             let mut totals = lock(&self.bin.totals);
             totals.add(number, weight);
             if meta.kind == Kind::Folder {
-                totals.to_count(self.id.clone());
+                totals.enqueue(self.id.clone());
             }
         }
         lock(&self.bin.pending).remove(&self.id);

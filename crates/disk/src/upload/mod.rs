@@ -1,7 +1,9 @@
 //! Content under way: staged, written at any range, published whole.
 
+mod ahead;
 mod budget;
 mod commit;
+mod gathered;
 mod handle;
 mod journal;
 mod kept;
@@ -34,6 +36,7 @@ use crate::os;
 use crate::publish::{Coming, check_replace, check_version};
 use crate::staged::{Place, Staged, random_bytes};
 use crate::store::{joined, run};
+use ahead::Ahead;
 pub(crate) use budget::Budget;
 pub(crate) use handle::DiskUpload;
 use journal::Journal;
@@ -45,6 +48,8 @@ use sums::Sums;
 /// How much room is taken before content comes. A length is only a word: many who announce much and
 /// send nothing would fill the disk for everybody.
 const ROOM_AHEAD: u64 = 4 << 20;
+/// For less, none is taken ahead: its only write asks for as much.
+const WORTH_ROOM: u64 = 256 << 10;
 
 /// How far an upload is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +153,10 @@ pub(crate) struct Body {
     /// Held while the state is saved, or bytes that it lists are overwritten.
     saving: Mutex<()>,
     leases: Arc<Leases>,
+    /// Held while bytes go into the file: the system lets one in at a time, and who waits there
+    /// would spin on the processor that the others need.
+    writing: Mutex<()>,
+    ahead: Mutex<Ahead>,
     /// How many hold it.
     handles: AtomicUsize,
     /// For the crash tests' bad example only.
@@ -378,6 +387,8 @@ impl Body {
             progress: Mutex::new(progress),
             saving: Mutex::default(),
             leases: Arc::default(),
+            writing: Mutex::default(),
+            ahead: Mutex::default(),
             handles: AtomicUsize::new(0),
             in_place: false,
         }
@@ -419,7 +430,8 @@ impl Body {
         }
     }
 
-    /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes.
+    /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes of what is
+    /// not small.
     fn take_room(&self, length: u64) -> Result<()> {
         let file = &self.staged.file;
         let room = || -> Result<Option<u64>> {
@@ -438,7 +450,7 @@ impl Body {
                 return Err(Error::new(ErrorKind::NoSpace));
             }
         }
-        if length == 0 {
+        if length < WORTH_ROOM {
             Ok(())
         } else {
             self.base
@@ -455,6 +467,7 @@ impl Body {
         lock(&self.base.live).remove(&self.id);
         let gone = match &self.keeping {
             Some(keeping) => keeping.shelf.forget(&self.base, &self.id),
+            None if self.staged.is_published() => Ok(()),
             None => {
                 crate::base::unlink_quietly(&*self.staged.place.folder, &self.staged.place.name);
                 Ok(())

@@ -72,6 +72,12 @@ pub(crate) struct ServeArgs {
     pub(super) max_file_size: Option<u64>,
     #[arg(long, value_name = "SIZE", value_parser = size, help = "help-serve-max-upload-bytes")]
     pub(super) max_upload_bytes: Option<u64>,
+    #[arg(long, value_name = "NUMBER", help = "help-serve-max-connections")]
+    pub(super) max_connections_per_address: Option<usize>,
+    #[arg(long, value_name = "NUMBER", help = "help-serve-max-requests")]
+    pub(super) max_requests_per_address: Option<u32>,
+    #[arg(long, value_name = "SIZE", value_parser = size, help = "help-serve-max-rate")]
+    pub(super) max_rate_per_account: Option<u64>,
     #[arg(long, value_name = "TIME", value_parser = span, default_value = "7d",
         help = "help-serve-upload-expiry")]
     pub(super) upload_expiry: Duration,

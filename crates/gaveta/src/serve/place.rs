@@ -113,6 +113,15 @@ pub(super) fn keep_apart(
     Ok(())
 }
 
+/// Where it is written what accounts with a quota keep in this folder: one file for each folder,
+/// for several servers may share the state.
+pub(super) fn usage(state: &Path, folder: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = gaveta_core::Digest::of(folder.as_os_str().as_bytes());
+    let name: String = folder.to_string().chars().take(16).collect();
+    state.join(format!("usage-{name}.jsonl"))
+}
+
 /// The file of the accounts and what it says, outside the folder that is served.
 pub(super) fn accounts(
     config: Option<&Path>,

@@ -183,8 +183,9 @@ fn after_ctrl_c_one_line_says_how_to_go_on() {
         let typed = either(locale, "enviar 'a big.bin'", "send 'a big.bin'");
         let mark = shell.enter(typed);
         let before = line.proxy.forwarded(Direction::Up);
+        // More than a chunk for each stream: some are whole by then.
         shell.terminal.wait_until("some chunks", |_| {
-            (line.proxy.forwarded(Direction::Up) > before + (4 << 20)).then_some(())
+            (line.proxy.forwarded(Direction::Up) > before + (14 << 20)).then_some(())
         });
         shell.terminal.press(Key::Control('c'));
         let seen = shell.rest(mark);

@@ -74,7 +74,7 @@ fn the_first_contact_is_asked_about_once() {
             "nothing is sent before the answer"
         );
         assert!(!known(home.path()).exists());
-        let (text, code) = seen(&house, home.path(), locale, &["", "s"], &nobody);
+        let (text, code) = seen(&house, home.path(), locale, &["s"], &nobody);
         insta::assert_snapshot!(format!("first-yes-{name}"), text);
         assert_eq!(code, 0);
         let kept = fs::read_to_string(known(home.path())).unwrap();
@@ -192,8 +192,4 @@ fn all_verbs_and_the_shell_go_over_it() {
     command.args(pin);
     let shell = crate::common::finish(command, script.as_bytes()).ok();
     assert!(shell.text().contains("theirs.txt"), "{shell:?}");
-    assert!(
-        house.log().contains("session opened"),
-        "the session goes over it too"
-    );
 }

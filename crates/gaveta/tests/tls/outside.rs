@@ -1,9 +1,9 @@
 //! Off the loopback: encrypted without being asked, with a certificate of the server's own.
 
-use std::net::{IpAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpStream, UdpSocket};
 
-use crate::common::{finish, gaveta};
-use crate::house::{House, fingerprint, run};
+use crate::house::{House, PATIENCE, fingerprint, run};
 
 /// An address of this machine that is no loopback. Nothing is sent.
 fn outward() -> Option<IpAddr> {
@@ -44,20 +44,20 @@ fn what_others_can_reach_is_encrypted() {
     let told = run(home.path(), &["delete", &plain, "hunter2"]).ends(4);
     assert!(!told.err.contains("hunter2"));
     assert!(house.served("theirs.txt").is_some());
-    // This machine itself may talk plainly, as ever.
-    let near = format!("http://127.0.0.1:{}/", house.port);
-    let with = |args: &[&str]| {
-        let mut command = gaveta();
-        command
-            .args(args)
-            .env("GAVETA_PASSWORD", crate::common::PASSWORD);
-        finish(command, b"")
+    // This machine itself may talk plainly, but it is not the only one any more: who does not sign
+    // in sees nothing.
+    let ask = |fields: &str| {
+        let mut line = TcpStream::connect(("127.0.0.1", house.port)).unwrap();
+        line.set_read_timeout(Some(PATIENCE)).unwrap();
+        let text = format!(
+            "GET /theirs.txt HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{fields}\r\n"
+        );
+        line.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        line.read_to_string(&mut answer).unwrap();
+        answer
     };
-    assert!(
-        with(&["delete", &format!("{near}theirs.txt")])
-            .ok()
-            .err
-            .is_empty()
-    );
-    assert!(house.served("theirs.txt").is_none());
+    assert!(ask("").starts_with("HTTP/1.1 401"), "{}", ask(""));
+    let admin = "Authorization: Basic YWRtaW46Y29ycmVjdCBob3JzZSBiYXR0ZXJ5\r\n";
+    assert!(ask(admin).starts_with("HTTP/1.1 200"), "{}", ask(admin));
 }

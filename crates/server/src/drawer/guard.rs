@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use gaveta_core::listing::MAX_PAGE;
@@ -19,7 +20,7 @@ use super::ledger::Finished;
 use super::pass::{Door, Origin, Pass, WhileAllowed};
 use super::sight;
 use super::trash::GuardedTrash;
-use super::upload::GuardedUpload;
+use super::upload::{GuardedUpload, piece_length};
 
 /// The drawer as one account sees it: a [`Store`] that refuses what the account may not do, and
 /// shows nothing that it may not list.
@@ -260,6 +261,7 @@ impl Store for View {
             self.allow(Action::Read, target)?;
         }
         // Whoever does not look after the server uploads in no name but his own.
+        self.recount(plan.length.unwrap_or(0)).await?;
         let at = plan.target.clone().unwrap_or_else(Path::root);
         let owner = match self.may(Action::Manage, &at) {
             true => plan.owner,
@@ -273,9 +275,17 @@ impl Store for View {
         let place = match plan.on_drop {
             OnDrop::Keep => {
                 let ledger = &self.drawer.ledger;
-                Some(ledger.take(&plan.owner, plan.length.unwrap_or(0))?)
+                Some(ledger.take(&plan.owner, plan.length.unwrap_or(0), self.room())?)
             }
             OnDrop::Discard => None,
+        };
+        let holding = match (&place, self.pass.now()?.quota()) {
+            (None, Some(_)) => {
+                let holding = self.drawer.quotas.hold(self.account().name());
+                self.holds(&holding, plan.length.unwrap_or(0))?;
+                Some(holding)
+            }
+            _ => None,
         };
         let (target, replace) = (plan.target.clone(), plan.replace.clone());
         let parts = plan.parts.clone();
@@ -300,6 +310,7 @@ impl Store for View {
             replace,
             narrowed,
             kept,
+            holding,
             parts,
         }))
     }
@@ -326,6 +337,7 @@ impl Store for View {
             replace: Replace::Always,
             narrowed: false,
             kept: Some(state.id),
+            holding: None,
             parts: Vec::new(),
         }))
     }
@@ -365,11 +377,16 @@ impl Store for View {
             .gate
             .keep(self.allow_beneath(Action::Delete, path)?);
         let (this, at) = (self.clone(), path.clone());
+        let drawer = Arc::clone(&self.drawer);
         let (path, long) = (path.clone(), plan.recursive);
         Self::change(
             &self.drawer,
             long,
-            async move { store.remove(&path, plan).await },
+            async move {
+                store.remove(&path, plan).await?;
+                drawer.quotas.gone(&path);
+                Ok(())
+            },
             move |()| Some(this.event(&at, EventKind::Deleted)),
         )
         .await
@@ -380,16 +397,19 @@ impl Store for View {
         self.taken(from)?;
         let (allowed, plan, narrowed) = self.onto(to, plan).await?;
         let store = self.drawer.gate.keep(allowed);
+        let drawer = Arc::clone(&self.drawer);
         let (this, at) = (self.clone(), from.clone());
         let (from, to) = (from.clone(), to.clone());
         Self::change(
             &self.drawer,
             false,
             async move {
-                store
+                let entry = store
                     .rename(&from, &to, plan)
                     .await
-                    .map_err(|error| race_lost(error, narrowed))
+                    .map_err(|error| race_lost(error, narrowed))?;
+                drawer.quotas.moved(&from, &to);
+                Ok(entry)
             },
             move |entry: &Entry| {
                 let moved = entry.path != at;
@@ -403,17 +423,23 @@ impl Store for View {
         self.taken(from)?;
         let (allowed, plan, narrowed) = self.onto(to, plan).await?;
         let replaces = self.replaces(to, &plan.replace).await?;
+        let copied = self.room_for_copy(from, to).await?;
         let store = self.drawer.gate.keep(allowed);
-        let this = self.clone();
+        let (this, keeper) = (self.clone(), self.clone());
         let (from, to) = (from.clone(), to.clone());
         Self::change(
             &self.drawer,
             true,
             async move {
-                store
+                let entry = store
                     .copy(&from, &to, plan)
                     .await
-                    .map_err(|error| race_lost(error, narrowed))
+                    .map_err(|error| race_lost(error, narrowed))?;
+                keeper.keeps(&entry);
+                for (path, size) in copied.files {
+                    keeper.keeps_file(&path, size);
+                }
+                Ok(entry)
             },
             move |entry: &Entry| Some(this.written(entry, replaces)),
         )
@@ -445,7 +471,8 @@ impl Store for View {
 
     async fn space(&self) -> Result<Space> {
         let allowed = self.allow(Action::List, &Path::root())?;
-        self.store(allowed).space().await
+        let space = self.store(allowed).space().await?;
+        Ok(self.share_of(space))
     }
 }
 
@@ -510,6 +537,7 @@ impl Reading for MeteredReading {
     fn stream(&self, range: std::ops::Range<u64>) -> Content {
         let drawer = Arc::clone(&self.view.drawer);
         let content = self.watched(self.reading.stream(range));
+        let content = self.view.paced(content, |bytes: &Bytes| bytes.len() as u64);
         Box::pin(content.inspect(move |piece| {
             if let Ok(bytes) = piece {
                 drawer.meters.read(bytes.len() as u64);
@@ -520,6 +548,7 @@ impl Reading for MeteredReading {
     fn chunks(&self, range: std::ops::Range<u64>) -> Pieces {
         let drawer = Arc::clone(&self.view.drawer);
         let pieces = self.watched(self.reading.chunks(range));
+        let pieces = self.view.paced(pieces, piece_length);
         Box::pin(pieces.inspect(move |piece| {
             if let Ok(Piece::Bytes(bytes)) = piece {
                 drawer.meters.read(bytes.len() as u64);

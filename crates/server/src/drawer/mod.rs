@@ -8,10 +8,13 @@ pub(crate) mod guard;
 pub(crate) mod guesses;
 mod keeping;
 pub(crate) mod ledger;
+pub(crate) mod limits;
 pub(crate) mod meters;
 pub(crate) mod pass;
 pub(crate) mod password;
+pub(crate) mod quota;
 mod secrets;
+mod share;
 mod sight;
 mod trash;
 mod upload;
@@ -32,8 +35,10 @@ use entrance::Entrance;
 use gate::Gate;
 pub(crate) use guard::View;
 use ledger::{Ledger, UploadLimits};
+use limits::{Fairness, Shares};
 use meters::Meters;
 use pass::Pass;
+use quota::Quotas;
 use verifying::Verifier;
 
 /// How many events a session may lag behind before it misses some. Shared by all sessions.
@@ -62,6 +67,10 @@ pub(crate) struct Drawer {
     pub(crate) meters: Meters,
     /// Counts the uploads under way.
     pub(crate) ledger: Arc<Ledger>,
+    /// Who has how much of the connections, requests and bytes.
+    pub(crate) fairness: Arc<Fairness>,
+    /// What accounts with a quota keep.
+    quotas: Arc<Quotas>,
     /// Where whoever asks becomes an account.
     pub(crate) entrance: Entrance,
     /// Reads everything again.
@@ -84,9 +93,23 @@ impl Drawer {
             large_pages: Arc::new(Semaphore::new(SORTED)),
             meters: Meters::default(),
             ledger: Ledger::new(limits),
+            fairness: Fairness::new(Shares::default()),
+            quotas: Arc::default(),
             entrance,
             verifier: Verifier::default(),
         })
+    }
+
+    /// The same drawer with these shares, and this book of what accounts keep.
+    pub(crate) fn sharing(self: Arc<Self>, shares: Shares, quotas: Quotas) -> Arc<Self> {
+        match Arc::try_unwrap(self) {
+            Ok(drawer) => Arc::new(Self {
+                fairness: Fairness::new(shares),
+                quotas: Arc::new(quotas),
+                ..drawer
+            }),
+            Err(shared) => shared,
+        }
     }
 
     /// The drawer as whoever holds this pass sees it.

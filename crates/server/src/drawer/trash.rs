@@ -81,13 +81,18 @@ impl Trash for GuardedTrash {
             replace,
             by: Some(self.view.account().owner()),
         };
+        let room = self.view.room_for_return(&one.entry).await?;
         let (inner, id, view) = (Arc::clone(&self.inner), id.clone(), self.view.clone());
+        let keeper = self.view.clone();
         View::change(
             &self.view.drawer,
             false,
             async move {
                 let restored = inner.restore(&id, plan).await;
-                restored.map_err(|error| race_lost(error, narrowed))
+                let entry = restored.map_err(|error| race_lost(error, narrowed))?;
+                keeper.keeps_all(&entry).await;
+                drop(room);
+                Ok(entry)
             },
             move |entry: &Entry| {
                 let kind = match replaces {

@@ -15,6 +15,7 @@ use super::Drawer;
 use super::gate::Need;
 use super::guard::{View, race_lost};
 use super::pass::WhileAllowed;
+use super::quota::Holding;
 
 /// An upload behind the rules: metered, counted, and announced when it is published. The view that
 /// made it has checked the account; whoever holds it may go on with it.
@@ -29,6 +30,8 @@ pub(super) struct GuardedUpload {
     pub(super) narrowed: bool,
     /// Its entry in the ledger; none for one that nobody keeps.
     pub(super) kept: Option<UploadId>,
+    /// What counts against the account's quota, where nobody keeps it.
+    pub(super) holding: Option<Holding>,
     /// What goes with it when it is committed.
     pub(super) parts: Vec<UploadId>,
 }
@@ -49,16 +52,26 @@ impl GuardedUpload {
 
     /// Takes the room for what comes beyond what was declared.
     fn grow(&self, offset: u64) -> impl FnMut(u64) -> Result<()> + Send + 'static {
-        let (drawer, kept) = (Arc::clone(&self.drawer), self.kept.clone());
+        let (view, kept) = (self.view.clone(), self.kept.clone());
+        let holding = self.holding.clone();
         let mut end = offset;
         move |bytes| {
             end = end.saturating_add(bytes);
-            drawer.meters.written(bytes);
-            match &kept {
-                Some(id) => drawer.ledger.grow(id, end),
-                None => Ok(()),
+            view.drawer.meters.written(bytes);
+            match (&kept, &holding) {
+                (Some(id), _) => view.drawer.ledger.grow(id, end, view.room()),
+                (None, Some(holding)) => view.holds(holding, end),
+                (None, None) => Ok(()),
             }
         }
+    }
+}
+
+/// The bytes of content in a piece.
+pub(super) fn piece_length(piece: &Piece) -> u64 {
+    match piece {
+        Piece::Bytes(bytes) => bytes.len() as u64,
+        _ => 0,
     }
 }
 
@@ -69,6 +82,10 @@ impl Upload for GuardedUpload {
         self.inner.state().await
     }
 
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.inner.take_over(range).await
+    }
+
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let mut grow = self.grow(offset);
         let metered = self.watched(content).map(move |piece| {
@@ -76,6 +93,7 @@ impl Upload for GuardedUpload {
             grow(bytes.len() as u64)?;
             Ok(bytes)
         });
+        let metered = self.view.paced(metered, |bytes: &Bytes| bytes.len() as u64);
         self.inner.write(offset, Box::pin(metered), check).await
     }
 
@@ -88,6 +106,7 @@ impl Upload for GuardedUpload {
             }
             Ok(piece)
         });
+        let metered = self.view.paced(metered, piece_length);
         self.inner.write_chunks(offset, Box::pin(metered)).await
     }
 
@@ -99,7 +118,7 @@ impl Upload for GuardedUpload {
     async fn set_length(&self, length: u64) -> Result<()> {
         self.view.check(&self.need())?;
         if let Some(id) = &self.kept {
-            self.drawer.ledger.grow(id, length)?;
+            self.drawer.ledger.grow(id, length, self.view.room())?;
         }
         self.inner.set_length(length).await
     }
@@ -127,6 +146,7 @@ impl Upload for GuardedUpload {
             self.view.clone(),
             Arc::clone(&self.drawer),
         );
+        let keeper = self.view.clone();
         let (narrowed, kept, parts) = (self.narrowed, self.kept.clone(), self.parts.clone());
         View::change(
             &self.drawer,
@@ -136,6 +156,7 @@ impl Upload for GuardedUpload {
                     .commit(seal)
                     .await
                     .map_err(|error| race_lost(error, narrowed))?;
+                keeper.keeps(&entry);
                 if let Some(id) = kept {
                     drawer.ledger.committed(&id, &entry, note);
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Error, ErrorKind, Result};
+use gaveta_core::{Action, Error, ErrorKind, Path, Result};
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -21,6 +21,7 @@ use super::{
     chunks, command, error, files, page, session, sign_in, stranger, trash, unencrypted, uploads,
     zip,
 };
+use crate::drawer::View;
 use crate::drawer::entrance::Credential;
 use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
@@ -129,6 +130,10 @@ async fn route(
         ip: Some(caller.ip),
         door: Door::Http,
     };
+    if let Err(failed) = house.drawer.fairness.request(caller.ip) {
+        refuse(request);
+        return error::answer(&failed, html);
+    }
     // Behind TLS a cookie is for TLS alone.
     let secure = caller.secure;
     match (path, request.method()) {
@@ -178,7 +183,7 @@ async fn route(
     match (path_of(&request), request.method()) {
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
-        (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
+        (route::HEALTH, &Method::GET | &Method::HEAD) => health(house, &view),
         (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
@@ -194,19 +199,22 @@ fn path_of(request: &Request<Incoming>) -> &str {
     request.uri().path()
 }
 
-/// That the server serves, and what it counted since it started.
-fn health(house: &House) -> Response<Body> {
+/// That the server serves, and, to whoever may list the root, what it counted since it started.
+fn health(house: &House, view: &View) -> Response<Body> {
     let totals = house.drawer.meters.totals();
-    let mut text = serde_json::json!({
-        "status": "ok",
-        "requests": totals.requests,
-        "received": totals.written,
-        "sent": totals.read,
-        "connections": totals.connected,
-        "sessions": totals.sessions,
-        "uploads": house.drawer.ledger.count(),
-    })
-    .to_string();
+    let told = match view.may(Action::List, &Path::root()) {
+        true => serde_json::json!({
+            "status": "ok",
+            "requests": totals.requests,
+            "received": totals.written,
+            "sent": totals.read,
+            "connections": totals.connected,
+            "sessions": totals.sessions,
+            "uploads": house.drawer.ledger.count(),
+        }),
+        false => serde_json::json!({ "status": "ok" }),
+    };
+    let mut text = told.to_string();
     text.push('\n');
     let mut response = Response::new(full(text));
     let headers = response.headers_mut();

@@ -26,9 +26,14 @@ use crate::server::House;
 /// What an HTTP/2 client that knows its server says first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// HTTP/1: the most header fields, the longest head, and the most bytes of one buffer.
+/// HTTP/1: the most header fields, and the longest head.
 const FIELDS: usize = 100;
-const BUFFER: usize = 32 * 1024;
+const HEAD: usize = 32 * 1024;
+/// HTTP/1: the most bytes of one buffer. It grows as far only for a peer who fills it. The first few
+/// connections may read much at once; the more there are, the less.
+const LARGEST: usize = 256 * 1024;
+const SMALLEST: usize = 32 * 1024;
+const BUFFERS: usize = 2 * 1024 * 1024;
 /// HTTP/2: requests at once, and what may wait to leave of each.
 const STREAMS: u32 = 256;
 const SEND_BUFFER: usize = 128 * 1024;
@@ -39,7 +44,7 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 /// stay within some tens of MiB, whatever their peers send while the disk is slow.
 const WIDEST: u32 = 4 * 1024 * 1024;
 const NARROWEST: u32 = 128 * 1024;
-const WINDOWS: usize = 16 * 1024 * 1024;
+const WINDOWS: usize = 8 * 1024 * 1024;
 const HEADER_LIST: u32 = 64 * 1024;
 /// HTTP/2: how often the peer is asked whether it is there, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(30);
@@ -180,7 +185,8 @@ where
         // on, the shorter deadline of the line holds.
         .header_read_timeout(house.limits.idle)
         .max_headers(FIELDS)
-        .max_buf_size(BUFFER)
+        .max_header_size(HEAD)
+        .max_buf_size(buffer(house.drawer.meters.totals().connected))
         .half_close(false)
         .serve_connection(TokioIo::new(paced), service)
         .with_upgrades();
@@ -241,6 +247,11 @@ where
         }
     };
     told(line, ended);
+}
+
+/// The buffer of a connection that comes as this many-eth.
+fn buffer(connected: usize) -> usize {
+    (BUFFERS / connected.max(1)).clamp(SMALLEST, LARGEST)
 }
 
 /// The window of a connection that comes as this many-eth.
@@ -322,6 +333,9 @@ mod tests {
         assert_eq!(window(1), WIDEST);
         assert_eq!(window(1000), NARROWEST);
         let of_fifty: u64 = (1..=50).map(|n| u64::from(window(n))).sum();
-        assert!(of_fifty < 64 << 20, "{of_fifty}");
+        assert!(of_fifty < 40 << 20, "{of_fifty}");
+        assert_eq!((buffer(0), buffer(1000)), (LARGEST, SMALLEST));
+        let of_many: usize = (1..=400).map(buffer).sum();
+        assert!(of_many < 20 << 20, "{of_many}");
     }
 }

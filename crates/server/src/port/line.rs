@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drawer::Drawer;
+use crate::drawer::limits::Seat;
 
 /// Bytes that the streamed answers of one connection hold at once. HTTP/2 answers many requests
 /// side by side, and a peer who opens every window and reads nothing would have each of them hold
@@ -34,7 +35,7 @@ pub(crate) struct Line {
     /// [`ROOM`], less what is held now.
     room: Arc<Semaphore>,
     drawer: Arc<Drawer>,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<(OwnedSemaphorePermit, Seat)>,
 }
 
 impl Line {
@@ -43,7 +44,7 @@ impl Line {
         peer: SocketAddr,
         local: Option<IpAddr>,
         drawer: Arc<Drawer>,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<(OwnedSemaphorePermit, Seat)>,
     ) -> Arc<Self> {
         let connected = drawer.meters.connected();
         tracing::info!(target: "gaveta::connection", %peer, connected, "connected");

@@ -572,10 +572,12 @@ async fn house() -> House {
         house.put(at, b"old").await;
     }
     house.put("team/trashed", b"old").await;
-    let remove = house
+    let trashed = path("team/trashed");
+    house
         .store
-        .remove(&path("team/trashed"), Default::default());
-    remove.await.unwrap();
+        .remove(&trashed, Default::default())
+        .await
+        .unwrap();
     house
 }
 

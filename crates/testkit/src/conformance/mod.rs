@@ -316,6 +316,7 @@ sections! {
         a_cut_chunk_is_not_kept needs [Chunks, RandomWrites],
         chunks_that_do_not_fit needs [Chunks, RandomWrites],
         a_newer_writer_of_chunks_takes_over needs [Chunks, RandomWrites],
+        who_takes_over_ends_older_writes needs [Chunks, RandomWrites],
         chunks_and_plain_writes_mix needs [Chunks, RandomWrites, RetryCommit],
     ],
     outlines: [

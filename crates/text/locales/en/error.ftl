@@ -27,7 +27,7 @@ error-too-large = larger than allowed
 error-read-only = read-only
 error-other-mount = another file system is mounted there
 error-locked = another server is using this folder
-error-sign-in-needed = this wants the administrator's password
+error-sign-in-needed = this wants somebody who signs in
 error-wrong-password = wrong name or password
 error-denied = not allowed
 error-insecure = only over an encrypted connection to a server that is known
@@ -41,7 +41,7 @@ error-permission = the system does not permit it
 error-io = input/output error
 
 hint-exists = To replace it: --replace
-hint-sign-in-needed = Give the password with --password-file FILE or in the variable GAVETA_PASSWORD.
+hint-sign-in-needed = Sign in: --user NAME, with the password typed, in --password-file FILE or in the variable GAVETA_PASSWORD. Without --user it is the administrator's.
 hint-not-empty = To delete the folder with all that is in it: rm -r
 hint-version-mismatch = Somebody changed the file just now. See what is there and try again.
 hint-no-space = Make room there and try again; what was there before is still there.

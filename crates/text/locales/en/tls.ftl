@@ -51,7 +51,6 @@ tls-handshake = { $server } could not agree with us on an encrypted connection: 
 tls-plain-password = The password is not sent to { $server } unencrypted. Connect with https://, or without http:// in the address.
 tls-known-servers = The known servers in { $path } cannot be read or kept: { $why }
 tls-no-home = There is no place to remember servers: set HOME, or give --fingerprint.
-tls-bad-fingerprint = "{ $fingerprint }" is no fingerprint. It looks like SHA256:… with 43 letters after it, as the server shows it.
 tls-forgot = Forgot { $server }.
 tls-not-known = { $server } was not known.
 

@@ -27,7 +27,7 @@ error-too-large = é maior do que o permitido
 error-read-only = só leitura
 error-other-mount = há outro sistema de arquivos montado ali
 error-locked = outro servidor está usando esta pasta
-error-sign-in-needed = isto pede a senha do administrador
+error-sign-in-needed = isto pede que se entre com uma conta
 error-wrong-password = nome ou senha incorretos
 error-denied = não é permitido
 error-insecure = só por uma conexão criptografada com um servidor conhecido
@@ -41,7 +41,7 @@ error-permission = o sistema não dá permissão
 error-io = erro de leitura ou escrita
 
 hint-exists = Para substituir: --replace
-hint-sign-in-needed = Dê a senha com --password-file ARQUIVO ou na variável GAVETA_PASSWORD.
+hint-sign-in-needed = Entre: --user NOME, com a senha digitada, em --password-file ARQUIVO ou na variável GAVETA_PASSWORD. Sem --user, é a do administrador.
 hint-not-empty = Para apagar a pasta com tudo o que há nela: rm -r
 hint-version-mismatch = Alguém mudou o arquivo agora há pouco. Veja como está e tente de novo.
 hint-no-space = Libere espaço lá e tente de novo; o que havia antes continua lá.

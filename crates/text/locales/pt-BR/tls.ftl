@@ -51,7 +51,6 @@ tls-handshake = { $server } não chegou a um acordo conosco sobre uma conexão c
 tls-plain-password = A senha não é enviada a { $server } sem criptografia. Conecte com https:// ou sem http:// no endereço.
 tls-known-servers = Os servidores conhecidos em { $path } não podem ser lidos ou guardados: { $why }
 tls-no-home = Não há lugar para guardar servidores: defina HOME ou use --fingerprint.
-tls-bad-fingerprint = "{ $fingerprint }" não é uma impressão digital. Ela tem a forma SHA256:… com mais 43 letras, como o servidor a mostra.
 tls-forgot = { $server } foi esquecido.
 tls-not-known = { $server } não era conhecido.
 

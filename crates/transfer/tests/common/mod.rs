@@ -232,6 +232,9 @@ impl Upload for HookedUpload {
     async fn state(&self) -> Result<UploadState> {
         self.inner.state().await
     }
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.inner.take_over(range).await
+    }
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         // Others get their turn, so that what may run at once does.
         tokio::task::yield_now().await;
