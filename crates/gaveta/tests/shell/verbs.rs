@@ -7,7 +7,7 @@ use crate::common::{House, content, finish, tree};
 use crate::harness::{ENGLISH, LOCALES, PORTUGUESE, SECRET, Shell, WHO, command, either, says};
 
 /// The words of each verb in Portuguese and in English.
-const WORDS: [(&str, &str); 20] = [
+const WORDS: [(&str, &str); 26] = [
     ("listar", "list"),
     ("enviar", "send"),
     ("baixar", "get"),
@@ -27,6 +27,12 @@ const WORDS: [(&str, &str); 20] = [
     ("lpwd", "lpwd"),
     ("lls", "lls"),
     ("eventos", "events"),
+    ("lixeira", "trash"),
+    ("restaurar", "restore"),
+    ("versões", "versions"),
+    ("esvaziar", "purge"),
+    ("desfazer", "undo"),
+    ("verificar", "verify"),
     ("sair", "exit"),
 ];
 
