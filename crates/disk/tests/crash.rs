@@ -25,7 +25,8 @@ const ID: &str = "00112233445566778899aabbccddeeff";
 /// Three chunks and a bit: 13 pieces of 256 KiB.
 const BIG: usize = (3 << 20) + 1000;
 const SMALL: usize = 40;
-const LENGTH: usize = 1_500_000;
+/// Several writes, so that a process that is killed after the second is amid its content.
+const LENGTH: usize = 3_500_000;
 const POINTS: [&str; 7] = [
     "after-write:2",
     "before-file-flush",
