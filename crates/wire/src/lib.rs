@@ -3,6 +3,7 @@
 //!
 //! PROTOCOL.md documents all of it for people who write another client.
 
+pub mod audit;
 pub mod body;
 pub mod chunks;
 pub mod digest;

@@ -1,9 +1,11 @@
 //! The house rules: the store behind its gate, who may what, what happened, and how much.
 
+pub(crate) mod audit;
 pub(crate) mod gate;
 pub(crate) mod guard;
 pub(crate) mod guesses;
 mod keeping;
+pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod meters;
 pub(crate) mod password;
