@@ -42,6 +42,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/shell.ftl"),
     ),
     (
+        "share",
+        include_str!("../locales/pt-BR/share.ftl"),
+        include_str!("../locales/en/share.ftl"),
+    ),
+    (
         "manual",
         include_str!("../locales/pt-BR/manual.ftl"),
         include_str!("../locales/en/manual.ftl"),

@@ -3,6 +3,7 @@
 //! Both are secrets of 256 random bits, shown once and kept as a hash, which narrow what their
 //! account may do: they never give more than the account has at the moment of each operation.
 
+pub(crate) mod admission;
 pub(crate) mod secret;
 pub(crate) mod shares;
 mod sheet;
@@ -10,7 +11,7 @@ pub(crate) mod tokens;
 
 use std::time::{Duration, SystemTime};
 
-use gaveta_core::{Action, Path};
+use gaveta_core::{Actions, Path};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -20,32 +21,21 @@ pub(crate) struct Narrow {
     /// Where, and beneath.
     pub(crate) path: Path,
     /// What.
-    pub(crate) actions: Vec<Action>,
-}
-
-impl Narrow {
-    /// Does it leave this?
-    pub(crate) fn leaves(&self, action: Action, path: &Path) -> bool {
-        self.path.holds(path) && self.actions.contains(&action)
-    }
+    pub(crate) actions: Actions,
 }
 
 /// As it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct NarrowRecord {
     path: String,
-    actions: Vec<String>,
+    actions: String,
 }
 
 impl From<&Narrow> for NarrowRecord {
     fn from(narrow: &Narrow) -> Self {
         Self {
             path: narrow.path.as_str().to_owned(),
-            actions: narrow
-                .actions
-                .iter()
-                .map(|action| action.code().to_owned())
-                .collect(),
+            actions: narrow.actions.to_string(),
         }
     }
 }
@@ -53,10 +43,9 @@ impl From<&Narrow> for NarrowRecord {
 impl NarrowRecord {
     /// None when it makes no sense.
     fn read(&self) -> Option<Narrow> {
-        let known = |code: &String| Action::ALL.into_iter().find(|action| action.code() == code);
         Some(Narrow {
             path: Path::parse(&self.path).ok()?,
-            actions: self.actions.iter().map(known).collect::<Option<_>>()?,
+            actions: Actions::parse(&self.actions).ok()?,
         })
     }
 }
@@ -95,18 +84,6 @@ pub(crate) fn ends_in(span: Duration) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_narrowed_leaves_whole_names_only() {
-        let narrow = Narrow {
-            path: Path::parse("share").unwrap(),
-            actions: vec![Action::Read],
-        };
-        let leaves = |action, path: &str| narrow.leaves(action, &Path::parse(path).unwrap());
-        assert!(leaves(Action::Read, "share") && leaves(Action::Read, "share/a/b"));
-        assert!(!leaves(Action::Read, "share2") && !leaves(Action::Read, ""));
-        assert!(!leaves(Action::List, "share"));
-    }
 
     #[test]
     fn a_clock_that_is_put_back_brings_nothing_to_life() {

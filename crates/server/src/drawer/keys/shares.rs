@@ -325,6 +325,26 @@ impl Shares {
         })
     }
 
+    /// May it still give something? For a good answer beforehand; [`Shares::take`] decides.
+    pub(crate) fn is_used_up(&self, share: &Share) -> bool {
+        let count = self.book().counts.get(&share.id).copied().unwrap_or_default();
+        let all = count.used.saturating_add(count.taken);
+        share.limit.is_some_and(|limit| all.saturating_add(SLACK) > limit.saturating_mul(WHOLE))
+    }
+
+    /// Did counts change since they were kept?
+    pub(crate) fn has_news(&self) -> bool {
+        self.book().changed
+    }
+
+    /// When the next one expires, of those that have not yet.
+    pub(crate) fn next_end(&self) -> Option<SystemTime> {
+        let now = self.clock.now();
+        let book = self.book();
+        let ends = book.by_hash.values().filter_map(|share| share.expires);
+        ends.filter(|end| *end > now).min()
+    }
+
     /// Keeps the counts when they changed since. Blocks.
     ///
     /// # Errors

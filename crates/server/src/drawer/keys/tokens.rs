@@ -28,6 +28,9 @@ pub(crate) struct Token {
     pub(crate) name: String,
     /// Whose rights it has a part of.
     pub(crate) account: String,
+    /// What the account's password was then, as a mark that tells nothing of it: the token ends
+    /// with the password.
+    pub(crate) mark: String,
     /// The part; empty means all of them.
     pub(crate) narrow: Vec<Narrow>,
     pub(crate) created: SystemTime,
@@ -40,6 +43,7 @@ pub(crate) struct Token {
 pub(crate) struct TokenPlan {
     pub(crate) name: String,
     pub(crate) account: String,
+    pub(crate) mark: String,
     pub(crate) narrow: Vec<Narrow>,
     pub(crate) expires: Option<SystemTime>,
 }
@@ -72,6 +76,7 @@ struct Record {
     id: String,
     name: String,
     account: String,
+    mark: String,
     hash: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     narrow: Vec<NarrowRecord>,
@@ -132,6 +137,7 @@ impl Tokens {
             id: make_id()?,
             name: name.to_owned(),
             account: plan.account,
+            mark: plan.mark,
             narrow: plan.narrow,
             created: SystemTime::now(),
             expires: plan.expires,
@@ -205,6 +211,14 @@ impl Tokens {
         Some(token)
     }
 
+    /// When the next one expires, of those that have not yet.
+    pub(crate) fn next_end(&self) -> Option<SystemTime> {
+        let now = self.clock.now();
+        let book = self.book();
+        let ends = book.by_hash.values().filter_map(|token| token.expires);
+        ends.filter(|end| *end > now).min()
+    }
+
     /// Is it still there, and not expired?
     pub(crate) fn is_live(&self, token: &Token) -> bool {
         !self.clock.is_past(token.expires) && self.book().by_hash.contains_key(&token.hash)
@@ -227,6 +241,7 @@ fn record(token: &Token) -> Record {
         id: token.id.clone(),
         name: token.name.clone(),
         account: token.account.clone(),
+        mark: token.mark.clone(),
         hash: token.hash.to_hex(),
         narrow: token.narrow.iter().map(NarrowRecord::from).collect(),
         created: time_to_text(token.created),
@@ -244,6 +259,7 @@ fn read(record: &Record) -> Option<Token> {
         id: record.id.clone(),
         name: record.name.clone(),
         account: record.account.clone(),
+        mark: record.mark.clone(),
         narrow: narrow?,
         created: time_from_text(&record.created).ok()?,
         expires,
@@ -254,16 +270,17 @@ fn read(record: &Record) -> Option<Token> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gaveta_core::{Action, Path};
+    use gaveta_core::{Actions, Path};
     use std::time::Duration;
 
     fn plan(account: &str, name: &str) -> TokenPlan {
         TokenPlan {
             name: name.to_owned(),
             account: account.to_owned(),
+            mark: "mark".to_owned(),
             narrow: vec![Narrow {
                 path: Path::parse("a b").unwrap(),
-                actions: vec![Action::Read, Action::Create],
+                actions: Actions::parse("read,create").unwrap(),
             }],
             expires: None,
         }
