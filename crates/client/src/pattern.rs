@@ -322,7 +322,7 @@ fn is_gone(kind: ErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gaveta_core::{Account, Seal, WritePlan};
+    use gaveta_core::{Account, Owner, Seal, WritePlan};
     use gaveta_testkit::MemoryStore;
 
     async fn tree(paths: &[&str]) -> Arc<dyn Store> {
@@ -336,7 +336,8 @@ mod tests {
                         .unwrap();
                 }
                 None => {
-                    let plan = WritePlan::new(Path::parse(path).unwrap(), Account::Visitor.owner());
+                    let plan =
+                        WritePlan::new(Path::parse(path).unwrap(), Owner::of(Account::VISITOR));
                     let upload = store.begin(plan).await.unwrap();
                     upload.commit(Seal::default()).await.unwrap();
                 }

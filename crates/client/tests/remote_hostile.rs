@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use gaveta_client::remote::{Address, Deadlines, Options, Remote, Session};
 use gaveta_core::{
-    Account, Check, ErrorKind, ListPlan, MovePlan, Path, ReadPlan, Result, Seal, Store, WritePlan,
+    Account, Check, ErrorKind, ListPlan, MovePlan, Owner, Path, ReadPlan, Result, Seal, Store,
+    WritePlan,
 };
 use gaveta_server::{Config, Server};
 use gaveta_testkit::{MemoryStore, collect, content, stream_of};
@@ -136,7 +137,7 @@ async fn fetch(remote: &Remote, plan: ReadPlan) -> Result<Vec<u8>> {
 async fn send(store: &dyn Store, bytes: Vec<u8>) -> Result<()> {
     let plan = WritePlan {
         length: Some(bytes.len() as u64),
-        ..WritePlan::new(path("a"), Account::Visitor.owner())
+        ..WritePlan::new(path("a"), Owner::of(Account::VISITOR))
     };
     let upload = store.begin(plan).await?;
     upload
@@ -434,7 +435,7 @@ async fn an_answer_to_an_upload_is_believed_only_when_it_fits() {
         // Small enough to be sent whole before the answer is looked at, or not sent at all: the
         // answer to a length of 2 is never an entry of 3 bytes.
         let (_raw, remote) = lie(answer.clone(), Then::Stall, patient()).await;
-        let plan = WritePlan::new(path("a"), Account::Visitor.owner());
+        let plan = WritePlan::new(path("a"), Owner::of(Account::VISITOR));
         let upload = remote.begin(plan).await.unwrap();
         let error = upload.commit(Seal::default()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{answer}: {}", error.chain());
@@ -560,7 +561,7 @@ async fn dropping_an_upload_publishes_nothing() {
     let running = a_server(&store).await;
     let address = Address::new("127.0.0.1", running.address().port());
     let remote = Remote::connect(address, patient()).await.unwrap();
-    let plan = || WritePlan::new(path("a"), Account::Visitor.owner());
+    let plan = || WritePlan::new(path("a"), Owner::of(Account::VISITOR));
     let upload = remote.begin(plan()).await.unwrap();
     upload
         .write(0, stream_of(content(1 << 20, 1), 65536), Check::None)

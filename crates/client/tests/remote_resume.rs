@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gaveta_client::remote::{Address, Journal, Options, Remote, SignIn};
 use gaveta_core::{
-    Account, CHUNK, Check, Digest, Entry, ErrorKind, Path, ReadPlan, Replace, Seal, Store,
+    Account, CHUNK, Check, Digest, Entry, ErrorKind, Owner, Path, ReadPlan, Replace, Seal, Store,
     WritePlan,
 };
 use gaveta_disk::{DiskStore, Staging};
@@ -79,7 +79,7 @@ fn beside(at: &OsPath) -> Arc<dyn Store> {
 async fn put(store: &dyn Store, at: &str, bytes: &[u8]) -> Entry {
     let plan = WritePlan {
         replace: Replace::Always,
-        ..WritePlan::new(path(at), Account::Admin.owner())
+        ..WritePlan::new(path(at), Owner::of(Account::ADMIN))
     };
     let upload = store.begin(plan).await.unwrap();
     let content = stream_of(bytes.to_vec(), 64 * 1024);
@@ -578,7 +578,7 @@ async fn an_administrator_sees_uploads_under_way_and_a_visitor_does_not() {
     let plan = WritePlan {
         length: Some(5 * CHUNK),
         on_drop: gaveta_core::OnDrop::Keep,
-        ..WritePlan::new(path("new"), Account::Visitor.owner())
+        ..WritePlan::new(path("new"), Owner::of(Account::VISITOR))
     };
     let upload = visitor.begin(plan).await.unwrap();
     let id = upload.state().await.unwrap().id;

@@ -93,7 +93,7 @@ impl Subject for Far {
         Arc::new(remote)
     }
     fn owner(&self) -> Owner {
-        Account::Admin.owner()
+        Owner::of(Account::ADMIN)
     }
 }
 
@@ -163,7 +163,7 @@ async fn signs_in_and_out() {
 async fn put(store: &dyn Store, at: &str, bytes: &[u8], replace: Replace) -> Result<(), ErrorKind> {
     let plan = WritePlan {
         replace,
-        ..WritePlan::new(path(at), Account::Visitor.owner())
+        ..WritePlan::new(path(at), Owner::of(Account::VISITOR))
     };
     let sent = async {
         let upload = store.begin(plan).await?;
@@ -213,7 +213,7 @@ async fn a_refusal_in_the_middle_is_told_as_what_it_is() {
 async fn what_an_upload_cannot_do_is_said() {
     let memory = MemoryStore::new();
     let (_running, remote) = remote(Arc::new(memory.clone())).await;
-    let plan = || WritePlan::new(path("a"), Account::Visitor.owner());
+    let plan = || WritePlan::new(path("a"), Owner::of(Account::VISITOR));
     for plan in [
         WritePlan {
             id: Some(UploadId::from_bytes([1; 16])),
@@ -499,7 +499,7 @@ async fn modified_and_executable_travel() {
     let plan = WritePlan {
         modified: Some(modified),
         executable: Some(true),
-        ..WritePlan::new(path("x"), Account::Visitor.owner())
+        ..WritePlan::new(path("x"), Owner::of(Account::VISITOR))
     };
     let upload = remote.begin(plan).await.unwrap();
     upload.commit(Seal::default()).await.unwrap();

@@ -11,10 +11,11 @@
 //! | store, upload | [`Store`], [`Upload`], [`WritePlan`] |
 //! | digest, of the whole and of chunks | [`Digest`], [`Outline`] |
 //! | ranges that arrived | [`Ranges`] |
-//! | account, action | [`Account`], [`Action`] |
+//! | account; action, grant | [`Account`]; [`Action`], [`Grants`] |
 //! | command, event | [`Command`], [`Event`] |
 //! | error | [`Error`], [`ErrorKind`] |
 
+pub mod account;
 pub mod chunk;
 pub mod command;
 pub mod digest;
@@ -23,19 +24,22 @@ pub mod error;
 pub mod event;
 pub mod grant;
 pub mod listing;
+pub mod operation;
 pub mod path;
 pub mod ranges;
 pub mod store;
 pub mod upload;
 
+pub use account::{Account, AccountKind};
 pub use chunk::{CHUNK, ChunkDigest, ChunkHasher, Outline, Piece, Pieces};
 pub use command::{Answer, Command};
 pub use digest::{Digest, Hasher};
 pub use entry::{Entry, Kind, Space, Version};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventKind};
-pub use grant::{Account, Action};
+pub use grant::{Action, Actions, Grant, Grants, Role};
 pub use listing::{Cursor, ListPlan, Listed, Listing, Order, OrderBy, Window};
+pub use operation::Operation;
 pub use path::{Name, Path, PathProblem};
 pub use ranges::Ranges;
 pub use store::{MovePlan, ReadPlan, Reading, RemovePlan, Replace, Store, TouchPlan};

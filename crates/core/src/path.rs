@@ -46,11 +46,13 @@ pub enum PathProblem {
     PathTooLong,
     /// A name is reserved for the server.
     Reserved,
+    /// A new name differs from one that a grant speaks of only in case or Unicode form.
+    Lookalike,
 }
 
 impl PathProblem {
     /// All problems, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EmptyName,
         Self::Dots,
         Self::Separator,
@@ -59,6 +61,7 @@ impl PathProblem {
         Self::NameTooLong,
         Self::PathTooLong,
         Self::Reserved,
+        Self::Lookalike,
     ];
 
     /// The stable word for this problem, as it goes over the line.
@@ -72,6 +75,7 @@ impl PathProblem {
             Self::NameTooLong => "path-name-too-long",
             Self::PathTooLong => "path-too-long",
             Self::Reserved => "path-reserved",
+            Self::Lookalike => "path-lookalike",
         }
     }
 }
@@ -87,6 +91,7 @@ impl fmt::Display for PathProblem {
             Self::NameTooLong => "a name is longer than 255 bytes",
             Self::PathTooLong => "the path is too long or too deep",
             Self::Reserved => "the name .gaveta is reserved",
+            Self::Lookalike => "the name looks like another one that a rule speaks of",
         })
     }
 }

@@ -73,6 +73,13 @@ impl fmt::Display for UploadId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Owner(pub Arc<str>);
 
+impl Owner {
+    /// The owner of this name.
+    pub fn of(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
 /// What becomes of an upload that nobody holds any more and that was not committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDrop {

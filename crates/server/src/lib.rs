@@ -14,6 +14,9 @@ pub(crate) mod http;
 pub(crate) mod port;
 mod server;
 
+pub use drawer::accounts::{Book, Problem, ProblemKind, Record, SshKey};
+pub use drawer::audit::AuditPlan;
+pub use drawer::audit::reading::AuditReader;
 pub use drawer::ledger::UploadLimits;
 pub use drawer::meters::Totals;
 pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source};

@@ -1,19 +1,24 @@
 //! The server: sockets that listen, a drawer behind them, and an orderly end.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_core::{Error, Result, Store};
+use gaveta_core::{Actions, Error, ErrorKind, Result, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::drawer::Drawer;
+use crate::drawer::accounts::{Accounts, Base, Book};
+use crate::drawer::audit::{Audit, AuditPlan};
+use crate::drawer::entrance::Entrance;
+use crate::drawer::keys::admission::Keys;
 use crate::drawer::ledger::UploadLimits;
 use crate::drawer::meters::Totals;
-use crate::drawer::password::{AdminPassword, Doorkeeper};
+use crate::drawer::password::AdminPassword;
 use crate::http::FilesSettings;
 use crate::http::stranger::Hosts;
 pub use crate::port::listen::{BindError, Listening};
@@ -27,8 +32,18 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// How a server behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The administrator's password; nobody signs in without one.
+    /// The administrator's password, unless the accounts have one of that name.
     pub admin: Option<AdminPassword>,
+    /// Who else may sign in.
+    pub accounts: Book,
+    /// What everybody may who does not sign in, everywhere; none where that was not asked for.
+    pub anonymous: Option<Actions>,
+    /// Only this machine can call: everybody lists, reads and sends until there is an account.
+    pub ease: bool,
+    /// The folder where tokens and shares are kept; none: they are forgotten with the server.
+    pub keys: Option<PathBuf>,
+    /// The audit log; none is kept without.
+    pub audit: Option<AuditPlan>,
     /// The largest file that is taken, in bytes.
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
@@ -55,6 +70,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             admin: None,
+            accounts: Book::default(),
+            anonymous: None,
+            ease: true,
+            keys: None,
+            audit: None,
             max_file_size: None,
             uploads: UploadLimits::default(),
             hosts: Vec::new(),
@@ -205,8 +225,22 @@ impl Server {
             .collect::<Result<Vec<_>>>()?;
         let places = u32::try_from(config.connections.clamp(1, 1 << 20)).unwrap_or(1);
         let (phase, phase_seen) = watch::channel(Phase::Open);
+        let base = Base {
+            admin: config.admin,
+            ease: config.ease,
+            anonymous: config.anonymous,
+        };
+        let entrance = Entrance::new(Accounts::new(base, &config.accounts))?;
+        let keys = Keys::open(config.keys.as_deref(), Arc::clone(&entrance.accounts))?;
+        let audit = match &config.audit {
+            Some(plan) => Audit::open(plan).map_err(|error| {
+                let path = plan.path.display();
+                Error::new(ErrorKind::Io).because(format!("{path}: {error}"))
+            })?,
+            None => Audit::default(),
+        };
         let house = House {
-            drawer: Drawer::new(store, Doorkeeper::new(config.admin)?, config.uploads),
+            drawer: Drawer::keeping(store, entrance, config.uploads, keys, audit),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
@@ -262,6 +296,7 @@ impl Server {
         // Before anybody begins another.
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
+        let keeping_keys = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer.keys).keep()));
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             accepting.spawn(crate::port::accept(listener, Arc::clone(&house)));
@@ -274,7 +309,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop(keeping);
+        drop((keeping, keeping_keys));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);
@@ -287,6 +322,10 @@ impl Server {
         if !gone && timeout(FALL, all_gone).await.is_err() {
             tracing::warn!(target: "gaveta::server", "some connections do not end");
         }
+        // What was counted and done until the last moment is kept, if the disk lets it.
+        let _ = house.drawer.keys.keep_counts().await;
+        let audit = house.drawer.audit.clone();
+        let _ = tokio::task::spawn_blocking(move || audit.flush(FALL)).await;
         let totals = house.drawer.meters.totals();
         tracing::info!(
             target: "gaveta::server", requests = totals.requests, written = totals.written,

@@ -51,7 +51,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            owner: Account::Visitor.owner(),
+            owner: Owner::of(Account::VISITOR),
             existing: Existing::Keep,
             parallel: None,
             big: 4 * 1024 * 1024,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gaveta_core::{
-    Account, CHUNK, Check, Digest, Entry, Error, ErrorKind, Path, ReadPlan, Replace, Result, Seal,
-    Store, UploadState, WritePlan,
+    Account, CHUNK, Check, Digest, Entry, Error, ErrorKind, Owner, Path, ReadPlan, Replace, Result,
+    Seal, Store, UploadState, WritePlan,
 };
 use gaveta_testkit::{FlakyStore, MemoryStore, Operation, collect, content, stream_of};
 use gaveta_transfer::{
@@ -154,7 +154,7 @@ fn path(text: &str) -> Path {
 async fn put(store: &dyn Store, at: &str, bytes: &[u8]) -> Entry {
     let plan = WritePlan {
         replace: Replace::Always,
-        ..WritePlan::new(path(at), Account::Admin.owner())
+        ..WritePlan::new(path(at), Owner::of(Account::ADMIN))
     };
     let upload = store.begin(plan).await.unwrap();
     let content = stream_of(bytes.to_vec(), 64 * 1024);

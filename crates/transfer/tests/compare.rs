@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gaveta_core::{
-    Account, Check, ErrorKind, Path, RemovePlan, Replace, Seal, Store, TouchPlan, WritePlan,
+    Account, Check, ErrorKind, Owner, Path, RemovePlan, Replace, Seal, Store, TouchPlan, WritePlan,
 };
 use gaveta_testkit::{FlakyStore, MemoryStore, Operation, stream_of};
 use gaveta_transfer::{
@@ -33,7 +33,7 @@ async fn put(store: &dyn Store, name: &str, content: &str, modified: SystemTime)
     let plan = WritePlan {
         replace: Replace::Always,
         modified: Some(modified),
-        ..WritePlan::new(path(name), Account::Visitor.owner())
+        ..WritePlan::new(path(name), Owner::of(Account::VISITOR))
     };
     let upload = store.begin(plan).await.unwrap();
     if !content.is_empty() {

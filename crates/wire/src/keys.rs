@@ -146,7 +146,11 @@ pub struct DroppedBody {
 /// The secret never shows.
 impl std::fmt::Debug for TokenBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Token({} {:?} of {:?})", self.id, self.name, self.account)
+        write!(
+            f,
+            "Token({} {:?} of {:?})",
+            self.id, self.name, self.account
+        )
     }
 }
 
@@ -180,7 +184,13 @@ mod tests {
         assert_eq!(in_link("/.gaveta/s/gvs_x/a/b"), Some(("gvs_x", "/a/b")));
         assert_eq!(in_link("/.gaveta/s/gvs_x/"), Some(("gvs_x", "/")));
         assert_eq!(in_link("/.gaveta/s/gvs_x"), Some(("gvs_x", "")));
-        for bad in ["/.gaveta/s/", "/.gaveta/s//a", "/.gaveta/sx", "/s/gvs_x", ""] {
+        for bad in [
+            "/.gaveta/s/",
+            "/.gaveta/s//a",
+            "/.gaveta/sx",
+            "/s/gvs_x",
+            "",
+        ] {
             assert_eq!(in_link(bad), None, "{bad}");
         }
     }

@@ -309,8 +309,8 @@ fn state_of(body: UploadBody) -> Result<UploadState> {
 
 fn owner(name: &str) -> Owner {
     match name {
-        Account::ADMIN => Account::Admin.owner(),
-        Account::VISITOR => Account::Visitor.owner(),
+        Account::ADMIN => Owner::of(Account::ADMIN),
+        Account::VISITOR => Owner::of(Account::VISITOR),
         other => Owner(other.into()),
     }
 }
@@ -595,7 +595,7 @@ mod tests {
         };
         let good = state_of(body(vec![[0, 3], [5, 10]], "a")).unwrap();
         assert_eq!(good.arrived.total(), 8);
-        assert_eq!(good.owner, Account::Visitor.owner());
+        assert_eq!(good.owner, Owner::of(Account::VISITOR));
         for (arrived, target) in [
             (vec![[5, 3]], "a"),
             (vec![[0, 11]], "a"),

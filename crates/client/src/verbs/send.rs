@@ -8,8 +8,8 @@ use bytes::Bytes;
 use clap::Args;
 use futures_util::stream;
 use gaveta_core::{
-    Account, Action, Check, Content, Entry, Error, ErrorKind, Hasher, Path, Replace, Seal, Store,
-    WritePlan,
+    Account, Action, Check, Content, Entry, Error, ErrorKind, Hasher, Owner, Path, Replace, Seal,
+    Store, WritePlan,
 };
 use gaveta_transfer::{FileId, Observer, Outcome as FileOutcome, Resume, Source};
 use serde_json::json;
@@ -228,7 +228,7 @@ impl Send {
             } else {
                 Replace::Never
             },
-            ..WritePlan::new(path.clone(), Account::Visitor.owner())
+            ..WritePlan::new(path.clone(), Owner::of(Account::VISITOR))
         };
         let upload = drawer.remote.begin(plan).await?;
         let hasher = Arc::new(Mutex::new(Hasher::new()));

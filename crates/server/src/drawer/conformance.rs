@@ -6,22 +6,38 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Account, Action, Check, ErrorKind, EventKind, MovePlan, OnDrop, Path, ReadPlan, RemovePlan,
-    Replace, Seal, Store, TouchPlan, WritePlan,
+    Account, Action, Check, ErrorKind, EventKind, MovePlan, OnDrop, Owner, Path, ReadPlan,
+    RemovePlan, Replace, Seal, Store, TouchPlan, WritePlan,
 };
 use gaveta_testkit::MemoryStore;
 use gaveta_testkit::conformance::{self, Abilities, Subject};
 
 use super::Drawer;
-use super::password::{AdminPassword, Doorkeeper};
+use super::accounts::{Accounts, Base, Book};
+use super::entrance::Entrance;
+use super::guard::View;
+use super::pass::Origin;
 
-fn drawer() -> Arc<Drawer> {
-    let keeper = Doorkeeper::new(Some(AdminPassword::cheap("x").unwrap())).unwrap();
+pub(super) fn drawer() -> Arc<Drawer> {
+    let base = Base {
+        ease: true,
+        ..Base::default()
+    };
+    let entrance = Entrance::new(Accounts::new(base, &Book::default())).unwrap();
     Drawer::new(
         Arc::new(MemoryStore::new()),
-        keeper,
+        entrance,
         super::ledger::UploadLimits::default(),
     )
+}
+
+pub(super) fn visitor(drawer: &Arc<Drawer>) -> View {
+    drawer.view(drawer.entrance.visitor(Origin::INSIDE))
+}
+
+pub(super) fn administrator(drawer: &Arc<Drawer>) -> View {
+    let standing = Box::new(Account::administrator());
+    drawer.view(drawer.entrance.pass(standing, Origin::INSIDE).unwrap())
 }
 
 fn path(text: &str) -> Path {
@@ -42,7 +58,7 @@ async fn put(
 ) -> gaveta_core::Result<gaveta_core::Entry> {
     let plan = WritePlan {
         replace,
-        ..WritePlan::new(path(at), Account::Visitor.owner())
+        ..WritePlan::new(path(at), Owner::of(Account::VISITOR))
     };
     let upload = store.begin(plan).await?;
     upload.write(0, content(text), Check::None).await?;
@@ -63,7 +79,7 @@ impl Subject for Administrator {
     }
 
     async fn fresh(&self) -> Arc<dyn Store> {
-        Arc::new(drawer().view(Account::Admin))
+        Arc::new(administrator(&drawer()))
     }
 }
 
@@ -75,7 +91,7 @@ async fn the_administrators_view_is_a_store() {
 #[tokio::test]
 async fn a_visitor_adds_and_changes_nothing() {
     let drawer = drawer();
-    let (admin, visitor) = (drawer.view(Account::Admin), drawer.view(Account::Visitor));
+    let (admin, visitor) = (administrator(&drawer), visitor(&drawer));
     let there = put(&admin, "a", "old", Replace::Always).await.unwrap();
     put(&visitor, "new", "mine", Replace::Always).await.unwrap();
     put(&visitor, "newer", "mine", Replace::Never)
@@ -152,10 +168,10 @@ async fn a_visitor_adds_and_changes_nothing() {
 #[tokio::test]
 async fn a_visitor_who_loses_the_race_for_a_new_name_replaces_nothing() {
     let drawer = drawer();
-    let visitor = drawer.view(Account::Visitor);
+    let visitor = visitor(&drawer);
     let plan = || WritePlan {
         replace: Replace::Always,
-        ..WritePlan::new(path("new"), Account::Visitor.owner())
+        ..WritePlan::new(path("new"), Owner::of(Account::VISITOR))
     };
     let (first, second) = (
         visitor.begin(plan()).await.unwrap(),
@@ -185,10 +201,10 @@ async fn a_visitor_who_loses_the_race_for_a_new_name_replaces_nothing() {
 #[tokio::test]
 async fn an_upload_belongs_to_who_began_it() {
     let drawer = drawer();
-    let (admin, visitor) = (drawer.view(Account::Admin), drawer.view(Account::Visitor));
+    let (admin, visitor) = (administrator(&drawer), visitor(&drawer));
     let plan = |at: &str| WritePlan {
         on_drop: OnDrop::Keep,
-        ..WritePlan::new(path(at), Account::Admin.owner())
+        ..WritePlan::new(path(at), Owner::of(Account::ADMIN))
     };
     let admins = admin.begin(plan("a")).await.unwrap().state().await.unwrap();
     // A visitor who says he is the administrator is a visitor.
@@ -199,7 +215,7 @@ async fn an_upload_belongs_to_who_began_it() {
         .state()
         .await
         .unwrap();
-    assert_eq!(visitors.owner, Account::Visitor.owner());
+    assert_eq!(visitors.owner, Owner::of(Account::VISITOR));
     let refused = visitor.upload(&admins.id, None).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::UnknownUpload);
     visitor.upload(&visitors.id, None).await.unwrap();
@@ -212,7 +228,7 @@ async fn an_upload_belongs_to_who_began_it() {
 #[tokio::test]
 async fn what_happens_is_announced_once_it_has() {
     let drawer = drawer();
-    let admin = drawer.view(Account::Admin);
+    let admin = administrator(&drawer);
     let mut events = drawer.events();
     put(&admin, "a", "1", Replace::Always).await.unwrap();
     put(&admin, "a", "2", Replace::Always).await.unwrap();

@@ -4,46 +4,87 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
     Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, ListPlan, Listing,
-    MovePlan, OnDrop, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan, Replace, Result,
-    Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
+    MovePlan, OnDrop, Operation, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan,
+    Replace, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
 };
 
 use super::Drawer;
-use super::gate::{self, Allowed, Gate};
+use super::audit::Audit;
+use super::gate::{Allowed, Gate, Need};
+use super::keys::admission::Keys;
+use super::keys::shares::Taken;
 use super::ledger::Finished;
-use super::upload::GuardedUpload;
+use super::pass::{By, Door, Origin, Pass, WhileAllowed};
+use super::sight;
+use super::telling::{Telling, Told};
+use super::upload::{GuardedUpload, Tale};
 
-/// The drawer as one account sees it: a [`Store`] that refuses what the account may not do.
+/// The drawer as one account sees it: a [`Store`] that refuses what the account may not do, and
+/// shows nothing that it may not list.
 ///
-/// A change that has begun is completed and announced even when the future that waits for it is
-/// dropped; how many of those there are at once is bounded.
+/// What the account may is asked anew at every step, so that a change counts at once, also for
+/// what is under way. A change of the drawer that has begun is completed and announced even when
+/// the future that waits for it is dropped; how many of those there are at once is bounded.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
-    drawer: Arc<Drawer>,
-    account: Account,
+    pub(super) drawer: Arc<Drawer>,
+    pass: Pass,
 }
 
 impl View {
-    pub(super) fn new(drawer: Arc<Drawer>, account: Account) -> Self {
-        Self { drawer, account }
+    pub(super) fn new(drawer: Arc<Drawer>, pass: Pass) -> Self {
+        Self { drawer, pass }
     }
 
-    /// Who looks.
-    pub(crate) fn account(&self) -> &Account {
-        &self.account
+    /// Who looks, as it was known last.
+    pub(crate) fn account(&self) -> Arc<Account> {
+        self.pass.last()
+    }
+
+    /// What whoever looks holds.
+    pub(crate) fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// The same, through another door.
+    pub(crate) fn through(&self, door: Door) -> Self {
+        let origin = Origin {
+            door,
+            ..self.pass.origin()
+        };
+        Self {
+            drawer: Arc::clone(&self.drawer),
+            pass: self.pass.through(origin),
+        }
     }
 
     /// May the account do this here?
     pub(crate) fn may(&self, action: Action, path: &Path) -> bool {
-        gate::may(&self.account, action, path)
+        self.pass
+            .now()
+            .is_ok_and(|account| account.may(action, path))
+    }
+
+    /// What an event tells this account; none when it may not know of it.
+    pub(crate) fn sees(&self, event: &Event) -> Option<Event> {
+        sight::event(&*self.pass.now().ok()?, event)
     }
 
     fn allow(&self, action: Action, path: &Path) -> Result<Allowed> {
-        Gate::allow(&self.account, action, path)
+        Gate::allow(&*self.pass.now()?, action, path)
+    }
+
+    /// Is this still granted?
+    pub(super) fn check(&self, need: &Need) -> Result<()> {
+        need.check(&*self.pass.now()?)
+    }
+
+    fn allow_beneath(&self, action: Action, path: &Path) -> Result<Allowed> {
+        Gate::allow_beneath(&*self.pass.now()?, action, path)
     }
 
     fn store(&self, allowed: Allowed) -> &dyn Store {
@@ -54,7 +95,7 @@ impl View {
         Event {
             path: path.clone(),
             kind,
-            by: self.account.name().to_owned(),
+            by: self.account().name().to_owned(),
         }
     }
 
@@ -62,6 +103,7 @@ impl View {
     pub(super) async fn change<T, F>(
         drawer: &Arc<Drawer>,
         long: bool,
+        telling: Telling,
         change: F,
         event: impl FnOnce(&T) -> Option<Event> + Send + 'static,
     ) -> Result<T>
@@ -69,10 +111,12 @@ impl View {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let turn = drawer.turn(long).await?;
+        let turn = telling.step(drawer.turn(long).await)?;
         let drawer = Arc::clone(drawer);
         let done = tokio::spawn(async move {
-            let done = change.await?;
+            let done = change.await;
+            telling.over(&done);
+            let done = done?;
             if let Some(event) = event(&done) {
                 drawer.announce(event);
             }
@@ -83,30 +127,15 @@ impl View {
             .map_err(|error| Error::new(ErrorKind::Io).because(error))?
     }
 
-    /// What is at the target, whoever asks: for the rules alone.
-    async fn there(&self, target: &Path) -> Result<Option<Entry>> {
-        match self
-            .store(self.allow(Action::List, target)?)
-            .stat(target)
-            .await
-        {
-            Ok(entry) => Ok(Some(entry)),
-            // The store says why a file on the way is no folder better than the rules could.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotFolder) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// What `replace` becomes for somebody who may create, but perhaps not replace: onto nothing,
     /// `Never`, so that whoever loses the race for a new name cannot replace the winner's.
     async fn narrow(&self, target: &Path, replace: Replace) -> Result<(Allowed, Replace, bool)> {
         let create = self.allow(Action::Create, target)?;
+        self.drawer.no_lookalike(target).await?;
         if replace == Replace::Never || self.may(Action::Replace, target) {
             return Ok((create, replace, false));
         }
-        match self.there(target).await? {
+        match self.drawer.gate.there(target).await? {
             Some(entry) if entry.is_folder() => Err(Error::at(ErrorKind::IsFolder, target)),
             Some(_) => self
                 .allow(Action::Replace, target)
@@ -116,16 +145,29 @@ impl View {
         }
     }
 
-    /// The rules of rename and copy about the new name.
+    /// The rules of rename and copy about the new name, and of all that comes to lie beneath it.
     async fn onto(&self, to: &Path, plan: MovePlan) -> Result<(Allowed, MovePlan, bool)> {
+        self.allow_beneath(Action::Create, to)?;
         let (allowed, replace, narrowed) = self.narrow(to, plan.replace).await?;
         Ok((allowed, MovePlan { replace, ..plan }, narrowed))
     }
 
+    /// The rules of rename and copy about what is taken: whoever may not see all of it would come
+    /// to see it elsewhere.
+    fn taken(&self, from: &Path) -> Result<()> {
+        self.allow_beneath(Action::Read, from)?;
+        self.allow_beneath(Action::List, from).map(|_| ())
+    }
+
     /// Was something there that the plan is going to replace? So the event tells `Changed`.
     async fn replaces(&self, to: &Path, replace: &Replace) -> Result<bool> {
-        Ok(*replace != Replace::Never && self.there(to).await?.is_some())
+        Ok(*replace != Replace::Never && self.drawer.gate.there(to).await?.is_some())
     }
+}
+
+/// As often as its maker meant, a share was used.
+pub(super) fn used_up(path: &Path) -> Error {
+    Error::at(ErrorKind::Denied, path).because("the share was used as often as it may be")
 }
 
 /// What the loser of a race is told who did not ask for `Never` himself.
@@ -146,47 +188,208 @@ pub(super) fn race_lost(error: Error, narrowed: bool) -> Error {
 #[async_trait]
 impl Store for View {
     async fn stat(&self, path: &Path) -> Result<Entry> {
-        let allowed = self.allow(Action::List, path)?;
-        self.store(allowed).stat(path).await
+        let account = self.pass.now()?;
+        let telling = Telling::new(self, Operation::Stat, path);
+        let allowed = telling.refused(Gate::allow_sight(&account, path))?;
+        let entry = self.store(allowed).stat(path).await?;
+        match entry.is_folder() || account.may(Action::List, path) {
+            true => Ok(entry),
+            // It only seemed to lead somewhere.
+            false => Err(Error::at(ErrorKind::NotFound, path)),
+        }
     }
 
     async fn list(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
-        let allowed = self.allow(Action::List, folder)?;
-        if plan.order.is_none() {
-            return self.store(allowed).list(folder, plan).await;
-        }
-        let limit = plan.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE);
-        let room = self.drawer.page(limit).await?;
-        let listing = self.store(allowed).list(folder, plan).await?;
-        Ok(Box::pin(listing.inspect(move |_| {
-            let _held_until_the_page_has_left = &room;
-        })))
+        let telling = Telling::new(self, Operation::List, folder);
+        let listed = self.listed(folder, plan).await;
+        telling.over(&listed);
+        listed
     }
 
     async fn read(&self, path: &Path, plan: ReadPlan) -> Result<Arc<dyn Reading>> {
-        let allowed = self.allow(Action::Read, path)?;
-        let reading = self.store(allowed).read(path, plan).await?;
+        let telling = Telling::new(self, Operation::Read, path);
+        let allowed = telling.step(self.allow(Action::Read, path))?;
+        let reading = telling.step(self.store(allowed).read(path, plan).await)?;
+        telling.step(self.not_used_up(path))?;
         Ok(Arc::new(MeteredReading {
-            drawer: Arc::clone(&self.drawer),
+            view: self.clone(),
             reading,
         }))
     }
-
     async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
-        let allowed = self.allow(Action::Read, path)?;
+        let telling = Telling::new(self, Operation::Outline, path);
+        let allowed = telling.refused(self.allow(Action::Read, path))?;
         self.store(allowed).outline(path, version).await
     }
 
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
+        let at = plan.target.clone().unwrap_or_else(Path::root);
+        let telling = Telling::new(self, Operation::Begin, &at);
+        let kept = plan.on_drop == OnDrop::Keep;
+        let begun = self.begun(plan).await;
+        // One that is not kept is told once: when it is published, or was cut.
+        if kept || begun.is_err() {
+            telling.over(&begun);
+        }
+        begun
+    }
+
+    /// An id is a capability of whoever began the upload; whoever looks after the server may touch
+    /// any.
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+        let account = self.pass.now()?;
+        let telling = Telling::of(self, Operation::Resume.code(), None);
+        let allowed = telling.refused(Gate::allow_somewhere(&account, Action::Create))?;
+        let inner = self.store(allowed).upload(id, target).await?;
+        let state = inner.state().await?;
+        let at = state.target.clone().unwrap_or_else(Path::root);
+        if state.owner != account.owner() && !account.may(Action::Manage, &at) {
+            return Err(Error::new(ErrorKind::UnknownUpload));
+        }
+        if let Some(target) = &state.target {
+            self.allow(Action::Create, target)?;
+        }
+        Ok(Arc::new(GuardedUpload {
+            drawer: Arc::clone(&self.drawer),
+            view: self.clone(),
+            inner,
+            target: state.target,
+            replace: Replace::Always,
+            narrowed: false,
+            kept: Some(state.id),
+            parts: Vec::new(),
+            tale: Tale::default(),
+        }))
+    }
+
+    /// Only for who looks after the server: ids are capabilities, and all visitors are one owner.
+    async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
+        let telling = Telling::of(self, Operation::Uploads.code(), None);
+        let allowed = telling.refused(self.allow(Action::Manage, &Path::root()))?;
+        self.store(allowed).uploads().await
+    }
+
+    async fn make_folder(&self, path: &Path) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::MakeFolder, path);
+        let allowed = telling.step(self.allow(Action::Create, path))?;
+        telling.step(self.drawer.no_lookalike(path).await)?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, at) = (self.clone(), path.clone());
+        let path = path.clone();
+        Self::change(
+            &self.drawer,
+            false,
+            telling,
+            async move { store.make_folder(&path).await },
+            move |entry: &Entry| Some(this.event(&at, EventKind::Created(entry.clone()))),
+        )
+        .await
+    }
+
+    async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
+        // A folder goes with all that is in it, or only when nothing is.
+        let telling = Telling::new(self, Operation::Remove, path);
+        let allowed = telling.step(self.allow_beneath(Action::Delete, path))?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, at) = (self.clone(), path.clone());
+        let (path, long) = (path.clone(), plan.recursive);
+        Self::change(
+            &self.drawer,
+            long,
+            telling,
+            async move { store.remove(&path, plan).await },
+            move |()| Some(this.event(&at, EventKind::Deleted)),
+        )
+        .await
+    }
+
+    async fn rename(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::Rename, from).to(to);
+        telling.step(self.allow_beneath(Action::Delete, from))?;
+        telling.step(self.taken(from))?;
+        let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, at) = (self.clone(), from.clone());
+        let (from, to) = (from.clone(), to.clone());
+        Self::change(
+            &self.drawer,
+            false,
+            telling,
+            async move {
+                store
+                    .rename(&from, &to, plan)
+                    .await
+                    .map_err(|error| race_lost(error, narrowed))
+            },
+            move |entry: &Entry| {
+                let moved = entry.path != at;
+                moved.then(|| this.event(&at, EventKind::Renamed(entry.clone())))
+            },
+        )
+        .await
+    }
+
+    async fn copy(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::Copy, from).to(to);
+        telling.step(self.taken(from))?;
+        let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
+        let replaces = telling.step(self.replaces(to, &plan.replace).await)?;
+        let store = self.drawer.gate.keep(allowed);
+        let this = self.clone();
+        let (from, to) = (from.clone(), to.clone());
+        Self::change(
+            &self.drawer,
+            true,
+            telling,
+            async move {
+                store
+                    .copy(&from, &to, plan)
+                    .await
+                    .map_err(|error| race_lost(error, narrowed))
+            },
+            move |entry: &Entry| Some(this.written(entry, replaces)),
+        )
+        .await
+    }
+
+    async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::Touch, path);
+        let allowed = telling.step(self.allow(Action::Replace, path))?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, at) = (self.clone(), path.clone());
+        let path = path.clone();
+        Self::change(
+            &self.drawer,
+            false,
+            telling,
+            async move { store.touch(&path, plan).await },
+            move |entry: &Entry| Some(this.event(&at, EventKind::Changed(entry.clone()))),
+        )
+        .await
+    }
+
+    async fn space(&self) -> Result<Space> {
+        let telling = Telling::of(self, Operation::Space.code(), None);
+        let allowed = telling.refused(self.allow(Action::List, &Path::root()))?;
+        self.store(allowed).space().await
+    }
+}
+
+impl View {
+    async fn begun(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
         let (allowed, replace, narrowed) = match &plan.target {
             Some(target) => self.narrow(target, plan.replace.clone()).await?,
             // It appears nowhere.
             None => (
-                self.allow(Action::Create, &Path::root())?,
+                Gate::allow_somewhere(&*self.pass.now()?, Action::Create)?,
                 plan.replace.clone(),
                 false,
             ),
         };
+        self.not_used_up(plan.target.as_ref().unwrap_or(&Path::root()))?;
+        for part in &plan.parts {
+            self.upload(part, None).await?;
+        }
         if let (Some(target), Some(_)) = (&plan.target, &plan.base) {
             self.allow(Action::Read, target)?;
         }
@@ -194,7 +397,7 @@ impl Store for View {
         let at = plan.target.clone().unwrap_or_else(Path::root);
         let owner = match self.may(Action::Manage, &at) {
             true => plan.owner,
-            false => self.account.owner(),
+            false => self.account().owner(),
         };
         let plan = WritePlan {
             replace,
@@ -232,128 +435,62 @@ impl Store for View {
             narrowed,
             kept,
             parts,
+            tale: Tale::default(),
         }))
     }
 
-    /// An id is a capability of whoever began the upload; whoever looks after the server may touch
-    /// any.
-    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
-        let allowed = self.allow(Action::Create, &Path::root())?;
-        let inner = self.store(allowed).upload(id, target).await?;
-        let state = inner.state().await?;
-        let at = state.target.clone().unwrap_or_else(Path::root);
-        if state.owner != self.account.owner() && !self.may(Action::Manage, &at) {
-            return Err(Error::new(ErrorKind::UnknownUpload));
+    async fn listed(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
+        let account = self.pass.now()?;
+        let allowed = Gate::allow_sight(&account, folder)?;
+        let whole = account.may(Action::List, folder);
+        if plan.order.is_none() {
+            let listing = self.store(allowed).list(folder, plan).await?;
+            return Ok(match whole {
+                true => {
+                    let seen = sight::listing(listing, folder, &self.pass);
+                    Box::pin(WhileAllowed::new(
+                        seen,
+                        &self.pass,
+                        Need::here(Action::List, folder),
+                    ))
+                }
+                false => sight::listing(listing, folder, &self.pass),
+            });
         }
-        self.allow(Action::Create, &at)?;
-        Ok(Arc::new(GuardedUpload {
-            drawer: Arc::clone(&self.drawer),
-            view: self.clone(),
-            inner,
-            target: state.target,
-            replace: Replace::Always,
-            narrowed: false,
-            kept: Some(state.id),
-            parts: Vec::new(),
-        }))
+        let limit = plan.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE);
+        let room = self.drawer.page(limit).await?;
+        let listing = match whole && account.grants().is_even(folder) {
+            true => self.store(allowed).list(folder, plan).await?,
+            // Pages of the store's would come out short.
+            false => {
+                let order_less = ListPlan::default();
+                let listing = self.store(allowed).list(folder, order_less).await?;
+                sight::page(sight::listing(listing, folder, &self.pass), &plan).await?
+            }
+        };
+        Ok(Box::pin(listing.inspect(move |_| {
+            let _held_until_the_page_has_left = &room;
+        })))
     }
 
-    /// Only for who looks after the server: ids are capabilities, and all visitors are one owner.
-    async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
-        let allowed = self.allow(Action::Manage, &Path::root())?;
-        self.store(allowed).uploads().await
+    /// Does a share still give something?
+    fn not_used_up(&self, path: &Path) -> Result<()> {
+        match self.pass.by() {
+            By::Share(share, shares) if shares.is_used_up(&share) => Err(used_up(path)),
+            _ => Ok(()),
+        }
     }
 
-    async fn make_folder(&self, path: &Path) -> Result<Entry> {
-        let store = self.drawer.gate.keep(self.allow(Action::Create, path)?);
-        let (this, at) = (self.clone(), path.clone());
-        let path = path.clone();
-        Self::change(
-            &self.drawer,
-            false,
-            async move { store.make_folder(&path).await },
-            move |entry: &Entry| Some(this.event(&at, EventKind::Created(entry.clone()))),
-        )
-        .await
+    /// Tokens and shares.
+    pub(crate) fn keys(&self) -> &Arc<Keys> {
+        &self.drawer.keys
     }
 
-    async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
-        let store = self.drawer.gate.keep(self.allow(Action::Delete, path)?);
-        let (this, at) = (self.clone(), path.clone());
-        let (path, long) = (path.clone(), plan.recursive);
-        Self::change(
-            &self.drawer,
-            long,
-            async move { store.remove(&path, plan).await },
-            move |()| Some(this.event(&at, EventKind::Deleted)),
-        )
-        .await
+    /// The audit log.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.drawer.audit
     }
 
-    async fn rename(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
-        self.allow(Action::Delete, from)?;
-        let (allowed, plan, narrowed) = self.onto(to, plan).await?;
-        let store = self.drawer.gate.keep(allowed);
-        let (this, at) = (self.clone(), from.clone());
-        let (from, to) = (from.clone(), to.clone());
-        Self::change(
-            &self.drawer,
-            false,
-            async move {
-                store
-                    .rename(&from, &to, plan)
-                    .await
-                    .map_err(|error| race_lost(error, narrowed))
-            },
-            move |entry: &Entry| {
-                let moved = entry.path != at;
-                moved.then(|| this.event(&at, EventKind::Renamed(entry.clone())))
-            },
-        )
-        .await
-    }
-
-    async fn copy(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
-        self.allow(Action::Read, from)?;
-        let (allowed, plan, narrowed) = self.onto(to, plan).await?;
-        let replaces = self.replaces(to, &plan.replace).await?;
-        let store = self.drawer.gate.keep(allowed);
-        let this = self.clone();
-        let (from, to) = (from.clone(), to.clone());
-        Self::change(
-            &self.drawer,
-            true,
-            async move {
-                store
-                    .copy(&from, &to, plan)
-                    .await
-                    .map_err(|error| race_lost(error, narrowed))
-            },
-            move |entry: &Entry| Some(this.written(entry, replaces)),
-        )
-        .await
-    }
-
-    async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
-        let store = self.drawer.gate.keep(self.allow(Action::Replace, path)?);
-        let (this, at) = (self.clone(), path.clone());
-        let path = path.clone();
-        Self::change(
-            &self.drawer,
-            false,
-            async move { store.touch(&path, plan).await },
-            move |entry: &Entry| Some(this.event(&at, EventKind::Changed(entry.clone()))),
-        )
-        .await
-    }
-
-    async fn space(&self) -> Result<Space> {
-        let allowed = self.allow(Action::List, &Path::root())?;
-        self.store(allowed).space().await
-    }
-}
-
-impl View {
     /// The event of content that was published.
     pub(super) fn written(&self, entry: &Entry, replaced: bool) -> Event {
         let kind = match replaced {
@@ -366,7 +503,7 @@ impl View {
     /// What became of an upload that was committed not long ago.
     pub(crate) fn finished(&self, id: &UploadId) -> Option<Finished> {
         let finished = self.drawer.ledger.finished(id)?;
-        let mine = finished.owner == self.account.owner();
+        let mine = finished.owner == self.account().owner();
         (mine || self.may(Action::Manage, &finished.entry.path)).then_some(finished)
     }
 
@@ -376,11 +513,37 @@ impl View {
     }
 }
 
-/// Counts what is read.
+/// Counts what is read, and ends when it may no longer be read.
 #[derive(Debug)]
 struct MeteredReading {
-    drawer: Arc<Drawer>,
+    view: View,
     reading: Arc<dyn Reading>,
+}
+
+impl MeteredReading {
+    fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
+        let need = Need::here(Action::Read, &self.entry().path);
+        WhileAllowed::new(stream, &self.view.pass, need)
+    }
+
+    /// What a share gives of the file, taken from what it may still give.
+    fn take(&self, range: &std::ops::Range<u64>) -> Result<Option<Taken>> {
+        let By::Share(share, shares) = self.view.pass.by() else {
+            return Ok(None);
+        };
+        let entry = self.entry();
+        let part = range.end.saturating_sub(range.start);
+        shares
+            .take(&share, part, entry.size)
+            .map(Some)
+            .ok_or_else(|| used_up(&entry.path))
+    }
+
+    fn told<S>(&self, stream: S, range: std::ops::Range<u64>, taken: Option<Taken>) -> Told<S> {
+        let telling = Telling::new(&self.view, Operation::Read, &self.entry().path);
+        let length = range.end.saturating_sub(range.start);
+        Told::new(stream, length, telling, taken)
+    }
 }
 
 impl Reading for MeteredReading {
@@ -389,20 +552,32 @@ impl Reading for MeteredReading {
     }
 
     fn stream(&self, range: std::ops::Range<u64>) -> Content {
-        let drawer = Arc::clone(&self.drawer);
-        Box::pin(self.reading.stream(range).inspect(move |piece| {
+        let drawer = Arc::clone(&self.view.drawer);
+        let taken = match self.take(&range) {
+            Ok(taken) => taken,
+            Err(error) => return Box::pin(stream::iter([Err(error)])),
+        };
+        let content = self.watched(self.reading.stream(range.clone()));
+        let content = content.inspect(move |piece| {
             if let Ok(bytes) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
-        }))
+        });
+        Box::pin(self.told(content, range, taken))
     }
 
     fn chunks(&self, range: std::ops::Range<u64>) -> Pieces {
-        let drawer = Arc::clone(&self.drawer);
-        Box::pin(self.reading.chunks(range).inspect(move |piece| {
+        let drawer = Arc::clone(&self.view.drawer);
+        let taken = match self.take(&range) {
+            Ok(taken) => taken,
+            Err(error) => return Box::pin(stream::iter([Err(error)])),
+        };
+        let pieces = self.watched(self.reading.chunks(range.clone()));
+        let pieces = pieces.inspect(move |piece| {
             if let Ok(Piece::Bytes(bytes)) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
-        }))
+        });
+        Box::pin(self.told(pieces, range, taken))
     }
 }

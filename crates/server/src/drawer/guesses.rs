@@ -1,22 +1,25 @@
-//! Guesses at the password, slowed by address.
+//! Guesses at passwords, slowed by address and by name.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gaveta_core::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
-/// Wrong guesses that cost nothing but their time.
+/// Wrong guesses at one name, from one address, that cost nothing but their time.
 const FREE: u32 = 10;
+/// Wrong guesses from one address, at whatever names: many people may share an address.
+const FREE_IN_ALL: u32 = 100;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
 /// An address that stayed away so long starts afresh.
 const FORGET: Duration = Duration::from_secs(15 * 60);
-/// How many addresses are kept in mind.
-const ADDRESSES: usize = 4096;
+/// How many addresses, and how many pairs of a name and an address, are kept in mind.
+const PLACES: usize = 4096;
 
 /// How long an address is asked to wait: the source of a `Busy` about guesses.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +37,58 @@ impl fmt::Display for RetryAfter {
 
 impl std::error::Error for RetryAfter {}
 
-/// Who guessed how often. Memory is bounded: when the table is full, the address that was quiet
-/// for longest is forgotten.
-#[derive(Debug, Default)]
-pub(crate) struct Guesses(Mutex<HashMap<Ipv6Addr, Record>>);
+/// Who guessed how often: by address, and by name and address, so that whoever guesses at one name
+/// keeps nobody else out, and nobody elsewhere that one.
+#[derive(Debug)]
+pub(crate) struct Guesses {
+    pairs: Slowed<(Ipv6Addr, blake3::Hash)>,
+    addresses: Slowed<Ipv6Addr>,
+}
+
+impl Default for Guesses {
+    fn default() -> Self {
+        Self {
+            pairs: Slowed::new(FREE),
+            addresses: Slowed::new(FREE_IN_ALL),
+        }
+    }
+}
+
+impl Guesses {
+    /// May this address try this name now?
+    ///
+    /// # Errors
+    /// `Busy`, because of [`RetryAfter`].
+    pub(crate) fn may_try(&self, name: &str, address: IpAddr) -> Result<()> {
+        self.addresses.may_try(&prefix(address))?;
+        self.pairs.may_try(&pair(name, address))
+    }
+
+    /// Counts a guess before it is known to be wrong, so that many at once are no way around.
+    pub(crate) fn count(&self, name: &str, address: IpAddr) {
+        self.addresses.count(prefix(address));
+        self.pairs.count(pair(name, address));
+    }
+
+    /// The guess was right: the name starts afresh there, and the address has guessed once less.
+    /// It does not start afresh: else whoever has an account would guess at others' without end.
+    pub(crate) fn right(&self, name: &str, address: IpAddr) {
+        self.pairs.forget(&pair(name, address));
+        self.addresses.take_back(&prefix(address));
+    }
+}
+
+fn pair(name: &str, address: IpAddr) -> (Ipv6Addr, blake3::Hash) {
+    (prefix(address), blake3::hash(name.as_bytes()))
+}
+
+/// Those who are made to wait longer and longer. Memory is bounded: when the table is full, the one
+/// that was quiet for longest is forgotten.
+#[derive(Debug)]
+struct Slowed<K> {
+    free: u32,
+    table: Mutex<HashMap<K, Record>>,
+}
 
 #[derive(Debug)]
 struct Record {
@@ -46,15 +97,21 @@ struct Record {
     until: Instant,
 }
 
-impl Guesses {
-    /// May this address try now?
-    ///
-    /// # Errors
-    /// `Busy`, because of [`RetryAfter`].
-    pub(crate) fn may_try(&self, address: IpAddr) -> Result<()> {
+impl<K: Eq + Hash + Clone> Slowed<K> {
+    fn new(free: u32) -> Self {
+        Self {
+            free,
+            table: Mutex::default(),
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<K, Record>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn may_try(&self, key: &K) -> Result<()> {
         let now = Instant::now();
-        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match table.get(&prefix(address)) {
+        match self.table().get(key) {
             Some(record) if record.until > now => {
                 let wait = record.until - now;
                 Err(Error::new(ErrorKind::Busy).because(RetryAfter(ceil(wait))))
@@ -63,20 +120,17 @@ impl Guesses {
         }
     }
 
-    /// Counts a guess before it is known to be wrong, so that many at once are no way around.
-    pub(crate) fn count(&self, address: IpAddr) {
+    fn count(&self, key: K) {
         let now = Instant::now();
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = prefix(address);
-        if !table.contains_key(&key) && table.len() >= ADDRESSES {
+        let mut table = self.table();
+        if !table.contains_key(&key) && table.len() >= PLACES {
             table.retain(|_, record| now.duration_since(record.last) < FORGET);
-            if table.len() >= ADDRESSES
-                && let Some(quiet) = table
-                    .iter()
-                    .min_by_key(|(_, record)| record.last)
-                    .map(|(key, _)| *key)
-            {
-                table.remove(&quiet);
+            // Many at once, so that a full table is not gone through for each newcomer.
+            if table.len() >= PLACES {
+                let mut times: Vec<Instant> = table.values().map(|record| record.last).collect();
+                times.sort_unstable();
+                let quiet = times.get(PLACES / 8).copied().unwrap_or(now);
+                table.retain(|_, record| record.last > quiet);
             }
         }
         let record = table.entry(key).or_insert(Record {
@@ -89,21 +143,25 @@ impl Guesses {
         }
         record.guesses = record.guesses.saturating_add(1);
         record.last = now;
-        record.until = now + wait_after(record.guesses);
+        record.until = now + wait_after(record.guesses, self.free);
     }
 
-    /// The guess was right: the address starts afresh.
-    pub(crate) fn right(&self, address: IpAddr) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&prefix(address));
+    fn forget(&self, key: &K) {
+        self.table().remove(key);
+    }
+
+    fn take_back(&self, key: &K) {
+        let mut table = self.table();
+        if let Some(record) = table.get_mut(key) {
+            record.guesses = record.guesses.saturating_sub(1);
+            record.until = record.last;
+        }
     }
 }
 
 /// 1, 2, 4 … seconds after the free ones.
-fn wait_after(guesses: u32) -> Duration {
-    match guesses.checked_sub(FREE) {
+fn wait_after(guesses: u32, free: u32) -> Duration {
+    match guesses.checked_sub(free) {
         None => Duration::ZERO,
         Some(over) => Duration::from_secs(1 << over.min(6)).min(LONGEST),
     }
@@ -137,36 +195,54 @@ mod tests {
         let guesses = Guesses::default();
         let me = address("127.0.0.1");
         for _ in 0..FREE - 1 {
-            guesses.count(me);
-            guesses.may_try(me).unwrap();
+            guesses.count("ana", me);
+            guesses.may_try("ana", me).unwrap();
         }
-        guesses.count(me);
-        let error = guesses.may_try(me).unwrap_err();
+        guesses.count("ana", me);
+        let error = guesses.may_try("ana", me).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
-        guesses.may_try(address("192.0.2.2")).unwrap();
+        // Nobody else has to wait: not elsewhere, and not under another name.
+        guesses.may_try("ana", address("192.0.2.2")).unwrap();
+        guesses.may_try("bob", me).unwrap();
         tokio::time::advance(Duration::from_millis(1001)).await;
-        guesses.may_try(me).unwrap();
+        guesses.may_try("ana", me).unwrap();
         for _ in 0..40 {
-            guesses.count(me);
+            guesses.count("ana", me);
         }
         tokio::time::advance(LONGEST - Duration::from_secs(1)).await;
-        guesses.may_try(me).unwrap_err();
-        guesses.right(me);
-        guesses.may_try(me).unwrap();
+        guesses.may_try("ana", me).unwrap_err();
+        guesses.right("ana", me);
+        guesses.may_try("ana", me).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_tries_many_names_waits_too_and_his_own_account_is_no_way_around() {
+        let guesses = Guesses::default();
+        let me = address("192.0.2.1");
+        for i in 0..FREE_IN_ALL {
+            guesses.may_try(&i.to_string(), me).unwrap();
+            guesses.count(&i.to_string(), me);
+        }
+        guesses.may_try("new", me).unwrap_err();
+        guesses.right("mine", me);
+        guesses.count("new", me);
+        guesses.may_try("newer", me).unwrap_err();
+        guesses.may_try("new", address("192.0.2.2")).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_table_stays_small_and_forgets() {
         let guesses = Guesses::default();
-        for i in 0..ADDRESSES as u32 + 100 {
-            for _ in 0..2 {
-                guesses.count(IpAddr::V4(std::net::Ipv4Addr::from_bits(i)));
-            }
+        for i in 0..PLACES as u32 + 100 {
+            guesses.count("x", IpAddr::V4(std::net::Ipv4Addr::from_bits(i)));
+            assert!(guesses.addresses.table().len() <= PLACES);
         }
-        assert_eq!(guesses.0.lock().unwrap().len(), ADDRESSES);
+        assert!(guesses.pairs.table().len() <= PLACES);
         tokio::time::advance(FORGET).await;
-        guesses.count(address("::1"));
-        assert_eq!(guesses.0.lock().unwrap().len(), 1);
+        for i in 0..PLACES as u32 {
+            guesses.count("x", IpAddr::V4(std::net::Ipv4Addr::from_bits(1 << 20 | i)));
+        }
+        assert!(guesses.pairs.table().len() <= PLACES);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The house rules: the store behind its gate, who may what, what happened, and how much.
 
+pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod entrance;
 pub(crate) mod gate;
 pub(crate) mod guard;
 pub(crate) mod guesses;
@@ -8,8 +10,11 @@ mod keeping;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod meters;
+pub(crate) mod pass;
 pub(crate) mod password;
 mod secrets;
+mod sight;
+mod telling;
 mod upload;
 
 #[cfg(test)]
@@ -18,15 +23,19 @@ mod conformance;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_core::{Account, Error, ErrorKind, Event, Result, Store};
+use gaveta_core::{Error, ErrorKind, Event, Path, Result, Store};
+use gaveta_wire::audit::{AuditBody, DONE};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::time::timeout;
 
+use audit::Audit;
+use entrance::{Credential, Entrance};
 use gate::Gate;
 pub(crate) use guard::View;
+use keys::admission::Keys;
 use ledger::{Ledger, UploadLimits};
 use meters::Meters;
-use password::Doorkeeper;
+use pass::{Origin, Pass};
 
 /// How many events a session may lag behind before it misses some. Shared by all sessions.
 const EVENTS: usize = 256;
@@ -54,17 +63,35 @@ pub(crate) struct Drawer {
     pub(crate) meters: Meters,
     /// Counts the uploads under way.
     pub(crate) ledger: Arc<Ledger>,
-    /// Who signs in.
-    pub(crate) doorkeeper: Doorkeeper,
+    /// Where whoever asks becomes an account.
+    pub(crate) entrance: Entrance,
+    /// Tokens and shares.
+    pub(crate) keys: Arc<Keys>,
+    /// Who did what.
+    pub(crate) audit: Audit,
 }
 
 impl Drawer {
-    /// A drawer of what this store holds.
+    /// A drawer of what this store holds, which keeps no tokens and no audit log.
+    #[cfg(test)]
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        doorkeeper: Doorkeeper,
+        entrance: Entrance,
         limits: UploadLimits,
     ) -> Arc<Self> {
+        let keys = Keys::in_memory(Arc::clone(&entrance.accounts));
+        Self::keeping(store, entrance, limits, keys, Audit::default())
+    }
+
+    /// A drawer of what this store holds, which lets in also who has a token or a share.
+    pub(crate) fn keeping(
+        store: Arc<dyn Store>,
+        entrance: Entrance,
+        limits: UploadLimits,
+        keys: Arc<Keys>,
+        audit: Audit,
+    ) -> Arc<Self> {
+        entrance.also(vec![Arc::clone(&keys) as Arc<dyn entrance::Admission>]);
         Arc::new(Self {
             gate: Gate::new(store),
             events: broadcast::channel(EVENTS).0,
@@ -74,13 +101,29 @@ impl Drawer {
             large_pages: Arc::new(Semaphore::new(SORTED)),
             meters: Meters::default(),
             ledger: Ledger::new(limits),
-            doorkeeper,
+            entrance,
+            keys,
+            audit,
         })
     }
 
-    /// The drawer as this account sees it.
-    pub(crate) fn view(self: &Arc<Self>, account: Account) -> View {
-        View::new(Arc::clone(self), account)
+    /// The drawer as whoever holds this pass sees it.
+    pub(crate) fn view(self: &Arc<Self>, pass: Pass) -> View {
+        View::new(Arc::clone(self), pass)
+    }
+
+    /// Refuses to make what looks like a folder or file that a grant speaks of, and is not it.
+    /// What is there already is nobody's to refuse.
+    ///
+    /// # Errors
+    /// `BadPath`.
+    async fn no_lookalike(&self, target: &Path) -> Result<()> {
+        for looks_alike in self.entrance.accounts.lookalikes(target) {
+            if self.gate.there(&looks_alike).await?.is_none() {
+                return Err(accounts::lookalike(&looks_alike));
+            }
+        }
+        Ok(())
     }
 
     /// What happens from now on.
@@ -99,8 +142,63 @@ impl Drawer {
             gaveta_core::EventKind::Renamed(_) => "renamed",
         };
         tracing::info!(target: "gaveta::change", what, path, by = event.by);
+        if matches!(
+            event.kind,
+            gaveta_core::EventKind::Deleted | gaveta_core::EventKind::Renamed(_)
+        ) {
+            self.end_shares(&event.path);
+        }
         // Nobody listening is no error.
         let _ = self.events.send(Arc::new(event));
+    }
+
+    /// Ends the shares of what is no longer at this path.
+    fn end_shares(&self, path: &Path) {
+        let ended = self.keys.shares.gone(path);
+        if ended.is_empty() {
+            return;
+        }
+        self.keys.changed();
+        for share in ended {
+            self.audit.record(AuditBody {
+                account: share.maker.clone(),
+                share: Some(share.id.clone()),
+                door: pass::Door::Inside.code().to_owned(),
+                operation: "share-end".to_owned(),
+                path: Some(share.path.to_string()),
+                result: DONE.to_owned(),
+                ..AuditBody::default()
+            });
+        }
+    }
+
+    /// Lets in whoever shows this, and tells who was not. A name that nobody has is not told: it may
+    /// be a password in the wrong place.
+    ///
+    /// # Errors
+    /// As [`Entrance::admit`].
+    pub(crate) async fn admit(&self, shown: Credential, origin: Origin) -> Result<Pass> {
+        let name = match &shown {
+            Credential::Password(name, _) if self.entrance.accounts.find(name).is_some() => {
+                name.clone()
+            }
+            _ => String::new(),
+        };
+        let admitted = self.entrance.admit(shown, origin).await;
+        if let Err(error) = &admitted
+            && error.kind() == ErrorKind::WrongPassword
+        {
+            let from = origin.ip.map(|ip| ip.to_canonical().to_string());
+            self.audit.record(AuditBody {
+                account: name,
+                from: from.unwrap_or_default(),
+                door: origin.door.code().to_owned(),
+                operation: "sign-in".to_owned(),
+                result: error.kind().code().to_owned(),
+                ..AuditBody::default()
+            });
+        }
+        admitted
     }
 
     /// Waits for the turn of a change.
@@ -140,14 +238,11 @@ mod tests {
     use futures_util::{FutureExt, StreamExt};
     use gaveta_core::listing::MAX_PAGE;
     use gaveta_core::{ListPlan, OrderBy, Path};
-    use gaveta_testkit::MemoryStore;
 
     #[tokio::test]
     async fn sorted_pages_that_nobody_reads_are_bounded() {
-        let keeper = password::AdminPassword::cheap("x").unwrap();
-        let keeper = Doorkeeper::new(Some(keeper)).unwrap();
-        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper, Default::default());
-        let view = drawer.view(Account::Visitor);
+        let drawer = conformance::drawer();
+        let view = conformance::visitor(&drawer);
         view.make_folder(&Path::parse("a").unwrap()).await.unwrap();
         let root = Path::root();
         let plan = ListPlan::sorted(OrderBy::Name, false);

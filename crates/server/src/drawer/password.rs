@@ -1,6 +1,6 @@
-//! The administrator's password: kept as an argon2id hash, checked without haste, remembered for
-//! minutes.
+//! Passwords: kept as argon2id hashes, compared without haste, remembered for minutes.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use gaveta_core::{Account, Error, ErrorKind, Result};
+use gaveta_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use zeroize::{Zeroize, Zeroizing};
@@ -19,6 +19,9 @@ pub use super::secrets::{Kept, Known, PasswordProblem, Source};
 
 /// The longest password, in bytes.
 pub(super) const LONGEST: usize = 1024;
+/// What comparing with a hash may cost at most: KiB of memory, and passes over it.
+const COSTLIEST: u32 = 256 * 1024;
+const SLOWEST: u32 = 16;
 /// Hashes computed at once, for all: each takes 19 MiB and tens of milliseconds.
 const AT_ONCE: usize = 2;
 /// How many may wait for their turn, and how long.
@@ -26,7 +29,7 @@ const WAITING: usize = 64;
 const TURN: Duration = Duration::from_secs(10);
 /// How long a right password is remembered, and how many ways of signing in.
 const REMEMBERED_FOR: Duration = Duration::from_secs(5 * 60);
-const REMEMBERED: usize = 4;
+const REMEMBERED: usize = 1024;
 
 /// The administrator's password, as its hash.
 #[derive(Clone)]
@@ -80,6 +83,11 @@ impl AdminPassword {
         if parsed.algorithm.as_str() != "argon2id" {
             return Err(Error::bad_request("not an argon2id hash"));
         }
+        let params = Params::try_from(&parsed)
+            .map_err(|error| Error::bad_request(format!("no password hash: {error}")))?;
+        if params.m_cost() > COSTLIEST || params.t_cost() > SLOWEST {
+            return Err(Error::bad_request("the hash costs too much to compare"));
+        }
         Ok(Self {
             hash: hash.to_owned(),
         })
@@ -108,64 +116,67 @@ impl fmt::Debug for AdminPassword {
     }
 }
 
-/// Who signs in.
+/// Compares passwords: without haste, few at once, and counting the guesses.
 pub(crate) struct Doorkeeper {
-    /// Somebody's hash even when there is no administrator: then nobody knows its password, and
-    /// a guess takes as long as any.
-    password: Arc<AdminPassword>,
+    /// Nobody's hash, for names that are not there: a guess takes as long as any.
+    nobody: Arc<AdminPassword>,
     guesses: Guesses,
     slots: Semaphore,
     waiting: AtomicUsize,
     key: [u8; 32],
-    remembered: Mutex<Vec<(blake3::Hash, Instant)>>,
+    remembered: Mutex<Remembered>,
 }
 
+/// The ways of signing in that were right lately, each until then.
+type Remembered = HashMap<blake3::Hash, Instant>;
+
 impl Doorkeeper {
-    /// Lets the administrator in by this password; nobody, without one.
+    /// Nobody has guessed yet.
     ///
     /// # Errors
     /// `Io` when the system has no random numbers.
-    pub(crate) fn new(password: Option<AdminPassword>) -> Result<Self> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key)
-            .map_err(|error| Error::new(ErrorKind::Io).because(error.to_string()))?;
-        let password = match password {
-            Some(password) => password,
-            None => {
-                let mut nobodys = [0; 32];
-                getrandom::fill(&mut nobodys)
-                    .map_err(|error| Error::new(ErrorKind::Io).because(error.to_string()))?;
-                AdminPassword::new(&blake3::Hash::from_bytes(nobodys).to_hex())?
+    pub(crate) fn new() -> Result<Self> {
+        let random = || {
+            let mut bytes = [0; 32];
+            match getrandom::fill(&mut bytes) {
+                Ok(()) => Ok(bytes),
+                Err(error) => Err(Error::new(ErrorKind::Io).because(error.to_string())),
             }
         };
+        let nobodys = blake3::Hash::from_bytes(random()?).to_hex();
         Ok(Self {
-            password: Arc::new(password),
+            nobody: Arc::new(AdminPassword::new(&nobodys)?),
             guesses: Guesses::default(),
             slots: Semaphore::new(AT_ONCE),
             waiting: AtomicUsize::new(0),
-            key,
+            key: random()?,
             remembered: Mutex::default(),
         })
     }
 
-    /// Signs in. A name that is not there takes as long, and counts as much, as a wrong password.
+    /// Is this the password of who has this name? A name that nobody has takes as long, and counts
+    /// as much, as a wrong password. What was right is remembered for minutes, under a key of this
+    /// process alone, so that not every request takes a hash.
     ///
     /// # Errors
-    /// `WrongPassword`; `Busy` when this address guessed too often or too many wait.
-    pub(crate) async fn sign_in(
+    /// `WrongPassword`; `Busy` when this address guessed too often, by itself or at this name, or
+    /// too many wait.
+    pub(crate) async fn compare(
         &self,
         name: &str,
         password: Zeroizing<String>,
+        known: Option<&AdminPassword>,
         from: IpAddr,
-    ) -> Result<Account> {
-        self.guesses.may_try(from)?;
-        if password.len() > LONGEST {
-            self.guesses.count(from);
+    ) -> Result<()> {
+        self.guesses.may_try(name, from)?;
+        if password.len() > LONGEST || name.len() > LONGEST {
+            self.guesses.count(name, from);
             return Err(Error::new(ErrorKind::WrongPassword));
         }
-        let mark = self.mark(name, &password);
+        let known = known.cloned().map(Arc::new);
+        let mark = self.mark(name, &password, known.as_deref());
         if self.remembers(&mark) {
-            return Ok(Account::Admin);
+            return Ok(());
         }
         let _queued = Queued::new(&self.waiting)?;
         let slot = match timeout(TURN, self.slots.acquire()).await {
@@ -173,46 +184,52 @@ impl Doorkeeper {
             Ok(Err(_)) | Err(_) => return Err(Error::new(ErrorKind::Busy)),
         };
         // Others may have guessed, or signed in the same way, while this one waited.
-        self.guesses.may_try(from)?;
+        self.guesses.may_try(name, from)?;
         if self.remembers(&mark) {
-            return Ok(Account::Admin);
+            return Ok(());
         }
-        self.guesses.count(from);
-        let known = Arc::clone(&self.password);
-        let right = tokio::task::spawn_blocking(move || known.is(&password))
+        self.guesses.count(name, from);
+        let somebody = known.is_some();
+        let hash = known.unwrap_or_else(|| Arc::clone(&self.nobody));
+        let right = tokio::task::spawn_blocking(move || hash.is(&password))
             .await
             .map_err(|error| Error::new(ErrorKind::Io).because(error))?;
         drop(slot);
-        if !right || name != Account::ADMIN {
-            tracing::warn!(target: "gaveta::sign-in", peer = %from, "wrong name or password");
+        if !right || !somebody {
+            let name = gaveta_text::escape(name)
+                .chars()
+                .take(64)
+                .collect::<String>();
+            tracing::warn!(target: "gaveta::sign-in", peer = %from, name, "wrong name or password");
             return Err(Error::new(ErrorKind::WrongPassword));
         }
-        self.guesses.right(from);
+        self.guesses.right(name, from);
         self.remember(mark);
-        Ok(Account::Admin)
+        Ok(())
     }
 
-    /// A name and password as a MAC under this process's own key. The comparison of
-    /// [`blake3::Hash`] takes constant time.
-    fn mark(&self, name: &str, password: &str) -> blake3::Hash {
+    /// A name, a password and what it is compared with, as a MAC under this process's own key:
+    /// whoever gets another password is not remembered by the old one. Found by a hash table, so
+    /// its comparison need not take constant time: without the key nobody can choose it.
+    fn mark(&self, name: &str, password: &str, known: Option<&AdminPassword>) -> blake3::Hash {
         let mut mac = blake3::Hasher::new_keyed(&self.key);
-        mac.update(&(name.len() as u64).to_le_bytes());
-        mac.update(name.as_bytes());
-        mac.update(password.as_bytes());
+        for part in [name, known.map_or("", AdminPassword::hash), password] {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part.as_bytes());
+        }
         let mark = mac.finalize();
         mac.reset();
         mark
     }
 
     fn remembers(&self, mark: &blake3::Hash) -> bool {
-        let now = Instant::now();
         let remembered = self
             .remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         remembered
-            .iter()
-            .any(|(known, until)| *until > now && known == mark)
+            .get(mark)
+            .is_some_and(|until| *until > Instant::now())
     }
 
     fn remember(&self, mark: blake3::Hash) {
@@ -221,11 +238,18 @@ impl Doorkeeper {
             .remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        remembered.retain(|(known, until)| *until > now && *known != mark);
         if remembered.len() >= REMEMBERED {
-            remembered.remove(0);
+            remembered.retain(|_, until| *until > now);
         }
-        remembered.push((mark, now + REMEMBERED_FOR));
+        if remembered.len() >= REMEMBERED
+            && let Some(oldest) = remembered
+                .iter()
+                .min_by_key(|(_, until)| **until)
+                .map(|(mark, _)| *mark)
+        {
+            remembered.remove(&oldest);
+        }
+        remembered.insert(mark, now + REMEMBERED_FOR);
     }
 }
 
@@ -270,8 +294,14 @@ mod tests {
         Zeroizing::new(text.to_owned())
     }
 
-    fn keeper() -> Doorkeeper {
-        Doorkeeper::new(Some(AdminPassword::cheap("right one").unwrap())).unwrap()
+    fn right() -> AdminPassword {
+        AdminPassword::cheap("right one").unwrap()
+    }
+
+    async fn tried(keeper: &Doorkeeper, name: &str, password: &str, from: IpAddr) -> Result<()> {
+        let known = right();
+        let known = (name == "admin").then_some(&known);
+        keeper.compare(name, secret(password), known, from).await
     }
 
     #[test]
@@ -292,14 +322,9 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_name_with_the_right_password_enters() {
-        let keeper = keeper();
-        assert_eq!(
-            keeper
-                .sign_in("admin", secret("right one"), ME)
-                .await
-                .unwrap(),
-            Account::Admin
-        );
+        let keeper = Doorkeeper::new().unwrap();
+        tried(&keeper, "admin", "right one", ME).await.unwrap();
+        let long = "x".repeat(LONGEST + 1);
         for (name, password) in [
             ("admin", "wrong"),
             ("root", "right one"),
@@ -307,29 +332,22 @@ mod tests {
             ("", ""),
             ("ADMIN", "right one"),
             ("adminr", "ight one"),
+            ("admin", &long),
+            (&long, "right one"),
         ] {
-            let error = keeper
-                .sign_in(name, secret(password), ME)
-                .await
-                .unwrap_err();
+            let error = tried(&keeper, name, password, ME).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WrongPassword, "{name} {password}");
         }
-        let long = secret(&"x".repeat(LONGEST + 1));
-        let error = keeper.sign_in("admin", long, ME).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::WrongPassword);
     }
 
     #[tokio::test]
-    async fn guessing_is_slowed_even_for_many_at_once() {
-        let keeper = Arc::new(keeper());
+    async fn guessing_is_slowed_even_for_many_at_once_and_locks_nobody_out() {
+        let keeper = Arc::new(Doorkeeper::new().unwrap());
         let tries = (0..40).map(|i| {
             let keeper = Arc::clone(&keeper);
             async move {
-                keeper
-                    .sign_in("admin", secret(&format!("{i}")), ME)
-                    .await
-                    .unwrap_err()
-                    .kind()
+                let error = tried(&keeper, "admin", &i.to_string(), ME).await;
+                error.unwrap_err().kind()
             }
         });
         let kinds = futures_util::future::join_all(tries).await;
@@ -339,37 +357,47 @@ mod tests {
             .count();
         assert!((10..=12).contains(&looked_at), "{looked_at}");
         // The right one has to wait too, from there; from elsewhere it enters.
-        let error = keeper
-            .sign_in("admin", secret("right one"), ME)
-            .await
-            .unwrap_err();
+        let error = tried(&keeper, "admin", "right one", ME).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
         let elsewhere = "192.0.2.9".parse().unwrap();
+        tried(&keeper, "admin", "right one", elsewhere)
+            .await
+            .unwrap();
+        // So does another one from the same place.
+        let ana = right();
         keeper
-            .sign_in("admin", secret("right one"), elsewhere)
+            .compare("ana", secret("right one"), Some(&ana), ME)
             .await
             .unwrap();
     }
 
     #[tokio::test]
-    async fn without_an_administrator_nobody_enters() {
-        let keeper = Doorkeeper::new(None).unwrap();
-        let error = keeper
-            .sign_in("admin", secret("admin"), ME)
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::WrongPassword);
+    async fn another_password_is_not_remembered_by_the_old_one() {
+        let keeper = Doorkeeper::new().unwrap();
+        tried(&keeper, "admin", "right one", ME).await.unwrap();
+        let other = AdminPassword::cheap("another").unwrap();
+        let old = keeper.compare("admin", secret("right one"), Some(&other), ME);
+        assert_eq!(old.await.unwrap_err().kind(), ErrorKind::WrongPassword);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_remembered_is_little_and_for_minutes() {
-        let keeper = keeper();
-        for i in 0..10 {
-            keeper.remember(keeper.mark("admin", &i.to_string()));
+    async fn what_is_remembered_is_bounded_and_for_minutes() {
+        let keeper = Doorkeeper::new().unwrap();
+        for i in 0..REMEMBERED + 10 {
+            keeper.remember(keeper.mark("admin", &i.to_string(), None));
         }
         assert_eq!(keeper.remembered.lock().unwrap().len(), REMEMBERED);
-        assert!(keeper.remembers(&keeper.mark("admin", "9")));
+        let last = keeper.mark("admin", &(REMEMBERED + 9).to_string(), None);
+        assert!(keeper.remembers(&last));
         tokio::time::advance(REMEMBERED_FOR).await;
-        assert!(!keeper.remembers(&keeper.mark("admin", "9")));
+        assert!(!keeper.remembers(&last));
+    }
+
+    #[test]
+    fn a_hash_that_costs_too_much_is_none() {
+        for costs in ["m=4194304,t=2,p=1", "m=19456,t=1000,p=1"] {
+            let hash = format!("$argon2id$v=19${costs}$c29tZXNhbHQ$qc0KxBMYEMfBGHLI8vPyUQ");
+            assert!(AdminPassword::from_hash(&hash).is_err(), "{costs}");
+        }
     }
 }

@@ -2,17 +2,22 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Check, Content, Entry, Error, Path, Piece, Pieces, Replace, Result, Seal, Upload, UploadId,
-    UploadState,
+    Action, Check, Content, Entry, Error, Operation, Path, Piece, Pieces, Replace, Result, Seal,
+    Upload, UploadId, UploadState,
 };
 
 use super::Drawer;
-use super::guard::{View, race_lost};
+use super::gate::Need;
+use super::guard::{View, race_lost, used_up};
+use super::keys::shares::Taken;
+use super::pass::{By, WhileAllowed};
+use super::telling::Telling;
 
 /// An upload behind the rules: metered, counted, and announced when it is published. The view that
 /// made it has checked the account; whoever holds it may go on with it.
@@ -29,16 +34,60 @@ pub(super) struct GuardedUpload {
     pub(super) kept: Option<UploadId>,
     /// What goes with it when it is committed.
     pub(super) parts: Vec<UploadId>,
+    /// What is told of it when it is over.
+    pub(super) tale: Tale,
+}
+
+/// How far an upload has come, for the audit log.
+#[derive(Debug, Default)]
+pub(super) struct Tale {
+    received: Arc<AtomicU64>,
+    told: AtomicBool,
 }
 
 impl GuardedUpload {
+    /// One file more that came through a share.
+    fn take(&self, target: &Path) -> Result<Option<Taken>> {
+        match self.view.pass().by() {
+            By::Share(share, shares) => shares
+                .take(&share, 0, 0)
+                .map(Some)
+                .ok_or_else(|| used_up(target)),
+            By::Himself | By::Token(_) => Ok(None),
+        }
+    }
+
+    /// Tells that it was cut, unless how it ended was told.
+    fn cut(&self) {
+        if !self.tale.told.swap(true, Ordering::Relaxed) {
+            Telling::of(&self.view, Operation::Commit.code(), self.target.as_ref())
+                .with_bytes(self.tale.received.load(Ordering::Relaxed))
+                .cut();
+        }
+    }
+
+    /// What whoever goes on with it must be granted.
+    fn need(&self) -> Need {
+        match &self.target {
+            Some(target) => Need::here(Action::Create, target),
+            None => Need::Somewhere(Action::Create),
+        }
+    }
+
+    /// Content that stops when the account may no longer bring it.
+    fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
+        WhileAllowed::new(stream, self.view.pass(), self.need())
+    }
+
     /// Takes the room for what comes beyond what was declared.
     fn grow(&self, offset: u64) -> impl FnMut(u64) -> Result<()> + Send + 'static {
         let (drawer, kept) = (Arc::clone(&self.drawer), self.kept.clone());
+        let received = Arc::clone(&self.tale.received);
         let mut end = offset;
         move |bytes| {
             end = end.saturating_add(bytes);
             drawer.meters.written(bytes);
+            received.fetch_add(bytes, Ordering::Relaxed);
             match &kept {
                 Some(id) => drawer.ledger.grow(id, end),
                 None => Ok(()),
@@ -47,15 +96,25 @@ impl GuardedUpload {
     }
 }
 
+/// One that is not kept is gone with its handle.
+impl Drop for GuardedUpload {
+    fn drop(&mut self) {
+        if self.kept.is_none() {
+            self.cut();
+        }
+    }
+}
+
 #[async_trait]
 impl Upload for GuardedUpload {
     async fn state(&self) -> Result<UploadState> {
+        self.view.check(&self.need())?;
         self.inner.state().await
     }
 
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let mut grow = self.grow(offset);
-        let metered = content.map(move |piece| {
+        let metered = self.watched(content).map(move |piece| {
             let bytes = piece?;
             grow(bytes.len() as u64)?;
             Ok(bytes)
@@ -65,7 +124,7 @@ impl Upload for GuardedUpload {
 
     async fn write_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
         let mut grow = self.grow(offset);
-        let metered = pieces.map(move |piece| {
+        let metered = self.watched(pieces).map(move |piece| {
             let piece = piece?;
             if let Piece::Bytes(bytes) = &piece {
                 grow(bytes.len() as u64)?;
@@ -76,10 +135,12 @@ impl Upload for GuardedUpload {
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        self.view.check(&self.need())?;
         self.inner.read(range).await
     }
 
     async fn set_length(&self, length: u64) -> Result<()> {
+        self.view.check(&self.need())?;
         if let Some(id) = &self.kept {
             self.drawer.ledger.grow(id, length)?;
         }
@@ -95,11 +156,22 @@ impl Upload for GuardedUpload {
             // The store says it too, but what it would look at first is for it alone.
             return Err(Error::bad_request("the upload has no target"));
         };
-        let replaced = self.view.will_replace(target, &self.replace).await?;
+        let telling = Telling::new(&self.view, Operation::Commit, target);
+        let telling = match seal.length {
+            Some(length) => telling.with_bytes(length),
+            None => telling.with_bytes(self.tale.received.load(Ordering::Relaxed)),
+        };
+        self.tale.told.store(true, Ordering::Relaxed);
+        telling.step(self.view.check(&self.need()))?;
+        let replaced = telling.step(self.view.will_replace(target, &self.replace).await)?;
+        if replaced && !self.narrowed {
+            telling.step(self.view.check(&Need::here(Action::Replace, target)))?;
+        }
         let note = match &self.kept {
-            Some(_) => self.inner.state().await?.note,
+            Some(_) => telling.step(self.inner.state().await)?.note,
             None => None,
         };
+        let taken = telling.step(self.take(target))?;
         let (inner, view, drawer) = (
             Arc::clone(&self.inner),
             self.view.clone(),
@@ -109,11 +181,17 @@ impl Upload for GuardedUpload {
         View::change(
             &self.drawer,
             false,
+            telling,
             async move {
-                let entry = inner
-                    .commit(seal)
-                    .await
-                    .map_err(|error| race_lost(error, narrowed))?;
+                let entry = match inner.commit(seal).await {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        if let Some(taken) = taken {
+                            taken.give_back();
+                        }
+                        return Err(race_lost(error, narrowed));
+                    }
+                };
                 if let Some(id) = kept {
                     drawer.ledger.committed(&id, &entry, note);
                 }
@@ -128,7 +206,12 @@ impl Upload for GuardedUpload {
     }
 
     async fn discard(&self) -> Result<()> {
-        self.inner.discard().await?;
+        let discarded = self.inner.discard().await;
+        match &self.kept {
+            Some(_) => Telling::of(&self.view, "discard", self.target.as_ref()).over(&discarded),
+            None => self.cut(),
+        }
+        discarded?;
         if let Some(id) = &self.kept {
             self.drawer.ledger.gone(id);
         }

@@ -9,9 +9,7 @@ use std::time::{Duration, SystemTime};
 use gaveta_core::{Account, AccountKind, Action, Actions, Error, ErrorKind, Path, Result, Store};
 use gaveta_wire::MAX_MESSAGE;
 use gaveta_wire::body::time_to_text;
-use gaveta_wire::keys::{
-    NewShareBody, NewTokenBody, ScopeBody, ShareBody, TokenBody, WayBody,
-};
+use gaveta_wire::keys::{NewShareBody, NewTokenBody, ScopeBody, ShareBody, TokenBody, WayBody};
 use gaveta_wire::{route, url};
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -92,19 +90,30 @@ async fn answer(request: Request<Incoming>, view: &View) -> Result<Response<Body
         (Method::GET | Method::HEAD, What::Tokens, None) => {
             refuse(request);
             let tokens = view.keys().tokens.list(only(&account));
-            let bodies: Vec<_> = tokens.iter().map(|(t, used)| token_body(t, *used)).collect();
+            let bodies: Vec<_> = tokens
+                .iter()
+                .map(|(t, used)| token_body(t, *used))
+                .collect();
             Ok(json(StatusCode::OK, &bodies))
         }
         (Method::GET | Method::HEAD, What::Shares, None) => {
             refuse(request);
             let shares = view.keys().shares.list(only(&account));
-            let bodies: Vec<_> = shares.iter().map(|(s, used)| share_body(s, *used)).collect();
+            let bodies: Vec<_> = shares
+                .iter()
+                .map(|(s, used)| share_body(s, *used))
+                .collect();
             Ok(json(StatusCode::OK, &bodies))
         }
         (Method::POST, What::Tokens, None) => {
             let new = read(request).await?;
             let done = add_token(new, &account, view).await;
-            view.tell_about("token-add", done.as_ref().ok().map(|t| t.id.clone()), None, &done);
+            view.tell_about(
+                "token-add",
+                done.as_ref().ok().map(|t| t.id.clone()),
+                None,
+                &done,
+            );
             Ok(json(StatusCode::CREATED, &done?))
         }
         (Method::POST, What::Shares, None) => {
@@ -229,12 +238,7 @@ async fn add_share(new: NewShareBody, account: &Account, view: &View) -> Result<
 }
 
 /// Revokes one's own, or for an administrator anybody's; gives what a share was of.
-async fn remove(
-    what: What,
-    id: &str,
-    account: &Account,
-    keys: &Arc<Keys>,
-) -> Result<Option<Path>> {
+async fn remove(what: What, id: &str, account: &Account, keys: &Arc<Keys>) -> Result<Option<Path>> {
     let (owned, id) = (Arc::clone(keys), id.to_owned());
     let mine = only(account).map(str::to_owned);
     let gone = blocking(move || {
@@ -278,7 +282,9 @@ fn ends(seconds: Option<u64>) -> Result<Option<SystemTime>> {
         return Ok(None);
     };
     if seconds == 0 || seconds > LONGEST {
-        return Err(Error::bad_request("it lasts from one second to a hundred years"));
+        return Err(Error::bad_request(
+            "it lasts from one second to a hundred years",
+        ));
     }
     Ok(ends_in(Duration::from_secs(seconds)))
 }
@@ -365,8 +371,16 @@ mod tests {
     #[test]
     fn only_these_paths_are_for_here() {
         assert_eq!(asked("/.gaveta/tokens"), Some((What::Tokens, None)));
-        assert_eq!(asked("/.gaveta/shares/a1"), Some((What::Shares, Some("a1"))));
-        for elsewhere in ["/.gaveta/tokens2", "/.gaveta/share", "/.gaveta/s/x", "/tokens"] {
+        assert_eq!(
+            asked("/.gaveta/shares/a1"),
+            Some((What::Shares, Some("a1")))
+        );
+        for elsewhere in [
+            "/.gaveta/tokens2",
+            "/.gaveta/share",
+            "/.gaveta/s/x",
+            "/tokens",
+        ] {
             assert_eq!(asked(elsewhere), None, "{elsewhere}");
         }
     }

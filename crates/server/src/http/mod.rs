@@ -1,5 +1,6 @@
 //! The HTTP door: files, the session and single commands.
 
+pub(crate) mod audit;
 pub(crate) mod body;
 pub(crate) mod chunks;
 pub(crate) mod command;
@@ -9,11 +10,14 @@ mod digest;
 pub(crate) mod error;
 mod fields;
 pub(crate) mod files;
+pub(crate) mod form;
 pub(crate) mod headers;
+pub(crate) mod keys;
 pub(crate) mod reply;
 pub(crate) mod router;
 mod sending;
 pub(crate) mod session;
+pub(crate) mod share;
 pub(crate) mod stranger;
 pub(crate) mod talk;
 pub(crate) mod uploads;

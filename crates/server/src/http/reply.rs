@@ -1,9 +1,7 @@
 //! Requests of the session and of a POST, answered: parse, execute, and a body that fits into one
 //! message.
 
-use gaveta_core::{
-    Account, Action, Answer, Command, Cursor, Error, ErrorKind, Order, Path, Result,
-};
+use gaveta_core::{Action, Answer, Command, Cursor, Error, ErrorKind, Order, Path, Result};
 use gaveta_wire::MAX_MESSAGE;
 use gaveta_wire::body::{EndBody, EntryBody, ErrorBody};
 use gaveta_wire::session::{AccountBody, AnswerBody, CALLS, Outcome, Parsed, Reply, Request};
@@ -82,7 +80,7 @@ pub(crate) fn account(view: &View) -> AccountBody {
         .into_iter()
         .filter(|action| view.may(*action, &root));
     AccountBody {
-        name: Account::name(view.account()).to_owned(),
+        name: view.account().name().to_owned(),
         may: may.map(|action| action.code().to_owned()).collect(),
     }
 }

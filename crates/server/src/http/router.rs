@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Account, Error, ErrorKind, Result};
+use gaveta_core::{Error, ErrorKind};
+use gaveta_wire::keys::in_link;
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -14,7 +15,9 @@ use zeroize::Zeroizing;
 use super::body::{Body, full};
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{chunks, command, error, files, session, stranger, uploads};
+use super::{audit, chunks, command, error, files, keys, session, share, stranger, uploads};
+use crate::drawer::entrance::Credential;
+use crate::drawer::pass::{Door, Origin};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::server::House;
@@ -54,19 +57,38 @@ async fn route(
     let html = prefers_html(request.headers());
     let path = request.uri().path();
     let own = path.starts_with(route::OWN);
-    if let Err(refusal) = stranger::check(&request, &house.hosts, own) {
+    // A link to a share is there to be followed, from wherever it was sent to.
+    let shared = in_link(path).map(|(secret, _)| Zeroizing::new(secret.to_owned()));
+    if let Err(refusal) = stranger::check(&request, &house.hosts, own && shared.is_none()) {
         refuse(request);
         return error::answer_with(&refusal.error, refusal.status, html);
     }
-    let account = match sign_in(request.headers(), line, house).await {
-        Ok(account) => account,
+    let origin = Origin {
+        ip: Some(line.peer().ip()),
+        door: Door::Http,
+    };
+    let shown = match credential(request.headers()) {
+        shown if shared.is_none() => shown,
+        // Whoever follows a link comes by the link alone, whoever he is elsewhere.
+        Credential::Password(_, password) => by_link(shared, Some(password)),
+        _ => by_link(shared, None),
+    };
+    let by_a_link = matches!(shown, Credential::Share(..));
+    let pass = match house.drawer.admit(shown, origin).await {
+        Ok(pass) => pass,
         Err(failed) => {
             refuse(request);
-            return error::answer(&failed, html);
+            return match by_a_link {
+                true => share::refused(&failed, html),
+                false => error::answer(&failed, html),
+            };
         }
     };
-    log.account(&account);
-    let view = house.drawer.view(account);
+    log.account(&pass.last());
+    let view = house.drawer.view(pass);
+    if by_a_link {
+        return share::serve(request, &view, &house.files).await;
+    }
     if !own {
         if request.method() == Method::CONNECT {
             return error::answer(&Error::new(ErrorKind::Unsupported), html);
@@ -80,7 +102,12 @@ async fn route(
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
     }
+    if keys::is_here(path_of(&request)) {
+        return keys::serve(request, &view).await;
+    }
     match (path_of(&request), request.method()) {
+        (route::AUDIT, &Method::GET | &Method::HEAD) => audit::serve(request, &view),
+        (route::AUDIT, _) => wrong_method(request, "GET, HEAD", html),
         (route::SESSION, &Method::GET) => session::open(request, view, line, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
@@ -132,33 +159,38 @@ fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> 
     response
 }
 
-/// Who asks, by `Authorization: Basic` (RFC 7617). Whoever gives credentials is never taken for a
-/// visitor when they are wrong.
-async fn sign_in(headers: &HeaderMap, line: &Line, house: &House) -> Result<Account> {
-    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(field) = fields.next() else {
-        return Ok(Account::Visitor);
-    };
-    let wrong = || Error::new(ErrorKind::WrongPassword);
-    if fields.next().is_some() {
-        return Err(wrong());
+fn by_link(secret: Option<Zeroizing<String>>, password: Option<Zeroizing<String>>) -> Credential {
+    match secret {
+        Some(secret) => Credential::Share(secret, password),
+        None => Credential::Broken,
     }
-    let (name, password) = credentials(field).ok_or_else(wrong)?;
-    house
-        .drawer
-        .doorkeeper
-        .sign_in(&name, password, line.peer().ip())
-        .await
 }
 
-fn credentials(field: &HeaderValue) -> Option<(String, Zeroizing<String>)> {
-    let (scheme, encoded) = field.to_str().ok()?.split_once(' ')?;
+/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750).
+fn credential(headers: &HeaderMap) -> Credential {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(field) = fields.next() else {
+        return Credential::Nothing;
+    };
+    match fields.next() {
+        None => authorization(field).unwrap_or(Credential::Broken),
+        Some(_) => Credential::Broken,
+    }
+}
+
+fn authorization(field: &HeaderValue) -> Option<Credential> {
+    let (scheme, rest) = field.to_str().ok()?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        let token = rest.trim();
+        return (!token.is_empty()).then(|| Credential::Bearer(Zeroizing::new(token.to_owned())));
+    }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let bytes = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
+    let bytes = Zeroizing::new(STANDARD.decode(rest.trim()).ok()?);
     let (name, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
-    Some((name.to_owned(), Zeroizing::new(password.to_owned())))
+    let password = Zeroizing::new(password.to_owned());
+    Some(Credential::Password(name.to_owned(), password))
 }
 
 #[cfg(test)]
@@ -167,9 +199,10 @@ mod tests {
 
     #[test]
     fn credentials_are_read_as_the_rfc_has_them() {
-        let read = |text: &str| {
-            credentials(&HeaderValue::from_str(text).unwrap())
-                .map(|(name, password)| (name, password.to_string()))
+        let read = |text: &str| match authorization(&HeaderValue::from_str(text).unwrap()) {
+            Some(Credential::Password(name, password)) => Some((name, password.to_string())),
+            Some(Credential::Bearer(token)) => Some(("bearer".into(), token.to_string())),
+            _ => None,
         };
         let aladdin = Some(("Aladdin".to_owned(), "open sesame".to_owned()));
         assert_eq!(read("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), aladdin);
@@ -179,11 +212,12 @@ mod tests {
             read(&format!("Basic {colons}")),
             Some(("admin".into(), "a:b:ç".into()))
         );
+        assert_eq!(read("Bearer abc"), Some(("bearer".into(), "abc".into())));
         for bad in [
             "Basic",
             "Basic ",
             "Basic !!!",
-            "Bearer abc",
+            "Bearer ",
             "Basic YWRtaW4=",
             "Basic /////w==",
         ] {

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use super::body::{Body, empty};
 use super::{error, talk};
 use crate::drawer::View;
+use crate::drawer::pass::Door;
 use crate::port::line::Line;
 use crate::server::House;
 
@@ -60,6 +61,7 @@ pub(crate) fn open(
         return error::answer(&Error::bad_request("no key"), false);
     };
     line.switch();
+    let view = view.through(Door::Session);
     let upgrade = hyper::upgrade::on(&mut request);
     let (line, house) = (Arc::clone(line), Arc::clone(house));
     tokio::spawn(async move {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
-use gaveta_core::{Account, Action, Error, ErrorKind, Event, Path, Result, Store};
+use gaveta_core::{Error, ErrorKind, Event, Path, Result, Store};
 use gaveta_wire::session::{AnswerBody, EventBody, FromServer, Notice, Parsed, Reply};
 use gaveta_wire::{MAX_MESSAGE, PROTOCOL};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 
 use super::reply;
 use crate::drawer::View;
+use crate::drawer::entrance::Credential;
+use crate::drawer::pass::Pass;
 use crate::port::line::Line;
 use crate::server::House;
 
@@ -115,6 +117,7 @@ where
                 event = events.recv() => self.event(event).await?,
                 _ = tick.tick() => self.ping(room).await?,
                 () = house.closing() => return self.closing().await,
+                () = self.view.pass().ended() => return self.signed_out().await,
             }
         }
     }
@@ -179,11 +182,15 @@ where
             // Nothing else is read meanwhile: what comes after is said by who signed in.
             Parsed::SignIn(name, secret) => {
                 let password = Zeroizing::new(secret.0);
-                let keeper = &self.house.drawer.doorkeeper;
-                let account = keeper.sign_in(&name, password, self.line.peer().ip()).await;
-                account.map(|account| self.become_(account))
+                let shown = Credential::Password(name, password);
+                let origin = self.view.pass().origin();
+                let pass = self.house.drawer.admit(shown, origin).await;
+                pass.map(|pass| self.become_(pass))
             }
-            Parsed::SignOut => Ok(self.become_(Account::Visitor)),
+            Parsed::SignOut => {
+                let origin = self.view.pass().origin();
+                Ok(self.become_(self.house.drawer.entrance.visitor(origin)))
+            }
             Parsed::Watch(path) => self.watch(path).await,
             Parsed::Unwatch(path) => {
                 self.watches.retain(|watched| *watched != path);
@@ -199,10 +206,10 @@ where
         self.reply(reply::reply(id, done)).await
     }
 
-    fn become_(&mut self, account: Account) -> AnswerBody {
-        self.view = self.house.drawer.view(account);
-        let view = &self.view;
-        self.watches.retain(|path| view.may(Action::List, path));
+    fn become_(&mut self, pass: Pass) -> AnswerBody {
+        self.view = self.house.drawer.view(pass);
+        let account = self.view.account();
+        self.watches.retain(|path| account.grants().shows(path));
         AnswerBody::Account(reply::account(&self.view))
     }
 
@@ -221,10 +228,10 @@ where
         match event {
             Ok(event) => {
                 let concerns = self.watches.iter().any(|watched| event.concerns(watched));
-                if concerns && self.view.may(Action::List, &event.path) {
-                    self.notice(Notice::Event(EventBody::from(&*event))).await?;
+                match self.view.sees(&event).filter(|_| concerns) {
+                    Some(event) => self.notice(Notice::Event(EventBody::from(&event))).await,
+                    None => Ok(()),
                 }
-                Ok(())
             }
             Err(RecvError::Lagged(events)) if !self.watches.is_empty() => {
                 self.notice(Notice::Missed { events }).await
@@ -244,6 +251,16 @@ where
         }
         self.heard = !reading;
         self.send(Message::Ping(bytes::Bytes::new())).await
+    }
+
+    /// The sign-in has ended: says so and closes. What is running is broken off.
+    async fn signed_out(&mut self) -> Result<()> {
+        let account = self.view.account();
+        tracing::info!(target: "gaveta::sign-in", account = account.name(), "a sign-in has ended");
+        let ended = Error::new(ErrorKind::SignInNeeded);
+        self.reply(reply::reply(None, Err(ended))).await?;
+        self.dismiss(CloseCode::Policy).await;
+        Ok(())
     }
 
     /// Tells the peer, lets what is running end, and says goodbye.

@@ -154,14 +154,16 @@ pub(super) struct Flow {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::drawer::password::{AdminPassword, Doorkeeper};
+    use crate::drawer::accounts::{Accounts, Base, Book};
+    use crate::drawer::entrance::Entrance;
     use futures_util::FutureExt;
     use gaveta_testkit::MemoryStore;
 
     /// A line to nobody.
     pub(crate) fn line() -> Arc<Line> {
-        let keeper = Doorkeeper::new(Some(AdminPassword::cheap("x").unwrap())).unwrap();
-        let drawer = Drawer::new(Arc::new(MemoryStore::new()), keeper, Default::default());
+        let accounts = Accounts::new(Base::default(), &Book::default());
+        let entrance = Entrance::new(accounts).unwrap();
+        let drawer = Drawer::new(Arc::new(MemoryStore::new()), entrance, Default::default());
         Line::open("127.0.0.1:1".parse().unwrap(), drawer, None)
     }
 

@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+mod audit;
 mod badinput;
 mod ends;
 mod harness;
@@ -18,5 +19,7 @@ mod limits;
 mod passwords;
 mod roles;
 mod sessions;
+mod shares;
 mod smuggling;
 mod strangers;
+mod tokens;

@@ -13,6 +13,7 @@ error-path-not-utf8 = the name is not UTF-8
 error-path-name-too-long = a name is longer than 255 bytes
 error-path-too-long = the path is too long or too deep
 error-path-reserved = the name .gaveta is reserved for the server
+error-path-lookalike = the name looks like another one that a rule of the server speaks of
 error-bad-move = cannot be moved or copied there
 error-version-mismatch = changed in the meantime
 error-digest-mismatch = the content does not match its digest

@@ -13,6 +13,7 @@ error-path-not-utf8 = o nome não é UTF-8
 error-path-name-too-long = um nome tem mais de 255 bytes
 error-path-too-long = o caminho é longo ou profundo demais
 error-path-reserved = o nome .gaveta é reservado ao servidor
+error-path-lookalike = o nome se parece com outro de que uma regra do servidor fala
 error-bad-move = não pode ser movido nem copiado para lá
 error-version-mismatch = mudou nesse meio-tempo
 error-digest-mismatch = o conteúdo não confere com seu resumo criptográfico

@@ -277,7 +277,10 @@ pub(crate) fn path(text: &str) -> Path {
 pub(crate) async fn put(store: &dyn Store, at: &str, bytes: &[u8]) -> Entry {
     let plan = WritePlan {
         replace: gaveta_core::Replace::Always,
-        ..WritePlan::new(path(at), gaveta_core::Account::Admin.owner())
+        ..WritePlan::new(
+            path(at),
+            gaveta_core::Owner::of(gaveta_core::Account::ADMIN),
+        )
     };
     let upload = store.begin(plan).await.unwrap();
     upload

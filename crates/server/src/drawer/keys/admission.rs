@@ -43,6 +43,16 @@ impl Keys {
         }))
     }
 
+    /// None yet, and none is kept.
+    #[cfg(test)]
+    pub(crate) fn in_memory(accounts: Arc<Accounts>) -> Arc<Self> {
+        Arc::new(Self {
+            tokens: Arc::new(Tokens::in_memory()),
+            shares: Arc::new(Shares::in_memory()),
+            accounts,
+        })
+    }
+
     /// Something was revoked: whoever is here by it goes.
     pub(crate) fn changed(&self) {
         self.accounts.changes().happened();
@@ -162,7 +172,9 @@ impl Admission for Keys {
     ) -> Result<Option<Box<dyn Standing>>> {
         let (shown, account, password) = match credential {
             Credential::Bearer(text) | Credential::Share(text, None) => (text.as_str(), None, None),
-            Credential::Share(text, Some(password)) => (text.as_str(), None, Some(password.clone())),
+            Credential::Share(text, Some(password)) => {
+                (text.as_str(), None, Some(password.clone()))
+            }
             Credential::Password(name, password) => match Secret::parse(name) {
                 Some(_) => (name.as_str(), None, Some(password.clone())),
                 None => (password.as_str(), Some(name.as_str()), None),
@@ -181,7 +193,11 @@ impl Admission for Keys {
                 .by_share(&secret, password, origin, keeper)
                 .await
                 .map(Some),
-            // A share's secret as the password of an account, a token as a name.
+            // A token as a name, with nothing for a password, as some programs want it.
+            (Kind::Token, None, Some(password)) if password.is_empty() => {
+                self.by_token(&secret, None).map(Some)
+            }
+            // A share's secret as the password of an account.
             (Kind::Token, _, Some(_)) | (Kind::Share, Some(_), _) => {
                 Err(Error::new(ErrorKind::WrongPassword))
             }

@@ -164,10 +164,19 @@ impl Shares {
         }
         Ok(Self {
             sheet,
+            book: Mutex::new(book),
+            ..Self::in_memory()
+        })
+    }
+
+    /// None yet, and none is kept.
+    pub(crate) fn in_memory() -> Self {
+        Self {
+            sheet: Sheet::at(None),
             clock: Clock::start(),
             changing: Mutex::default(),
-            book: Mutex::new(book),
-        })
+            book: Mutex::default(),
+        }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -327,9 +336,16 @@ impl Shares {
 
     /// May it still give something? For a good answer beforehand; [`Shares::take`] decides.
     pub(crate) fn is_used_up(&self, share: &Share) -> bool {
-        let count = self.book().counts.get(&share.id).copied().unwrap_or_default();
+        let count = self
+            .book()
+            .counts
+            .get(&share.id)
+            .copied()
+            .unwrap_or_default();
         let all = count.used.saturating_add(count.taken);
-        share.limit.is_some_and(|limit| all.saturating_add(SLACK) > limit.saturating_mul(WHOLE))
+        share
+            .limit
+            .is_some_and(|limit| all.saturating_add(SLACK) > limit.saturating_mul(WHOLE))
     }
 
     /// Did counts change since they were kept?
@@ -420,6 +436,11 @@ impl Taken {
     /// So many bytes more were sent.
     pub(crate) fn sent(&mut self, bytes: u64) {
         self.sent = self.sent.saturating_add(bytes);
+    }
+
+    /// Nothing came of it.
+    pub(crate) fn give_back(mut self) {
+        (self.whole, self.sent) = (1, 0);
     }
 }
 

@@ -104,10 +104,19 @@ impl Tokens {
         }
         Ok(Self {
             sheet,
+            book: Mutex::new(book),
+            ..Self::in_memory()
+        })
+    }
+
+    /// None yet, and none is kept.
+    pub(crate) fn in_memory() -> Self {
+        Self {
+            sheet: Sheet::at(None),
             clock: Clock::start(),
             changing: Mutex::default(),
-            book: Mutex::new(book),
-        })
+            book: Mutex::default(),
+        }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

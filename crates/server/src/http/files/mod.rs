@@ -12,11 +12,11 @@ mod media;
 mod multipart;
 mod page;
 mod put;
-mod query;
+pub(crate) mod query;
 mod range;
 mod render;
 
-use gaveta_core::{Account, Error, ErrorKind, Path};
+use gaveta_core::{AccountKind, Error, ErrorKind, Path};
 use gaveta_wire::url::{self, Target};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -54,9 +54,12 @@ impl Asked<'_> {
     /// Who keeps a copy must ask before using it; a shared cache keeps none of what was given to
     /// somebody who signed in (RFC 9111, section 5.2.2).
     fn cache_control(&self) -> HeaderValue {
-        HeaderValue::from_static(match self.view.account() {
-            Account::Visitor => "no-cache",
-            Account::Admin => "private, no-cache",
+        HeaderValue::from_static(match self.view.account().kind() {
+            AccountKind::Visitor => "no-cache",
+            AccountKind::Named
+            | AccountKind::Administrator
+            | AccountKind::Token
+            | AccountKind::Share => "private, no-cache",
         })
     }
 }

@@ -5,12 +5,12 @@ use percent_encoding::percent_decode_str;
 
 /// The pairs of a query, decoded as a form's. Unknown names are the reader's to pass over.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads a query; `+` and `%20` are both a space. What is not UTF-8 becomes U+FFFD, which no
     /// value that means something holds: files pass over queries, whatever they are.
-    pub(super) fn parse(query: Option<&str>) -> Self {
+    pub(crate) fn parse(query: Option<&str>) -> Self {
         let decode = |text: &str| {
             let bytes = text.replace('+', " ");
             percent_decode_str(&bytes).decode_utf8_lossy().into_owned()
@@ -27,8 +27,13 @@ impl Query {
         )
     }
 
+    /// Every pair.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// The value of this name, the first if there are several.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(known, _)| known == name)

@@ -49,7 +49,11 @@ pub(super) async fn form(
     }
     let dropped = taken?;
     Ok(match prefers_html(&head.headers) {
-        true => page_of(page::drop(share, Some(&dropped), &Speaks::of(&head.headers))),
+        true => page_of(page::drop(
+            share,
+            Some(&dropped),
+            &Speaks::of(&head.headers),
+        )),
         false => json(StatusCode::CREATED, &dropped),
     })
 }
@@ -76,9 +80,21 @@ async fn take_form(
             return Err(Error::bad_request("too many files in one form"));
         }
         // Some browsers send a path; what counts is what it ends with.
-        let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+        let name = name
+            .rsplit(['/', '\\'])
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let name = Name::from_bytes(name.as_bytes())?;
-        dropped.bytes += take(name.as_str(), contents.content(), None, share, view, settings).await?;
+        dropped.bytes += take(
+            name.as_str(),
+            contents.content(),
+            None,
+            share,
+            view,
+            settings,
+        )
+        .await?;
         dropped.received.push(name.as_str().to_owned());
     }
     Ok(dropped)
@@ -248,7 +264,9 @@ fn numbered(path: &Path, number: u32) -> Result<Path> {
         end -= 1;
     }
     let stem = stem.get(..end).unwrap_or_default();
-    path.parent().unwrap_or_default().join(&format!("{stem}{tail}"))
+    path.parent()
+        .unwrap_or_else(Path::root)
+        .join(&format!("{stem}{tail}"))
 }
 
 #[cfg(test)]
@@ -267,11 +285,18 @@ mod tests {
             ("b", 12, "b (12)"),
             (".rc", 2, ".rc (2)"),
             ("a.tar.gz", 2, "a.tar (2).gz"),
-            ("a.an extension that is none", 2, "a.an extension that is none (2)"),
+            (
+                "a.an extension that is none",
+                2,
+                "a.an extension that is none (2)",
+            ),
         ] {
             assert_eq!(numbered(path, number), expected);
         }
         let long = numbered(&format!("{}.txt", "é".repeat(125)), 1000);
-        assert!(long.len() <= LONGEST && long.ends_with(" (1000).txt"), "{long}");
+        assert!(
+            long.len() <= LONGEST && long.ends_with(" (1000).txt"),
+            "{long}"
+        );
     }
 }

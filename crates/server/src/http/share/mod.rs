@@ -48,7 +48,9 @@ pub(crate) async fn serve(
     if !drops {
         // The page of a drop sends a form, and browsers then must say where it comes from.
         let nothing = HeaderValue::from_static("no-referrer");
-        response.headers_mut().insert(header::REFERRER_POLICY, nothing);
+        response
+            .headers_mut()
+            .insert(header::REFERRER_POLICY, nothing);
     }
     response
 }
@@ -92,7 +94,9 @@ async fn answer(
         return Err(ErrorKind::NotFound.into());
     };
     match (share.way, request.method()) {
-        (Way::Get, &Method::GET | &Method::HEAD) => get(request, &share, &rest, view, settings).await,
+        (Way::Get, &Method::GET | &Method::HEAD) => {
+            get(request, &share, &rest, view, settings).await
+        }
         (Way::Drop, &Method::GET | &Method::HEAD) if matches!(&*rest, "" | "/") => {
             let speaks = Speaks::of(request.headers());
             let html = prefers_html(request.headers());
@@ -212,7 +216,13 @@ async fn folder(
         }
         _ => None,
     };
-    Ok(page::folder(&entry.path, share, &entries, next.as_deref(), speaks))
+    Ok(page::folder(
+        &entry.path,
+        share,
+        &entries,
+        next.as_deref(),
+        speaks,
+    ))
 }
 
 fn about(share: &Share, kind: &str, entry: Option<&Entry>) -> SharedBody {
@@ -221,7 +231,9 @@ fn about(share: &Share, kind: &str, entry: Option<&Entry>) -> SharedBody {
         path: share.path.as_str().to_owned(),
         kind: kind.to_owned(),
         way: way_body(share.way),
-        size: entry.filter(|entry| !entry.is_folder()).map(|entry| entry.size),
+        size: entry
+            .filter(|entry| !entry.is_folder())
+            .map(|entry| entry.size),
         expires: share.expires.map(time_to_text),
     }
 }

@@ -38,7 +38,7 @@ impl Speaks {
         Self(Text::new(first.unwrap_or(Lang::English)))
     }
 
-    fn say(&self, key: &str, args: &[(&str, gaveta_text::Value)]) -> String {
+    fn say(&self, key: &str, args: &[(&'static str, gaveta_text::Value)]) -> String {
         escape_html(&self.0.say(key, args))
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn folder(
     next: Option<&str>,
     speaks: &Speaks,
 ) -> String {
-    let beneath = at.beneath(&share.path).unwrap_or_default();
+    let beneath = at.beneath(&share.path).unwrap_or_else(Path::root);
     let name = at.name().map_or_else(|| "/".to_owned(), shown);
     let mut body = String::new();
     if !beneath.is_root() {
