@@ -15,6 +15,7 @@ use gaveta_client::verbs::{self, Context, PASSWORD_VARIABLE, Verb};
 use gaveta_core::{Error, ErrorKind};
 use gaveta_text::{Lang, Text};
 
+use crate::account::{self, AccountArgs};
 use crate::ask::{self, Wish};
 use crate::exit::Exit;
 use crate::manual;
@@ -24,6 +25,8 @@ use crate::serve::{self, ServeArgs};
 const PATIENCE: Duration = Duration::from_millis(200);
 /// The command that opens the shell.
 const CONNECT: &str = "connect";
+/// The command that looks after accounts.
+const ACCOUNT: &str = "account";
 
 /// Runs what the arguments (with the program's own name first) ask for.
 pub(crate) fn run(args: Vec<OsString>) -> Exit {
@@ -49,6 +52,10 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
         },
         Some(("serve", matches)) => match ServeArgs::from_arg_matches(matches) {
             Ok(args) => serve::run(args, &text),
+            Err(error) => refuse(&error, &text),
+        },
+        Some((ACCOUNT, matches)) => match AccountArgs::from_arg_matches(matches) {
+            Ok(args) => account::run(args, &printer(matches, text.clone())),
             Err(error) => refuse(&error, &text),
         },
         Some((manual::COMPLETIONS, matches)) => manual::complete(matches, command(&text), &text),
@@ -190,6 +197,14 @@ fn command(text: &Text) -> Command {
         .visible_aliases(["conectar", "cliente"])
         .about("help-connect")
         .long_about(None);
+    let account = AccountArgs::augment_args(Command::new(ACCOUNT))
+        .visible_alias("conta")
+        .about("help-account")
+        .long_about(None)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading(text.say("help-commands", &[]));
     let template = format!(
         "{{about-with-newline}}\n{} {{usage}}\n\n{{all-args}}{{after-help}}",
         text.say("help-usage", &[])
@@ -220,6 +235,10 @@ fn command(text: &Text) -> Command {
     dress(verbs::translate(command, text))
         .subcommand(dress(verbs::translate(serve, text)))
         .subcommand(dress(verbs::translate(connect, text)))
+        .subcommand(dress(
+            verbs::translate(account, text)
+                .mut_subcommands(|command| dress(verbs::translate(command, text))),
+        ))
         .subcommands(verbs::on_command_line().map(|verb| dress(verb.command(text))))
         .subcommands(manual::commands().map(|command| dress(verbs::translate(command, text))))
 }
@@ -295,7 +314,7 @@ mod tests {
     #[test]
     fn no_other_command_takes_the_servers_words() {
         let taken = [
-            "serve", "servir", "servidor", CONNECT, "conectar", "cliente", "help",
+            "serve", "servir", "servidor", CONNECT, "conectar", "cliente", "help", ACCOUNT, "conta",
         ];
         for verb in verbs::on_command_line() {
             assert!(!verb.words().any(|word| taken.contains(&word)));

@@ -1,5 +1,6 @@
 //! The binary: arguments in, exit code out.
 
+mod account;
 mod ask;
 mod cli;
 mod exit;

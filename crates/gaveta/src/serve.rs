@@ -23,7 +23,8 @@ use admin::{administrator, password_source};
 use args::Durable;
 use greet::greet;
 use logging::init_logging;
-use place::{become_who, folder, keep_apart, state_folder};
+pub(crate) use place::state_folder;
+use place::{accounts, become_who, folder, keep_apart};
 use refusal::{Refusal, cannot_bind, cannot_know, cannot_serve, failed};
 
 pub(crate) use args::ServeArgs;
@@ -55,6 +56,7 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         .ok_or_else(|| Refusal(Exit::State, text.say("serve-no-state-dir", &[])))?;
     let folder = folder(args.folder.as_deref(), text)?;
     keep_apart(&folder, &state, args.admin_password_file.as_deref(), text)?;
+    let (accounts_file, accounts) = accounts(args.config.as_deref(), &state, &folder, text)?;
     let options = Options {
         durability: match args.durability {
             Durable::Full => Durability::Full,
@@ -65,9 +67,13 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
     };
     let store = DiskStore::open(&folder, options)
         .map_err(|error| cannot_serve(text, &folder, &error, args.read_only))?;
-    let admin = administrator(&Kept::in_folder(state), source, text)?;
+    let admin = administrator(&Kept::in_folder(state.clone()), source, text)?;
     let config = Config {
         admin,
+        accounts,
+        accounts_file: Some(accounts_file),
+        state: Some(state),
+        anonymous: args.anonymous,
         max_file_size: args.max_file_size,
         uploads: UploadLimits {
             bytes: args.max_upload_bytes,

@@ -8,16 +8,21 @@
 //! errors become answers. Start one with [`Server::bind`] and [`Server::run`], or, within a test,
 //! [`Server::spawn`].
 
+pub mod control;
 pub(crate) mod drawer;
 pub(crate) mod execute;
 pub(crate) mod http;
 pub(crate) mod port;
 mod server;
 
-pub use drawer::accounts::{Book, Problem, ProblemKind, Record, SshKey};
+pub use drawer::accounts::edit as accounts_edit;
+pub use drawer::accounts::{
+    AccountsFile, Book, FileProblem, Problem, ProblemKind, Record, SshKey, book::date,
+    book::granted_path, book::size,
+};
 pub use drawer::audit::AuditPlan;
 pub use drawer::audit::reading::AuditReader;
 pub use drawer::ledger::UploadLimits;
 pub use drawer::meters::Totals;
-pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source};
+pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source, is_weak};
 pub use server::{BindError, Config, Handle, Listening, Running, Server};

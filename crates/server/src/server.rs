@@ -1,7 +1,7 @@
 //! The server: sockets that listen, a drawer behind them, and an orderly end.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+use crate::control::{Control, Steward};
 use crate::drawer::Drawer;
-use crate::drawer::accounts::{Accounts, Base, Book};
+use crate::drawer::accounts::keeping::Keeping;
+use crate::drawer::accounts::{Accounts, AccountsFile, Base, Book};
 use crate::drawer::audit::{Audit, AuditPlan};
 use crate::drawer::entrance::Entrance;
 use crate::drawer::keys::admission::Keys;
@@ -36,6 +38,10 @@ pub struct Config {
     pub admin: Option<AdminPassword>,
     /// Who else may sign in.
     pub accounts: Book,
+    /// The file that the accounts follow from then on.
+    pub accounts_file: Option<AccountsFile>,
+    /// The state folder: there the server takes commands of this machine.
+    pub state: Option<PathBuf>,
     /// What everybody may who does not sign in, everywhere; none where that was not asked for.
     pub anonymous: Option<Actions>,
     /// Only this machine can call: everybody lists, reads and sends until there is an account.
@@ -71,6 +77,8 @@ impl Default for Config {
         Self {
             admin: None,
             accounts: Book::default(),
+            accounts_file: None,
+            state: None,
             anonymous: None,
             ease: true,
             keys: None,
@@ -166,6 +174,17 @@ impl House {
     }
 }
 
+/// Takes commands of this machine; without, when the state folder does not let it.
+fn control(state: &Path, port: u16) -> Option<Control> {
+    match Control::bind(state, port) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(target: "gaveta::control", %error, "no commands of this machine");
+            None
+        }
+    }
+}
+
 /// A server, ready to run.
 #[derive(Debug)]
 pub struct Server {
@@ -174,6 +193,8 @@ pub struct Server {
     places: u32,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    keeping: Option<Arc<Keeping>>,
+    state: Option<PathBuf>,
 }
 
 /// A task that ends with whoever holds it.
@@ -230,7 +251,10 @@ impl Server {
             ease: config.ease,
             anonymous: config.anonymous,
         };
-        let entrance = Entrance::new(Accounts::new(base, &config.accounts))?;
+        let accounts = Accounts::new(base, &config.accounts);
+        let accounts_file = config.accounts_file;
+        let keeping = accounts_file.map(|file| Arc::new(Keeping::new(Arc::clone(&accounts), file)));
+        let entrance = Entrance::new(accounts)?;
         let keys = Keys::open(config.keys.as_deref(), Arc::clone(&entrance.accounts))?;
         let audit = match &config.audit {
             Some(plan) => Audit::open(plan).map_err(|error| {
@@ -262,6 +286,8 @@ impl Server {
             places,
             listeners,
             addresses,
+            keeping,
+            state: config.state,
         })
     }
 
@@ -297,6 +323,17 @@ impl Server {
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
         let keeping_keys = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer.keys).keep()));
+        let following = self
+            .keeping
+            .clone()
+            .map(|keeping| AbortOnDrop(tokio::spawn(async move { keeping.follow().await })));
+        let mut stewards: Vec<Arc<dyn Steward>> = Vec::new();
+        stewards.extend(self.keeping.map(|keeping| keeping as Arc<dyn Steward>));
+        let controlled = self.state.as_deref().and_then(|state| {
+            let control = control(state, self.addresses.first()?.port())?;
+            let house = Arc::clone(&house);
+            Some(AbortOnDrop(tokio::spawn(control.serve(house, stewards))))
+        });
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             accepting.spawn(crate::port::accept(listener, Arc::clone(&house)));
@@ -309,7 +346,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop((keeping, keeping_keys));
+        drop((keeping, keeping_keys, following, controlled));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);

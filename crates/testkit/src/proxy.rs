@@ -237,10 +237,12 @@ async fn forward(client: TcpStream, mut rules: watch::Receiver<Rules>, counts: A
         rules.clone(),
         &counts,
     );
-    // Whichever way this ends, both sockets are dropped.
+    // Whichever way this ends, both sockets are dropped. A cut goes before a rule that was lifted
+    // right after it: what was held back never arrives.
     tokio::select! {
-        _ = async { tokio::try_join!(up, down) } => {}
+        biased;
         _ = rules.wait_for(|rules| rules.cuts != cuts) => {}
+        _ = async { tokio::try_join!(up, down) } => {}
     }
 }
 
@@ -383,7 +385,18 @@ mod tests {
         proxy.heal();
         stream.read_exact(&mut byte).await.unwrap();
         assert_eq!(&byte, b"b");
+        // What was held back when the line is cut never arrives, though the stall is lifted at once.
+        proxy.stall(Direction::Down);
+        let before = proxy.forwarded(Direction::Up);
+        stream.write_all(b"c").await.unwrap();
+        for _ in 0..2000 {
+            if proxy.forwarded(Direction::Up) > before {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         proxy.cut_now();
+        proxy.heal();
         let end = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut byte)).await;
         assert!(matches!(end.unwrap(), Ok(0) | Err(_)), "it is cut");
         assert_eq!(exchange(&proxy, b"new").await, b"new");

@@ -47,6 +47,16 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/share.ftl"),
     ),
     (
+        "account",
+        include_str!("../locales/pt-BR/account.ftl"),
+        include_str!("../locales/en/account.ftl"),
+    ),
+    (
+        "shell_more",
+        include_str!("../locales/pt-BR/shell_more.ftl"),
+        include_str!("../locales/en/shell_more.ftl"),
+    ),
+    (
         "manual",
         include_str!("../locales/pt-BR/manual.ftl"),
         include_str!("../locales/en/manual.ftl"),

@@ -28,6 +28,7 @@ use tokio::time::timeout;
 
 use super::body::Out;
 use super::fault::{self, Refusal};
+use super::lifeline::{Watch, Watched};
 use super::{Address, Deadlines, Options, SignIn};
 
 /// The longest answer that is kept whole, in bytes: a page of entries fits, a file does not.
@@ -77,8 +78,8 @@ pub(super) struct Line {
     address: Address,
     authority: Authority,
     deadlines: Deadlines,
-    client: Client<HttpConnector, Out>,
-    shared: Client<HttpConnector, Out>,
+    client: Client<Watched<HttpConnector>, Out>,
+    shared: Client<Watched<HttpConnector>, Out>,
     /// Does the server speak HTTP/2? Found out once, when it begins to pay.
     speaks: OnceCell<bool>,
     small: AtomicUsize,
@@ -104,6 +105,7 @@ impl Line {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(options.deadlines.connect));
+        let connector = Watched(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -308,17 +310,24 @@ impl Line {
         }
     }
 
-    /// Sends a request without a deadline of its own: for bodies that are watched elsewhere.
+    /// Sends a request without a deadline of its own: for bodies that are watched elsewhere. A
+    /// connection that ends is noticed.
     pub(super) async fn start(
         &self,
-        request: Request<Out>,
+        mut request: Request<Out>,
         lane: Lane,
     ) -> Result<Response<Incoming>> {
         let client = match lane {
             Lane::Own => &self.client,
             Lane::Shared => &self.shared,
         };
-        client.request(request).await.map_err(|error| {
+        let watch = Watch::of(&mut request);
+        let answered = tokio::select! {
+            biased;
+            answered = client.request(request) => answered,
+            () = watch.ended() => return Err(ErrorKind::Disconnected.into()),
+        };
+        answered.map_err(|error| {
             if error.is_connect() {
                 fault::from_line(error).about_text(self.address.to_string())
             } else {

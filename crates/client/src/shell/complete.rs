@@ -137,11 +137,21 @@ impl Completing {
         if verb.secret_after.is_some_and(|most| count >= most) {
             return Vec::new();
         }
-        let mut found = self.named(verb.names, word);
+        let back = before
+            .iter()
+            .any(|word| matches!(&*word.text, "--get" | "--baixar"));
+        let names = match verb.names {
+            Names::LocalFolder if back => Names::RemoteFolder,
+            names => names,
+        };
+        let mut found = self.named(names, word);
         // A later word may be where it goes.
         if count > 0 {
             match verb.names {
                 Names::Local => found.extend(self.remote(word, true)),
+                Names::LocalFolder if verb.name == "mirror" => {
+                    found.extend(self.remote(word, true));
+                }
                 Names::Remote if verb.name == "get" => found.extend(local(word, true)),
                 _ => {}
             }

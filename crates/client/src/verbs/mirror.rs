@@ -35,7 +35,9 @@ pub(super) struct Mirror {
     #[arg(value_name = "FROM", help = "arg-mirror-from")]
     from: OsString,
     #[arg(value_name = "TO", help = "arg-mirror-to")]
-    to: OsString,
+    to: Option<OsString>,
+    #[arg(long, visible_alias = "baixar", help = "arg-mirror-get")]
+    get: bool,
     #[arg(long, help = "arg-mirror-delete")]
     delete: bool,
     #[arg(short = 'n', long, help = "arg-dry-run")]
@@ -95,7 +97,7 @@ impl Mirrored {
 
 impl Run for Mirror {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let words = Words::sort(&self.from, &self.to)?;
+        let words = self.words(&context)?;
         let exclude = Arc::new(Excludes::parse(&self.exclude)?);
         let prepared = async {
             let drawer = context.open(&words.there.server, &self.connection).await?;
@@ -128,6 +130,23 @@ impl Run for Mirror {
 }
 
 impl Mirror {
+    /// What is what. In the shell the direction is said, never guessed: a wrong guess with
+    /// `--delete` would empty the wrong side. Without a second word the mirror has the name of
+    /// its source, where one is.
+    fn words(&self, context: &Context) -> Outcome<Words> {
+        match (context.here(), &self.to) {
+            (Some(here), to) => Words::near(here, &self.from, to.as_deref(), self.get),
+            (None, Some(to)) => {
+                let words = Words::sort(&self.from, to)?;
+                if self.get && words.way == Way::Up {
+                    return Err(Fault::usage("client-mirror-get"));
+                }
+                Ok(words)
+            }
+            (None, None) => Err(Fault::usage("client-mirror-sides")),
+        }
+    }
+
     /// What the account must be allowed from the start; for replacing it is asked when there is
     /// something to replace.
     fn actions(&self, way: Way) -> Vec<Action> {

@@ -17,7 +17,8 @@ pub static VERBS: &[Verb] = &[
         .on_command_line("HOST[:PORT]/NAME… [FOLDER]")
         .in_shell("shell-usage-get", Names::Remote),
     Verb::new::<mirror::Mirror>("mirror", &["espelhar", "sync"], "verb-mirror")
-        .on_command_line("FOLDER HOST[:PORT]/PATH | HOST[:PORT]/PATH FOLDER"),
+        .on_command_line("FOLDER HOST[:PORT]/PATH | HOST[:PORT]/PATH FOLDER")
+        .in_shell("shell-usage-mirror", Names::LocalFolder),
     Verb::new::<delete::Delete>("delete", &["deletar", "apagar"], "verb-delete")
         .on_command_line("HOST[:PORT]/NAME [PASSWORD]")
         .in_shell("shell-usage-delete", Names::Remote)
@@ -40,7 +41,8 @@ pub static VERBS: &[Verb] = &[
         .in_shell("shell-usage-info", Names::Remote)
         .portuguese("info"),
     Verb::new::<uploads::Uploads>("uploads", &["envios"], "verb-uploads")
-        .on_command_line("HOST[:PORT]"),
+        .on_command_line("HOST[:PORT]")
+        .in_shell("shell-usage-none", Names::None),
     Verb::new::<cat::Cat>("cat", &["ver"], "verb-cat")
         .on_command_line("HOST[:PORT]/NAME…")
         .in_shell("shell-usage-cat", Names::Remote),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::rm::fail;
 use super::{Connection, Context, Run};
-use crate::address::Address;
+use crate::address::{Address, Server};
 use crate::drawer::Drawer;
 use crate::fault::{Ended, Fault, Outcome, Sentence, Tally};
 
@@ -21,7 +21,7 @@ const HELD: usize = 100_000;
 #[derive(Debug, Args)]
 pub(super) struct Uploads {
     #[arg(value_name = "HOST[:PORT]", help = "arg-uploads-host")]
-    host: String,
+    host: Option<String>,
     #[arg(
         long,
         value_name = "ID",
@@ -39,12 +39,9 @@ pub(super) struct Uploads {
 
 impl Run for Uploads {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let address = Address::parse(&self.host)?;
-        if !address.path()?.is_root() {
-            return Err(Fault::usage("client-uploads-host"));
-        }
+        let server = self.server(&context)?;
         let doing = async {
-            let drawer = context.open(&address.server, &self.connection).await?;
+            let drawer = context.open(&server, &self.connection).await?;
             drawer.need(Action::Manage).await?;
             if self.end_all {
                 self.end_all(&context, &drawer).await
@@ -59,6 +56,22 @@ impl Run for Uploads {
 }
 
 impl Uploads {
+    /// The server that was named; in the shell the one that one is on, which is never named.
+    fn server(&self, context: &Context) -> Outcome<Server> {
+        match (&self.host, context.here()) {
+            (None, Some(here)) => Ok(here.server().clone()),
+            (None, None) => Err(Fault::usage("client-no-address")),
+            (Some(_), Some(_)) => Err(Fault::usage("shell-uploads-here")),
+            (Some(host), None) => {
+                let address = Address::parse(host)?;
+                if !address.path()?.is_root() {
+                    return Err(Fault::usage("client-uploads-host"));
+                }
+                Ok(address.server)
+            }
+        }
+    }
+
     async fn end_all(&self, context: &Context, drawer: &Drawer) -> Outcome<Ended> {
         // Listed whole before the first ends: the list must not change under its reader.
         let mut uploads = drawer.remote.uploads().await?.take(HELD);

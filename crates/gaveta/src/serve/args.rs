@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use gaveta_core::Actions;
 
 use super::logging::{LogFormat, LogLevel};
 
@@ -46,6 +47,10 @@ pub(crate) struct ServeArgs {
     pub(super) durability: Durable,
     #[arg(long, value_name = "FILE", help = "help-serve-admin-password-file")]
     pub(super) admin_password_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "help-serve-config")]
+    pub(super) config: Option<PathBuf>,
+    #[arg(long, value_name = "WHAT", value_parser = Actions::parse, help = "help-serve-anonymous")]
+    pub(super) anonymous: Option<Actions>,
     #[arg(long, value_name = "FOLDER", help = "help-serve-state-dir")]
     pub(super) state_dir: Option<PathBuf>,
     #[arg(long, value_name = "NAME", help = "help-serve-user")]

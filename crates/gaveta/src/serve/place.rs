@@ -5,11 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gaveta_server::{AccountsFile, Book, FileProblem};
 use gaveta_text::{Text, escape};
 
 use super::refusal::{Refusal, shown};
 use super::user::{self, UserProblem};
 use super::warn;
+use crate::account::{self, say_problem};
 use crate::exit::Exit;
 
 /// The folder that is served, and made, when none is named.
@@ -43,7 +45,7 @@ pub(super) fn become_who(name: Option<&str>, text: &Text) -> Result<Option<PathB
 }
 
 /// `--state-dir`, or the place for state of whom we run as (XDG Base Directory Specification).
-pub(super) fn state_folder(given: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn state_folder(given: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let variable = |name: &str| {
         std::env::var_os(name)
             .map(PathBuf::from)
@@ -105,6 +107,38 @@ pub(super) fn keep_apart(
             Err(beneath("serve-password-file-beneath", file))
         }
         _ => Ok(()),
+    }
+}
+
+/// The file of the accounts and what it says, outside the folder that is served.
+pub(super) fn accounts(
+    config: Option<&Path>,
+    state: &Path,
+    folder: &Path,
+    text: &Text,
+) -> Result<(AccountsFile, Book), Refusal> {
+    // Whoever names one means one that is there.
+    if let Some(config) = config
+        && let Err(error) = fs::metadata(config)
+    {
+        let problem = FileProblem::Io(config.to_owned(), error);
+        return Err(Refusal(Exit::State, say_problem(text, &problem)));
+    }
+    let refused = || Refusal(Exit::State, text.say("serve-no-state-dir", &[]));
+    let file = account::file(config, Some(state)).ok_or_else(refused)?;
+    if gaveta_disk::contains(folder, file.path()) {
+        let args = [
+            ("path", shown(file.path().display()).into()),
+            ("folder", shown(folder.display()).into()),
+        ];
+        return Err(Refusal(
+            Exit::State,
+            text.say("serve-password-file-beneath", &args),
+        ));
+    }
+    match file.read() {
+        Ok(book) => Ok((file, book)),
+        Err(problem) => Err(Refusal(Exit::State, say_problem(text, &problem))),
     }
 }
 

@@ -9,6 +9,7 @@ use gaveta_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
 use super::accounts::{Accounts, Everybody, SignedIn};
+use super::cookies::Cookies;
 use super::pass::{Origin, Pass, Standing};
 use super::password::Doorkeeper;
 
@@ -18,6 +19,7 @@ pub(crate) enum Credential {
     Nothing,
     /// A name and a password.
     Password(String, Zeroizing<String>),
+    #[allow(dead_code, reason = "tokens and shares come next")]
     /// A token, or whatever else speaks for itself.
     Bearer(Zeroizing<String>),
     /// A browser's session.
@@ -62,6 +64,8 @@ pub(crate) trait Admission: fmt::Debug + Send + Sync {
 pub(crate) struct Entrance {
     /// The accounts in force.
     pub(crate) accounts: Arc<Accounts>,
+    /// The sessions of browsers.
+    pub(crate) cookies: Arc<Cookies>,
     keeper: Doorkeeper,
     others: OnceLock<Vec<Arc<dyn Admission>>>,
 }
@@ -73,12 +77,14 @@ impl Entrance {
     /// `Io` when the system has no random numbers.
     pub(crate) fn new(accounts: Arc<Accounts>) -> Result<Self> {
         Ok(Self {
+            cookies: Cookies::new(Arc::clone(&accounts)),
             accounts,
             keeper: Doorkeeper::new()?,
             others: OnceLock::new(),
         })
     }
 
+    #[allow(dead_code, reason = "tokens and shares come next")]
     /// Also lets in whom these know: they are asked first, one after the other. Once, before the
     /// server runs.
     pub(crate) fn also(&self, others: Vec<Arc<dyn Admission>>) {
@@ -88,7 +94,8 @@ impl Entrance {
     /// Who shows this? Whoever gives credentials is never taken for a visitor when they are wrong.
     ///
     /// # Errors
-    /// `WrongPassword`; `Busy` when this address guessed too often.
+    /// `WrongPassword`; `SignInNeeded` for a browser's session that has ended; `Busy` when this
+    /// address guessed too often.
     pub(crate) async fn admit(&self, credential: Credential, origin: Origin) -> Result<Pass> {
         for other in self.others.get().into_iter().flatten() {
             if let Some(standing) = other.admit(&credential, origin, &self.keeper).await? {
@@ -98,10 +105,13 @@ impl Entrance {
         match credential {
             Credential::Nothing => Ok(self.visitor(origin)),
             Credential::Password(name, password) => self.by_password(&name, password, origin).await,
-            Credential::Bearer(_)
-            | Credential::Cookie(_)
-            | Credential::Share(..)
-            | Credential::Broken => Err(Error::new(ErrorKind::WrongPassword)),
+            Credential::Cookie(secret) => match self.cookies.standing(&secret) {
+                Some(standing) => self.pass(standing, origin),
+                None => Err(Error::new(ErrorKind::SignInNeeded)),
+            },
+            Credential::Bearer(_) | Credential::Share(..) | Credential::Broken => {
+                Err(Error::new(ErrorKind::WrongPassword))
+            }
         }
     }
 

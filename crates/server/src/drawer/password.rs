@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::guesses::Guesses;
-pub use super::secrets::{Kept, Known, PasswordProblem, Source};
+pub use super::secrets::{Kept, Known, PasswordProblem, Source, is_weak};
 
 /// The longest password, in bytes.
 pub(super) const LONGEST: usize = 1024;

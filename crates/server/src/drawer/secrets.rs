@@ -289,7 +289,7 @@ fn first_line(path: &Path) -> Result<Zeroizing<String>, PasswordProblem> {
 }
 
 /// Would anybody guess it?
-fn is_weak(password: &str) -> bool {
+pub fn is_weak(password: &str) -> bool {
     let lower = password.to_lowercase();
     let one_letter = password.chars().all(|c| password.starts_with(c));
     password.chars().count() < SHORT || one_letter || COMMON.contains(&lower.as_str())

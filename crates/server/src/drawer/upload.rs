@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Action, Check, Content, Entry, Error, Operation, Path, Piece, Pieces, Replace, Result, Seal,
-    Upload, UploadId, UploadState,
+    Action, Check, Content, Entry, Error, ErrorKind, Operation, Path, Piece, Pieces, Replace,
+    Result, Seal, Upload, UploadId, UploadState,
 };
 
 use super::Drawer;
@@ -164,8 +164,8 @@ impl Upload for GuardedUpload {
         self.tale.told.store(true, Ordering::Relaxed);
         telling.step(self.view.check(&self.need()))?;
         let replaced = telling.step(self.view.will_replace(target, &self.replace).await)?;
-        if replaced && !self.narrowed {
-            telling.step(self.view.check(&Need::here(Action::Replace, target)))?;
+        if replaced && !self.view.may(Action::Replace, target) {
+            return telling.step(Err(Error::at(ErrorKind::VersionMismatch, target)));
         }
         let note = match &self.kept {
             Some(_) => telling.step(self.inner.state().await)?.note,

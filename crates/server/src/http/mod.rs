@@ -18,6 +18,7 @@ pub(crate) mod router;
 mod sending;
 pub(crate) mod session;
 pub(crate) mod share;
+mod sign_in;
 pub(crate) mod stranger;
 pub(crate) mod talk;
 pub(crate) mod uploads;

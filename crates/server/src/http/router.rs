@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Error, ErrorKind};
+use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::keys::in_link;
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -15,9 +15,11 @@ use zeroize::Zeroizing;
 use super::body::{Body, full};
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
-use super::{audit, chunks, command, error, files, keys, session, share, stranger, uploads};
+use super::{
+    audit, chunks, command, error, files, keys, session, share, sign_in, stranger, uploads,
+};
 use crate::drawer::entrance::Credential;
-use crate::drawer::pass::{Door, Origin};
+use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::server::House;
@@ -67,21 +69,30 @@ async fn route(
         ip: Some(line.peer().ip()),
         door: Door::Http,
     };
-    let shown = match credential(request.headers()) {
-        shown if shared.is_none() => shown,
-        // Whoever follows a link comes by the link alone, whoever he is elsewhere.
-        Credential::Password(_, password) => by_link(shared, Some(password)),
-        _ => by_link(shared, None),
-    };
-    let by_a_link = matches!(shown, Credential::Share(..));
-    let pass = match house.drawer.admit(shown, origin).await {
+    // Behind TLS a cookie is for TLS alone.
+    let secure = false;
+    match (path, request.method()) {
+        (sign_in::SIGN_IN, &Method::POST) => {
+            return sign_in::sign_in(request, origin, secure, house).await;
+        }
+        (sign_in::SIGN_OUT, &Method::POST) => return sign_in::sign_out(request, secure, house),
+        _ => {}
+    }
+    let by_a_link = shared.is_some();
+    let pass = match admit(&request, shared, origin, house).await {
         Ok(pass) => pass,
         Err(failed) => {
+            let stale = sign_in::cookie(request.headers()).is_some();
+            let headers = stale.then(|| request.headers().clone());
             refuse(request);
-            return match by_a_link {
+            let mut response = match by_a_link {
                 true => share::refused(&failed, html),
                 false => error::answer(&failed, html),
             };
+            if let Some(headers) = headers {
+                sign_in::forget(&mut response, &headers, secure);
+            }
+            return response;
         }
     };
     log.account(&pass.last());
@@ -111,6 +122,7 @@ async fn route(
         (route::SESSION, &Method::GET) => session::open(request, view, line, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
+        (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
         (route::HEALTH, _) => wrong_method(request, "GET, HEAD", html),
@@ -159,18 +171,41 @@ fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> 
     response
 }
 
-fn by_link(secret: Option<Zeroizing<String>>, password: Option<Zeroizing<String>>) -> Credential {
-    match secret {
-        Some(secret) => Credential::Share(secret, password),
-        None => Credential::Broken,
+/// Who asks. A browser's session that has ended is a visitor's who only looks.
+/// Whoever follows a link comes by the link alone, whoever he is elsewhere.
+async fn admit(
+    request: &Request<Incoming>,
+    link: Option<Zeroizing<String>>,
+    origin: Origin,
+    house: &House,
+) -> Result<Pass> {
+    let entrance = &house.drawer.entrance;
+    let shown = match (credential(request.headers()), link) {
+        (Credential::Password(_, password), Some(link)) => Credential::Share(link, Some(password)),
+        (_, Some(link)) => Credential::Share(link, None),
+        (shown, None) => shown,
+    };
+    let by_cookie = matches!(shown, Credential::Cookie(_));
+    if by_cookie {
+        sign_in::says_its_origin(request)?;
+    }
+    match house.drawer.admit(shown, origin).await {
+        Err(ended) if ended.kind() == ErrorKind::SignInNeeded && by_cookie => {
+            match *request.method() {
+                Method::GET | Method::HEAD => Ok(entrance.visitor(origin)),
+                _ => Err(ended),
+            }
+        }
+        admitted => admitted,
     }
 }
 
-/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750).
+/// What somebody shows, by `Authorization: Basic` (RFC 7617) or `Bearer` (RFC 6750), or by the
+/// cookie of a browser's session.
 fn credential(headers: &HeaderMap) -> Credential {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
-        return Credential::Nothing;
+        return sign_in::cookie(headers).map_or(Credential::Nothing, Credential::Cookie);
     };
     match fields.next() {
         None => authorization(field).unwrap_or(Credential::Broken),
@@ -223,5 +258,36 @@ mod tests {
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn fuzz_cookie_and_token() {
+        use crate::drawer::keys::secret::Secret;
+        let seeds: [&[u8]; 6] = [
+            b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            b"Bearer gvt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            b"gvs_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            b"gaveta=abc; other=1; gaveta=x",
+            b"a=b;c",
+            b"bearer  x",
+        ];
+        let words: [&[u8]; 6] = [b"Basic ", b"Bearer ", b"gvt_", b"gvs_", b"; ", b"="];
+        gaveta_testkit::fuzz::run("cookie and token", &seeds, &words, |input| {
+            if let Ok(text) = std::str::from_utf8(input)
+                && let Some(secret) = Secret::parse(text)
+            {
+                assert!(text.len() == 47 && !format!("{secret:?}").contains(&text[4..]));
+                let _ = secret.hash();
+            }
+            let Ok(value) = HeaderValue::from_bytes(input) else {
+                return;
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, value.clone());
+            let _ = credential(&headers);
+            headers.insert(header::AUTHORIZATION, value);
+            // Whoever shows something is never a visitor.
+            assert!(!matches!(credential(&headers), Credential::Nothing));
+        });
     }
 }

@@ -110,8 +110,17 @@ pub(super) fn refused(head: &Parts, refusal: &Refusal, body: Option<Incoming>) -
 pub(super) async fn there(view: &View, target: &Path) -> Result<Option<Entry>> {
     match view.stat(target).await {
         Ok(entry) => Ok(Some(entry)),
-        // A file where a folder would have to be: `begin` says so.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotFolder) => {
+        // A file where a folder would have to be: `begin` says so. Who may not know what is there
+        // is told nothing.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::NotFolder
+                    | ErrorKind::Denied
+                    | ErrorKind::SignInNeeded
+            ) =>
+        {
             Ok(None)
         }
         Err(error) => Err(error),

@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+mod accounts;
 mod audit;
 mod badinput;
 mod ends;
@@ -22,4 +23,5 @@ mod sessions;
 mod shares;
 mod smuggling;
 mod strangers;
+mod table;
 mod tokens;

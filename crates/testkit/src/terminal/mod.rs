@@ -8,6 +8,7 @@
 mod key;
 mod picture;
 mod reader;
+mod report;
 mod screen;
 
 use std::fmt;
@@ -135,7 +136,7 @@ impl Terminal {
                     assert!(
                         last.elapsed() < PATIENCE,
                         "the program reads no keys\n{}",
-                        self.picture()
+                        self.report()
                     );
                     let mut polled = [PollFd::new(&self.shared.pty, PollFlags::OUT)];
                     let wait = Timespec {
@@ -187,7 +188,7 @@ impl Terminal {
     ) -> T {
         match self.shared.wait(PATIENCE, &mut wanted) {
             Ok(found) => found,
-            Err(why) => panic!("{why}: waited for {what}\n{}", self.picture()),
+            Err(why) => panic!("{why}: waited for {what}\n{}", self.report()),
         }
     }
 
@@ -245,7 +246,7 @@ impl Terminal {
             assert!(
                 start.elapsed() < PATIENCE,
                 "the program does not end\n{}",
-                self.picture()
+                self.report()
             );
             std::thread::sleep(GLANCE);
         };
@@ -258,6 +259,13 @@ impl Terminal {
     /// The screen in a frame, for the message of a test that failed.
     pub fn picture(&self) -> String {
         self.look(|screen| screen.framed())
+    }
+
+    /// The picture, what was written last, and what the program's threads wait for.
+    fn report(&self) -> String {
+        let tail = report::tail(&self.raw());
+        let process = report::process(self.child.id());
+        format!("{}\n{tail}\n{process}", self.picture())
     }
 
     /// The visible rows as an SVG picture, colours and all, under this title.

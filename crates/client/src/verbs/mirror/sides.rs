@@ -1,7 +1,7 @@
 //! Which of two words is the folder here, and which the folder on a server.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
 use gaveta_core::{ErrorKind, Path, Store};
@@ -12,6 +12,7 @@ use crate::drawer::Drawer;
 use crate::fault::{Fault, Outcome};
 use crate::local::Place;
 use crate::printer::progress::Names;
+use crate::shell::Here;
 use crate::verbs::send::remembered;
 
 /// Which way the mirror goes.
@@ -28,19 +29,19 @@ type Tell = dyn Fn(&OsStr, &Address) -> bool;
 
 /// What was typed, sorted out.
 #[derive(Debug)]
-pub(super) struct Words<'a> {
+pub(super) struct Words {
     pub(super) way: Way,
-    pub(super) here: &'a OsStr,
+    pub(super) here: OsString,
     pub(super) there: Address,
 }
 
-impl<'a> Words<'a> {
+impl Words {
     /// Sorts two words out. Where both could be a server's, a scheme or a port tells; then the name
     /// of this machine or a number; then which of them is a folder here.
     ///
     /// # Errors
     /// [`Fault::Usage`] when it cannot be told, or neither is a server's.
-    pub(super) fn sort(from: &'a OsStr, to: &'a OsStr) -> Outcome<Self> {
+    pub(super) fn sort(from: &OsStr, to: &OsStr) -> Outcome<Self> {
         let parse = |word: &OsStr| word.to_str().map(Address::parse);
         let way = match (parse(from), parse(to)) {
             (Some(Ok(source)), Some(Ok(target))) => {
@@ -83,8 +84,42 @@ impl<'a> Words<'a> {
             .ok_or(Fault::usage("client-address-not-utf8"))?;
         Ok(Self {
             way,
-            here,
+            here: here.to_owned(),
             there: Address::parse(there)?,
+        })
+    }
+
+    /// Two words of the shell: from here to the server, or with `get` the other way. Without `to`
+    /// the target has the source's last name.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] when the source has no name and no target was said; as [`Here::address`].
+    pub(super) fn near(here: &Here, from: &OsStr, to: Option<&OsStr>, get: bool) -> Outcome<Self> {
+        let parse = |word: &OsStr| {
+            let word = word.to_str();
+            here.address(word.ok_or(Fault::usage("client-address-not-utf8"))?)
+        };
+        let named = Fault::usage("shell-mirror-name");
+        if get {
+            let there = parse(from)?;
+            let near = match to {
+                Some(to) => to.to_owned(),
+                None => there.path()?.name().ok_or(named)?.into(),
+            };
+            return Ok(Self {
+                way: Way::Down,
+                here: near,
+                there,
+            });
+        }
+        let there = match to {
+            Some(to) => parse(to)?,
+            None => parse(std::path::Path::new(from).file_name().ok_or(named)?)?,
+        };
+        Ok(Self {
+            way: Way::Up,
+            here: from.to_owned(),
+            there,
         })
     }
 }
@@ -104,7 +139,7 @@ impl Sides {
     ///
     /// # Errors
     /// `NotFound`, `NotFolder`, and what either side says.
-    pub(super) async fn open(words: &Words<'_>, drawer: Drawer) -> Outcome<Self> {
+    pub(super) async fn open(words: &Words, drawer: Drawer) -> Outcome<Self> {
         let far = words.there.path()?;
         let found = match drawer.remote.stat(&far).await {
             Ok(entry) if entry.is_folder() => true,
@@ -113,8 +148,8 @@ impl Sides {
             Err(error) => return Err(drawer.named(error, &far)),
         };
         let place = match words.way {
-            Way::Up => Place::source(words.here)?,
-            Way::Down if found => Place::find(words.here)?,
+            Way::Up => Place::source(&words.here)?,
+            Way::Down if found => Place::find(&words.here)?,
             Way::Down => return Err(drawer.named(ErrorKind::NotFound.into(), &far)),
         };
         let there = place.store.stat(&place.base).await;

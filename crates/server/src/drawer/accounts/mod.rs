@@ -1,11 +1,14 @@
 //! The accounts as they are in force now, and whoever stands by one of them.
 
 pub(crate) mod book;
+pub mod edit;
+mod file;
+pub(crate) mod keeping;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use gaveta_core::grant::fold;
 use gaveta_core::{Account, Actions, Error, ErrorKind, Grants, Path, PathProblem, Role};
@@ -13,6 +16,7 @@ use gaveta_core::{Account, Actions, Error, ErrorKind, Grants, Path, PathProblem,
 use super::pass::{Changes, Standing};
 use super::password::AdminPassword;
 pub use book::{Book, Problem, ProblemKind, Record, SshKey};
+pub use file::{AccountsFile, FileProblem};
 
 /// What holds whatever the file says.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +33,6 @@ pub(crate) struct Base {
 pub(crate) struct Person {
     account: Account,
     password: Option<AdminPassword>,
-    /// His SSH public keys.
-    pub(crate) keys: Vec<SshKey>,
     disabled: bool,
     expires: Option<SystemTime>,
     /// Another password, another mark.
@@ -43,7 +45,6 @@ impl Person {
         Self {
             account: Account::named(&record.name, record.grants.clone()).with_quota(record.quota),
             password: record.password.clone(),
-            keys: record.keys.clone(),
             disabled: record.disabled,
             expires: record.expires,
             mark: blake3::hash(hash.as_bytes()),
@@ -171,12 +172,17 @@ impl Accounts {
         self.table().visitor.clone()
     }
 
-    /// How long until the next account expires.
-    pub(crate) fn next_end(&self) -> Option<Duration> {
+    /// When the next account expires.
+    pub(crate) fn next_end(&self) -> Option<SystemTime> {
         let now = SystemTime::now();
-        let ends = self.table();
-        let ends = ends.people.values().filter_map(|person| person.expires);
-        ends.filter_map(|end| end.duration_since(now).ok()).min()
+        let table = self.table();
+        let ends = table.people.values().filter_map(|person| person.expires);
+        ends.filter(|end| *end > now).min()
+    }
+
+    /// How many may sign in, or could.
+    pub(crate) fn count(&self) -> usize {
+        self.table().people.len()
     }
 
     /// The folders on this path that are spelled otherwise than a grant's, and which some file
@@ -252,6 +258,6 @@ impl SignedIn {
 impl Standing for SignedIn {
     fn account(&self) -> Option<Account> {
         let person = self.accounts.find(&self.name)?;
-        (person.mark == self.mark).then(|| person.account().cloned())?
+        (person.mark == self.mark).then(|| self.accounts.account(&self.name))?
     }
 }

@@ -49,6 +49,11 @@ impl LogFile {
         if !about.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
+        if about.nlink() > 1 {
+            // It was being rotated when the server was stopped.
+            fs::remove_file(&plan.path)?;
+            return Self::open(plan);
+        }
         let torn = !ends_a_line(&file, about.len())?;
         Ok(Self {
             plan: plan.clone(),
@@ -101,9 +106,18 @@ impl LogFile {
 
     fn rotate(&mut self) -> io::Result<()> {
         self.sync();
-        let rotated = rotated(&self.plan.path)?;
-        let next = rotated.last().map_or(1, |last| last.number + 1);
-        fs::rename(&self.plan.path, numbered(&self.plan.path, next))?;
+        // Another server may keep its log in the same file: a link never takes another's place.
+        loop {
+            let rotated = rotated(&self.plan.path)?;
+            let next = rotated.last().map_or(1, |last| last.number + 1);
+            match fs::hard_link(&self.plan.path, numbered(&self.plan.path, next)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                linked => break linked?,
+            }
+        }
+        if self.is_in_place() {
+            fs::remove_file(&self.plan.path)?;
+        }
         *self = Self::open(&self.plan)?;
         self.drop_oldest()
     }

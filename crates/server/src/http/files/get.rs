@@ -27,8 +27,22 @@ pub(super) async fn get(asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
     match asked.view.read(asked.path(), ReadPlan::default()).await {
         Ok(reading) => file(asked, reading).await,
         Err(error) if error.kind() == ErrorKind::IsFolder => listing::list(asked).await,
+        Err(error) if is_refusal(&error) && shows_folder(asked).await => listing::list(asked).await,
         Err(error) => Err(error.into()),
     }
+}
+
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Denied | ErrorKind::SignInNeeded | ErrorKind::NotFound
+    )
+}
+
+/// Is there a folder that shows to somebody who may not read what is in it?
+async fn shows_folder(asked: &Asked<'_>) -> bool {
+    let entry = asked.view.stat(asked.path()).await;
+    entry.is_ok_and(|entry| entry.is_folder())
 }
 
 async fn file(asked: &Asked<'_>, reading: Arc<dyn Reading>) -> Result<Response<Body>, Refusal> {

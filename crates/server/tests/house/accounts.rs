@@ -1,0 +1,401 @@
+//! Accounts over a real socket: what changes counts at once, also for what is open.
+
+use std::fs;
+use std::path::Path as FsPath;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gaveta_server::{AccountsFile, AdminPassword, control};
+use gaveta_testkit::http::Connection;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::harness::{ADMIN, HUNG, House, Session, request};
+
+/// A house whose accounts follow a file, and the file.
+struct Team {
+    house: House,
+    state: tempfile::TempDir,
+}
+
+fn hash(password: &str) -> String {
+    AdminPassword::cheap(password).unwrap().hash().to_owned()
+}
+
+fn basic(name: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+}
+
+fn account(name: &str, grants: &str) -> String {
+    let hash = hash("secret of hers");
+    format!("[account.{name}]\npassword = '{hash}'\ngrants = {{ {grants} }}\n")
+}
+
+impl Team {
+    async fn with(text: &str) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let file = AccountsFile::at(state.path().join("gaveta.toml"));
+        write(file.path(), text);
+        let house = House::with(|config| {
+            config.accounts = file.read().unwrap();
+            config.accounts_file = Some(file);
+            config.state = Some(state.path().to_owned());
+        })
+        .await;
+        Self { house, state }
+    }
+
+    fn write(&self, text: &str) {
+        write(&self.state.path().join("gaveta.toml"), text);
+    }
+
+    /// Has the server read the file, as `gaveta account` does.
+    async fn reload(&self) -> Result<serde_json::Value, (String, String)> {
+        let state = self.state.path().to_owned();
+        tokio::task::spawn_blocking(move || {
+            let servers = control::servers(&state);
+            assert_eq!(servers.len(), 1);
+            control::ask(&servers[0], &json!({ "do": "reload" }), None).unwrap()
+        })
+        .await
+        .unwrap()
+    }
+
+    async fn get(&self, at: &str, name: &str) -> u16 {
+        let basic = basic(name, "secret of hers");
+        let fields = [("Authorization", basic.as_str())];
+        self.house.ask("GET", at, &fields, b"").await.status
+    }
+
+    async fn session(&self, name: &str) -> Session {
+        let basic = basic(name, "secret of hers");
+        let fields = [("Authorization", basic.as_str())];
+        self.house.session_with(&fields).await.unwrap().0
+    }
+}
+
+fn write(path: &FsPath, text: &str) {
+    let new = path.with_extension("new");
+    fs::write(&new, text).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+/// A PUT of ana's that has begun and does not end.
+async fn under_way(team: &Team, at: &str) -> Connection {
+    let mut connection = team.house.connect().await;
+    let basic = basic("ana", "secret of hers");
+    let fields = [
+        ("Authorization", basic.as_str()),
+        ("Content-Length", "1000000"),
+    ];
+    let whole = request("GET", at, &fields, b"");
+    let head = String::from_utf8(whole).unwrap().replacen("GET", "PUT", 1);
+    connection.send(head.as_bytes()).await.unwrap();
+    connection.send(&[7; 1000]).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn whoever_is_taken_away_is_out_of_everything_that_is_open() {
+    let ana = account("ana", "'/' = 'editor'");
+    let other = ana.replace(&hash_of(&ana), &hash("another password"));
+    let disabled = format!("{ana}disabled = true\n");
+    let expired = format!("{ana}expires = 2020-01-01T00:00:00Z\n");
+    for gone in [String::new(), other, disabled, expired] {
+        let team = Team::with(&ana).await;
+        assert_eq!(team.get("/", "ana").await, 200);
+        let mut session = team.session("ana").await;
+        let mut put = under_way(&team, "/new").await;
+        let cookie = signed_in(&team).await;
+        team.write(&gone);
+        team.reload().await.unwrap();
+        let told = session.next().await;
+        assert_eq!(told["error"]["code"], "sign-in-needed", "{told}");
+        let closed = session.next_message().await;
+        assert!(closed.is_none_or(|message| message.is_close()));
+        let refused = timeout(HUNG, put.response()).await.expect("it goes on");
+        // What arrived was read no further: answered, or broken off.
+        if let Ok(refused) = refused {
+            assert_eq!(refused.status, 401);
+        }
+        assert!(!team.house.has("new").await);
+        assert_eq!(team.get("/", "ana").await, 401);
+        let looks = [("Cookie", cookie.as_str())];
+        let reply = team.house.ask("GET", "/", &looks, b"").await;
+        assert_eq!(reply.status, 401, "{gone}");
+    }
+}
+
+fn hash_of(text: &str) -> String {
+    text.split('\'').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_is_granted_less_counts_for_what_is_open_and_the_file_is_followed() {
+    let team = Team::with(&account("ana", "'/' = 'editor'")).await;
+    team.house.put("team/a", b"a").await;
+    let mut session = team.session("ana").await;
+    let mut put = under_way(&team, "/team/new").await;
+    // Nobody says so: the server sees it by itself.
+    team.write(&account("ana", "'/' = 'editor', '/team' = 'none'"));
+    let refused = timeout(HUNG, put.response()).await.expect("it goes on");
+    if let Ok(refused) = refused {
+        assert_eq!(refused.status, 404);
+    }
+    let reply = session.ask(r#"{"id":1,"do":"stat","path":"team/a"}"#).await;
+    assert_eq!(reply["error"]["code"], "not-found");
+    let reply = session.ask(r#"{"id":2,"do":"list","path":""}"#).await;
+    assert_eq!(
+        reply["ok"]["page"]["entries"].as_array().map(Vec::len),
+        Some(0),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_file_changes_nothing_and_its_line_is_named() {
+    let team = Team::with(&account("ana", "'/' = 'viewer'")).await;
+    team.write("[account.ana]\n\npassword = 1234\n");
+    let (code, message) = team.reload().await.unwrap_err();
+    assert_eq!(code, "bad-request");
+    assert!(message.contains("line 3"), "{message}");
+    assert_eq!(team.get("/", "ana").await, 200);
+    team.write("");
+    team.reload().await.unwrap();
+    assert_eq!(team.get("/", "ana").await, 401);
+}
+
+#[tokio::test]
+async fn the_ease_ends_with_the_first_account() {
+    let team = Team::with("").await;
+    assert_eq!(team.house.ask("PUT", "/a", &[], b"1").await.status, 201);
+    team.write(&account("ana", "'/' = 'viewer'"));
+    team.reload().await.unwrap();
+    for (method, target) in [
+        ("GET", "/a"),
+        ("PUT", "/b"),
+        ("GET", "/nothing"),
+        ("GET", "/"),
+    ] {
+        let reply = team.house.ask(method, target, &[], b"").await;
+        assert_eq!(reply.status, 401, "{method} {target}");
+    }
+    assert_eq!(team.get("/a", "ana").await, 200);
+    // The administrator of before is there still.
+    assert_eq!(team.house.ask("GET", "/a", &[ADMIN], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn nothing_hidden_shows_in_lists_events_or_errors() {
+    let rules = "'/' = 'editor', '/secret' = 'none', '/team/money' = 'none'";
+    let team = Team::with(&account("ana", rules)).await;
+    for at in ["secret/a", "team/money/b", "team/c", "d"] {
+        team.house.put(at, b"x").await;
+    }
+    let mut session = team.session("ana").await;
+    for (folder, seen) in [("", vec!["d", "team"]), ("team", vec!["team/c"])] {
+        let list = format!(r#"{{"id":1,"do":"list","path":"{folder}"}}"#);
+        let reply = session.ask(&list).await;
+        let entries = reply["ok"]["page"]["entries"].as_array().unwrap().iter();
+        let names: Vec<&str> = entries
+            .map(|entry| entry["path"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, seen, "{reply}");
+    }
+    // What is there and what is not look alike.
+    for (there, not) in [
+        ("/secret/a", "/secret/z"),
+        ("/SECRET/a", "/SECRET/z"),
+        ("/team/money/b", "/team/money"),
+    ] {
+        for method in ["GET", "PUT", "DELETE"] {
+            let basic = basic("ana", "secret of hers");
+            let fields = [("Authorization", basic.as_str())];
+            for at in [there, not] {
+                let reply = team.house.ask(method, at, &fields, b"").await;
+                assert_eq!(reply.status, 404, "{method} {at}");
+            }
+        }
+    }
+    assert_eq!(
+        session.ask(r#"{"id":2,"do":"watch","path":""}"#).await["ok"],
+        "done"
+    );
+    for (at, method) in [
+        ("/secret/n", "PUT"),
+        ("/secret/n", "DELETE"),
+        ("/seen", "PUT"),
+    ] {
+        team.house.ask(method, at, &[ADMIN], b"").await;
+    }
+    let told = session.next().await;
+    assert_eq!(told["event"]["path"], "seen", "{told}");
+    // A folder that holds what one may not delete stays whole.
+    let reply = session
+        .ask(r#"{"id":3,"do":"delete","path":"team","recursive":true}"#)
+        .await;
+    assert_eq!(reply["error"]["code"], "denied");
+    assert!(team.house.has("team/money/b").await && team.house.has("team/c").await);
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_a_granted_one_is_not_made() {
+    let rules = "'/' = 'editor'";
+    let text = format!(
+        "{}{}",
+        account("ana", rules),
+        account("bob", "'/Team' = 'viewer'")
+    );
+    let team = Team::with(&text).await;
+    team.house.put("Team/a", b"x").await;
+    let basic = basic("ana", "secret of hers");
+    let fields = [("Authorization", basic.as_str())];
+    for at in ["/team/x", "/TEAM", "/tEam/a/b"] {
+        let reply = team.house.ask("PUT", at, &fields, b"x").await;
+        assert_eq!(reply.header("gaveta-error"), Some("path-lookalike"), "{at}");
+    }
+    assert_eq!(
+        team.house.ask("PUT", "/Team/x", &fields, b"x").await.status,
+        201
+    );
+    assert_eq!(
+        team.house.ask("PUT", "/teams", &fields, b"x").await.status,
+        201
+    );
+    // What is there already may be filled.
+    team.house.put("TEAM/a", b"x").await;
+    assert_eq!(
+        team.house.ask("PUT", "/TEAM/b", &fields, b"x").await.status,
+        201
+    );
+}
+
+/// Signs ana in as a browser does; the cookie.
+async fn signed_in(team: &Team) -> String {
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("Origin", "http://localhost"),
+    ];
+    let body = json!({ "name": "ana", "password": "secret of hers" }).to_string();
+    let reply = team
+        .house
+        .ask("POST", "/.gaveta/sign-in", &fields, body.as_bytes())
+        .await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let cookie = reply.header("set-cookie").unwrap();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_browser_signs_in_and_out() {
+    let team = Team::with(&account("ana", "'/' = 'editor'")).await;
+    team.house.put("a", b"a").await;
+    let cookie = signed_in(&team).await;
+    let with = ("Cookie", cookie.as_str());
+    let ours = ("Origin", "http://localhost");
+    assert_eq!(team.house.ask("GET", "/a", &[with], b"").await.status, 200);
+    assert_eq!(
+        team.house
+            .ask("PUT", "/b", &[with, ours], b"b")
+            .await
+            .status,
+        201
+    );
+    // Whatever changes something says where it comes from, and comes from here.
+    assert_eq!(team.house.ask("PUT", "/c", &[with], b"c").await.status, 403);
+    let theirs = ("Origin", "http://evil.example");
+    assert_eq!(
+        team.house
+            .ask("PUT", "/c", &[with, theirs], b"c")
+            .await
+            .status,
+        403
+    );
+    assert!(team.house.session_with(&[with]).await.is_err());
+    let (mut session, hello) = team.house.session_with(&[with, ours]).await.unwrap();
+    assert_eq!(hello["hello"]["account"]["name"], "ana", "{hello}");
+    // A forged one is nobody's.
+    let forged = format!("{}x", cookie);
+    let reply = team
+        .house
+        .ask("PUT", "/c", &[("Cookie", &forged), ours], b"c")
+        .await;
+    assert_eq!(reply.status, 401);
+    assert!(reply.header("set-cookie").unwrap().contains("Max-Age=0"));
+    let out = team
+        .house
+        .ask("POST", "/.gaveta/sign-out", &[with, ours], b"")
+        .await;
+    assert_eq!(out.status, 204);
+    assert_eq!(session.next().await["error"]["code"], "sign-in-needed");
+    assert_eq!(team.house.ask("GET", "/a", &[with], b"").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_wrong_form_signs_nobody_in() {
+    let team = Team::with(&account("ana", "'/' = 'editor'")).await;
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let html = ("Accept", "text/html");
+    for (fields, body, status) in [
+        (vec![form], "name=ana&password=wrong", 401),
+        (vec![form], "name=ana", 400),
+        (vec![], "name=ana&password=secret+of+hers", 400),
+        (
+            vec![form, html],
+            "name=ana&password=secret+of+hers&back=%2Fteam%2F",
+            303,
+        ),
+        (
+            vec![form, html],
+            "name=ana&password=secret+of+hers&back=%2F%2Fevil",
+            303,
+        ),
+    ] {
+        let reply = team
+            .house
+            .ask("POST", "/.gaveta/sign-in", &fields, body.as_bytes())
+            .await;
+        assert_eq!(reply.status, status, "{body}");
+        assert_eq!(reply.header("set-cookie").is_some(), status == 303);
+        if status == 303 {
+            assert!(
+                matches!(reply.header("location"), Some("/team/" | "/")),
+                "{reply:?}"
+            );
+        }
+    }
+    assert_eq!(
+        team.house
+            .ask("GET", "/.gaveta/sign-out", &[], b"")
+            .await
+            .status,
+        405
+    );
+}
+
+/// By hand: `cargo test --release -p gaveta-server --test house guesses_cost -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn ten_thousand_guesses_cost_little_and_another_enters() {
+    let team = Team::with(&account("ana", "'/' = 'editor'")).await;
+    let since = std::time::Instant::now();
+    let mut refused = [0; 3];
+    for n in 0..10_000 {
+        let wrong = basic("ana", &format!("guess {n}"));
+        let fields = [("Authorization", wrong.as_str())];
+        match team.house.ask("GET", "/", &fields, b"").await.status {
+            401 => refused[0] += 1,
+            429 => refused[1] += 1,
+            _ => refused[2] += 1,
+        }
+    }
+    println!(
+        "10,000 guesses: {refused:?} (401, 429, other) in {:?}",
+        since.elapsed()
+    );
+    let _ = Duration::ZERO;
+}

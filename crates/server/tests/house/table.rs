@@ -1,0 +1,579 @@
+//! Every operation, by every door, for every role, beside what the grants say.
+//!
+//! A new operation without a row does not compile ([`operation_of`], [`rows_of`]) or fails
+//! [`nothing_is_without_a_row`].
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gaveta_core::{Account, AccountKind, Action, Actions, Grant, Grants, Operation, Path};
+use gaveta_server::{AdminPassword, Book, Record};
+use gaveta_wire::session::CALLS;
+
+use super::harness::House;
+
+const PASSWORD: &str = "right one";
+
+/// What one may be granted: (name, grants). The first is whoever does not sign in.
+const ROLES: &[(&str, &[(&str, &str)])] = &[
+    ("visitor", &[("/", "list,read")]),
+    ("nobody", &[]),
+    ("viewer", &[("/", "viewer")]),
+    ("contributor", &[("/", "contributor")]),
+    ("editor", &[("/", "editor")]),
+    ("boss", &[("/", "admin")]),
+    ("lister", &[("/", "list")]),
+    ("dropper", &[("/", "create")]),
+    ("deleter", &[("/", "list,delete")]),
+    ("replacer", &[("/", "viewer,replace")]),
+    ("elsewhere", &[("/other", "editor")]),
+    ("inside", &[("/team", "editor")]),
+    ("deep", &[("/team/deep", "editor")]),
+    ("kept-out", &[("/", "editor"), ("/team", "none")]),
+    ("half", &[("/", "editor"), ("/team/deep", "viewer")]),
+];
+
+/// The doors that a row is tried at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Door {
+    Files,
+    Uploads,
+    Chunks,
+    Session,
+    Command,
+}
+
+/// How a row is asked.
+#[derive(Debug, Clone)]
+enum How {
+    /// A request: method, target, fields, content.
+    Request(
+        &'static str,
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    ),
+    /// An upload that one begins oneself, and then this with it: method, what follows its address,
+    /// fields, content.
+    OwnUpload(
+        &'static str,
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    ),
+    /// A call, by session and by POST.
+    Call(&'static str),
+}
+
+struct Row {
+    operation: Operation,
+    door: Door,
+    how: How,
+    /// All of this must be granted. `true`: at every place beneath as well.
+    needs: &'static [(Action, &'static str, bool)],
+    /// Whoever is on the way to what he may list may do it too.
+    sight: bool,
+}
+
+const TUS: (&str, &str) = ("Tus-Resumable", "1.0.0");
+/// `path team/new-tus`, in base64.
+const NEW_TUS: &[(&str, &str)] = &[
+    TUS,
+    ("Upload-Length", "3"),
+    ("Upload-Metadata", "path dGVhbS9uZXctdHVz"),
+];
+/// `path team/over-tus`.
+const OVER_TUS: &[(&str, &str)] = &[
+    TUS,
+    ("Upload-Length", "3"),
+    ("Upload-Metadata", "path dGVhbS9vdmVyLXR1cw=="),
+];
+
+const fn row(
+    operation: Operation,
+    door: Door,
+    how: How,
+    needs: &'static [(Action, &'static str, bool)],
+) -> Row {
+    Row {
+        operation,
+        door,
+        how,
+        needs,
+        sight: false,
+    }
+}
+
+const fn seen(
+    operation: Operation,
+    door: Door,
+    how: How,
+    at: &'static [(Action, &'static str, bool)],
+) -> Row {
+    Row {
+        sight: true,
+        ..row(operation, door, how, at)
+    }
+}
+
+/// The rows of one operation. No `_`: a new operation wants its own.
+fn rows_of(operation: Operation) -> Vec<Row> {
+    use Action::{Create, Delete, List, Manage, Read, Replace};
+    use How::{Call, OwnUpload, Request};
+    let op = operation;
+    match operation {
+        Operation::Stat => vec![
+            seen(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"stat","path":"team"}"#),
+                &[(List, "team", false)],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"stat","path":"team/a"}"#),
+                &[(List, "team/a", false)],
+            ),
+            seen(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"watch","path":"team"}"#),
+                &[(List, "team", false)],
+            ),
+        ],
+        Operation::List => vec![
+            seen(
+                op,
+                Door::Files,
+                Request("GET", "/team/", &[], ""),
+                &[(List, "team", false)],
+            ),
+            seen(
+                op,
+                Door::Files,
+                Request("HEAD", "/team/", &[], ""),
+                &[(List, "team", false)],
+            ),
+            seen(
+                op,
+                Door::Files,
+                Request("GET", "/team", &[], ""),
+                &[(List, "team", false)],
+            ),
+            seen(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"list","path":"team"}"#),
+                &[(List, "team", false)],
+            ),
+        ],
+        Operation::Space => vec![row(
+            op,
+            Door::Session,
+            Call(r#"{"id":1,"do":"space"}"#),
+            &[(List, "", false)],
+        )],
+        Operation::Read => vec![
+            row(
+                op,
+                Door::Files,
+                Request("GET", "/team/a", &[], ""),
+                &[(Read, "team/a", false)],
+            ),
+            row(
+                op,
+                Door::Files,
+                Request("HEAD", "/team/a", &[], ""),
+                &[(Read, "team/a", false)],
+            ),
+            row(
+                op,
+                Door::Files,
+                Request("GET", "/team/a", &[("Range", "bytes=0-0")], ""),
+                &[(Read, "team/a", false)],
+            ),
+            row(
+                op,
+                Door::Chunks,
+                Request("GET", "/.gaveta/chunks/team/a", &[], ""),
+                &[(Read, "team/a", false)],
+            ),
+        ],
+        Operation::Outline => vec![row(
+            op,
+            Door::Chunks,
+            Request("GET", "/.gaveta/outline/team/a", &[], ""),
+            &[(Read, "team/a", false)],
+        )],
+        Operation::Begin => vec![
+            row(
+                op,
+                Door::Uploads,
+                Request("POST", "/.gaveta/uploads", NEW_TUS, ""),
+                &[(Create, "team/new-tus", false)],
+            ),
+            row(
+                op,
+                Door::Uploads,
+                Request("POST", "/.gaveta/uploads", OVER_TUS, ""),
+                &[
+                    (Create, "team/over-tus", false),
+                    (Replace, "team/over-tus", false),
+                ],
+            ),
+        ],
+        Operation::Resume => vec![
+            row(
+                op,
+                Door::Uploads,
+                OwnUpload("HEAD", "", &[TUS], ""),
+                &[(Create, "team/own", false)],
+            ),
+            row(
+                op,
+                Door::Uploads,
+                OwnUpload("GET", "", &[], ""),
+                &[(Create, "team/own", false)],
+            ),
+            row(
+                op,
+                Door::Uploads,
+                OwnUpload("DELETE", "", &[TUS], ""),
+                &[(Create, "team/own", false)],
+            ),
+        ],
+        Operation::Commit => vec![
+            row(
+                op,
+                Door::Files,
+                Request("PUT", "/team/new", &[], "new"),
+                &[(Create, "team/new", false)],
+            ),
+            row(
+                op,
+                Door::Files,
+                Request("PUT", "/team/over", &[], "new"),
+                &[(Create, "team/over", false), (Replace, "team/over", false)],
+            ),
+            row(
+                op,
+                Door::Uploads,
+                OwnUpload(
+                    "PATCH",
+                    "",
+                    &[
+                        TUS,
+                        ("Upload-Offset", "0"),
+                        ("Content-Type", "application/offset+octet-stream"),
+                    ],
+                    "own",
+                ),
+                &[(Create, "team/own", false)],
+            ),
+        ],
+        Operation::Uploads => vec![row(
+            op,
+            Door::Uploads,
+            Request("GET", "/.gaveta/uploads", &[], ""),
+            &[(Manage, "", false)],
+        )],
+        Operation::MakeFolder => vec![row(
+            op,
+            Door::Session,
+            Call(r#"{"id":1,"do":"make-folder","path":"team/folder"}"#),
+            &[(Create, "team/folder", false)],
+        )],
+        Operation::Remove => vec![
+            row(
+                op,
+                Door::Files,
+                Request("DELETE", "/team/gone", &[], ""),
+                &[(Delete, "team/gone", false)],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"delete","path":"team/gone"}"#),
+                &[(Delete, "team/gone", false)],
+            ),
+            row(
+                op,
+                Door::Files,
+                Request("DELETE", "/team?recursive=true", &[], ""),
+                &[(Delete, "team", true)],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"delete","path":"team","recursive":true}"#),
+                &[(Delete, "team", true)],
+            ),
+        ],
+        Operation::Rename => vec![
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"rename","from":"team/a","to":"team/b"}"#),
+                &[
+                    (Delete, "team/a", false),
+                    (Read, "team/a", false),
+                    (List, "team/a", false),
+                    (Create, "team/b", false),
+                ],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"rename","from":"team","to":"moved"}"#),
+                &[
+                    (Delete, "team", true),
+                    (Read, "team", true),
+                    (List, "team", true),
+                    (Create, "moved", true),
+                ],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"rename","from":"other/a","to":"team/b"}"#),
+                &[
+                    (Delete, "other/a", false),
+                    (Read, "other/a", false),
+                    (List, "other/a", false),
+                    (Create, "team/b", false),
+                ],
+            ),
+        ],
+        Operation::Copy => vec![
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"copy","from":"team/a","to":"team/b"}"#),
+                &[
+                    (Read, "team/a", false),
+                    (List, "team/a", false),
+                    (Create, "team/b", false),
+                ],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"copy","from":"team","to":"copied"}"#),
+                &[
+                    (Read, "team", true),
+                    (List, "team", true),
+                    (Create, "copied", true),
+                ],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(
+                    r#"{"id":1,"do":"copy","from":"other/a","to":"team/over","replace":"always"}"#,
+                ),
+                &[
+                    (Read, "other/a", false),
+                    (List, "other/a", false),
+                    (Create, "team/over", false),
+                    (Replace, "team/over", false),
+                ],
+            ),
+        ],
+        Operation::Touch => vec![row(
+            op,
+            Door::Session,
+            Call(r#"{"id":1,"do":"touch","path":"team/a","modified":"2020-01-01T00:00:00Z"}"#),
+            &[(Replace, "team/a", false)],
+        )],
+    }
+}
+
+/// The calls that are no operation on the drawer: they need nothing, and are tried elsewhere.
+const FREE: &[&str] = &["sign-in", "sign-out", "whoami", "help", "ping", "unwatch"];
+
+fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+fn grants_of(rules: &[(&str, &str)]) -> Grants {
+    Grants::new(rules.iter().map(|(at, what)| Grant {
+        path: path(at.trim_start_matches('/')),
+        actions: Actions::parse(what).unwrap(),
+    }))
+}
+
+/// What the grants say of a row: none when it may be done, else the status.
+fn refusal(account: &Account, row: &Row) -> Option<u16> {
+    let grants = account.grants();
+    for (action, at, beneath) in row.needs {
+        let at = path(at);
+        let granted = match beneath {
+            true => grants.allow_beneath(*action, &at),
+            false => grants.allow(*action, &at),
+        };
+        if granted || (row.sight && grants.shows(&at)) {
+            continue;
+        }
+        return Some(match account.kind() {
+            AccountKind::Visitor => 401,
+            _ if grants.shows(&at) => 403,
+            _ => 404,
+        });
+    }
+    None
+}
+
+async fn house() -> House {
+    let password = AdminPassword::cheap(PASSWORD).unwrap();
+    let mut book = Book::default();
+    for (name, rules) in ROLES {
+        match *name {
+            "visitor" => book.anonymous = Some(grants_of(rules)),
+            name => book.records.push(Record {
+                password: Some(password.clone()),
+                ..Record::new(name, grants_of(rules))
+            }),
+        }
+    }
+    let house = House::with(|config| config.accounts = book).await;
+    for at in [
+        "team/a",
+        "team/over",
+        "team/over-tus",
+        "team/gone",
+        "team/deep/x",
+        "other/a",
+    ] {
+        house.put(at, b"old").await;
+    }
+    house
+}
+
+fn sign_in(name: &str) -> Option<String> {
+    let pair = STANDARD.encode(format!("{name}:{PASSWORD}"));
+    (name != "visitor").then(|| format!("Basic {pair}"))
+}
+
+/// The status of a row for whoever signs in so; by every way there is, on a house of its own each.
+async fn tried(row: &Row, name: &str) -> Vec<(Door, u16)> {
+    let basic = sign_in(name);
+    let who: Vec<(&str, &str)> = basic
+        .iter()
+        .map(|basic| ("Authorization", basic.as_str()))
+        .collect();
+    match row.how {
+        How::Request(method, target, fields, body) => {
+            let house = house().await;
+            let fields = [&who[..], fields].concat();
+            let reply = house.ask(method, target, &fields, body.as_bytes()).await;
+            vec![(row.door, reply.status)]
+        }
+        How::OwnUpload(method, rest, fields, body) => {
+            let house = house().await;
+            // `path team/own`.
+            let begin = [
+                TUS,
+                ("Upload-Length", "3"),
+                ("Upload-Metadata", "path dGVhbS9vd24="),
+            ];
+            let begun = house
+                .ask(
+                    "POST",
+                    "/.gaveta/uploads",
+                    &[&who[..], &begin].concat(),
+                    b"",
+                )
+                .await;
+            if begun.status != 201 {
+                return vec![(row.door, begun.status)];
+            }
+            let at = format!("{}{rest}", begun.header("location").unwrap());
+            // Nobody else has it, whatever he may.
+            let other = [("Authorization", sign_in("inside").unwrap())];
+            if name != "inside" && name != "boss" {
+                let other: Vec<(&str, &str)> =
+                    other.iter().map(|(a, b)| (*a, b.as_str())).collect();
+                let reply = house
+                    .ask(method, &at, &[&other[..], fields].concat(), body.as_bytes())
+                    .await;
+                assert_eq!(reply.status, 404, "somebody else's upload: {method} {name}");
+            }
+            let fields = [&who[..], fields].concat();
+            let reply = house.ask(method, &at, &fields, body.as_bytes()).await;
+            vec![(row.door, reply.status)]
+        }
+        How::Call(call) => {
+            let watches = call.contains("\"watch\"");
+            let mut statuses = Vec::new();
+            if !watches {
+                let (status, _) = house().await.command(&who, call).await;
+                statuses.push((Door::Command, status));
+            }
+            let house = house().await;
+            let (mut session, _) = house.session_with(&who).await.unwrap();
+            let reply = session.ask(call).await;
+            let status = match reply["error"]["code"].as_str() {
+                None => 200,
+                Some("sign-in-needed") => 401,
+                Some("denied") => 403,
+                Some("not-found") => 404,
+                Some(other) => panic!("{call} {name}: {other}"),
+            };
+            statuses.push((Door::Session, status));
+            statuses
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_by_every_door_is_what_the_grants_say() {
+    let mut wrong = Vec::new();
+    for (name, rules) in ROLES {
+        let grants = grants_of(rules);
+        let account = match *name {
+            "visitor" => Account::visitor(grants),
+            name => Account::named(name, grants),
+        };
+        for row in Operation::ALL.into_iter().flat_map(rows_of) {
+            let expected = refusal(&account, &row);
+            for (door, status) in tried(&row, name).await {
+                let right = match expected {
+                    None => status < 400,
+                    Some(expected) => status == expected,
+                };
+                if !right {
+                    let how = &row.how;
+                    wrong.push(format!(
+                        "{name} {door:?} {how:?}: {status}, not {expected:?}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_without_a_row() {
+    let rows: Vec<Row> = Operation::ALL.into_iter().flat_map(rows_of).collect();
+    for operation in Operation::ALL {
+        assert!(
+            rows.iter().any(|row| row.operation == operation),
+            "{operation:?}"
+        );
+    }
+    let calls: BTreeSet<&str> = rows
+        .iter()
+        .filter_map(|row| match &row.how {
+            How::Call(call) => call.split("\"do\":\"").nth(1)?.split('"').next(),
+            How::Request(..) | How::OwnUpload(..) => None,
+        })
+        .chain(FREE.iter().copied())
+        .collect();
+    assert_eq!(calls, CALLS.iter().copied().collect());
+    let doors: BTreeSet<Door> = rows.iter().map(|row| row.door).collect();
+    let all = [Door::Files, Door::Uploads, Door::Chunks, Door::Session];
+    assert_eq!(doors, all.into_iter().collect());
+}
