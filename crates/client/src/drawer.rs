@@ -36,13 +36,17 @@ impl Passwords {
             return Ok(Some(given.clone()));
         }
         match &self.file {
-            Some(file) => read_password(file).map(Some),
+            Some(file) => read_secret(file).map(Some),
             None => Ok(self.variable.clone()),
         }
     }
 }
 
-fn read_password(file: &std::path::Path) -> Outcome<Secret> {
+/// The first line of a file.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+pub(crate) fn read_secret(file: &std::path::Path) -> Outcome<Secret> {
     let fault = |kind: ErrorKind, why: String| {
         let name = file.to_string_lossy();
         Fault::Said(
@@ -83,6 +87,37 @@ pub(crate) struct Drawer {
     printer: Arc<Printer>,
     /// The folder a person stands in, in the shell: paths are named from there.
     folder: Option<Folder>,
+    /// Signed in by a token or a share: no password gives more.
+    keyed: bool,
+    /// What a share's link opens.
+    shared: Option<Shared>,
+}
+
+/// What a share's link opens: paths behind the link are beneath it.
+#[derive(Debug, Clone)]
+struct Shared {
+    path: Path,
+    is_file: bool,
+}
+
+/// The environment variable with a token.
+const TOKEN_VARIABLE: &str = "GAVETA_TOKEN";
+
+/// The token that the environment holds.
+pub(crate) fn token_of_environment() -> Option<Secret> {
+    std::env::var(TOKEN_VARIABLE)
+        .ok()
+        .map(|token| token.trim().to_owned())
+        .filter(|token| !token.is_empty())
+        .map(Secret)
+}
+
+/// Whoever comes by a secret that speaks for itself: it stands where a name would.
+pub(crate) fn by_secret(secret: Secret) -> remote::SignIn {
+    remote::SignIn {
+        name: secret.0,
+        password: Secret(String::new()),
+    }
 }
 
 /// The folder of a server that a person stands in.
@@ -98,6 +133,71 @@ impl Drawer {
         passwords: Passwords,
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
+        let sign_in = token_of_environment().map(by_secret);
+        Self::open_as(server, passwords, printer, sign_in).await
+    }
+
+    /// Connects as whom the link of a share makes of who has it.
+    ///
+    /// # Errors
+    /// As [`Drawer::open_as`]; `NotFound` for a link that leads nowhere.
+    pub(crate) async fn open_share(
+        server: &Server,
+        secret: &Secret,
+        password: Secret,
+        printer: Arc<Printer>,
+    ) -> Outcome<Self> {
+        let sign_in = remote::SignIn {
+            name: secret.0.clone(),
+            password,
+        };
+        let passwords = Passwords::default();
+        let opened = Self::open_as(server, passwords, printer, Some(sign_in)).await?;
+        let about = opened.remote.shared(secret).await?;
+        let shared = Shared {
+            path: Path::parse(&about.path)?,
+            is_file: about.kind == "file",
+        };
+        Ok(Self {
+            shared: Some(shared),
+            ..opened
+        })
+    }
+
+    /// The path of the drawer that an address names: behind the link of a share, beneath it.
+    ///
+    /// # Errors
+    /// `BadPath`, `NotFound`.
+    pub(crate) fn place(&self, address: &Address) -> Outcome<Path> {
+        let path = address.path()?;
+        match &self.shared {
+            None => Ok(path),
+            Some(shared) if shared.is_file => {
+                if path.is_root() || path.as_str() == shared.path.name().unwrap_or_default() {
+                    Ok(shared.path.clone())
+                } else {
+                    Err(Error::at(ErrorKind::NotFound, &path).into())
+                }
+            }
+            Some(shared) => Ok(shared.path.join_path(&path)?),
+        }
+    }
+
+    /// Connects, signed in so.
+    ///
+    /// # Errors
+    /// As [`Drawer::open`].
+    pub(crate) async fn open_as(
+        server: &Server,
+        passwords: Passwords,
+        printer: Arc<Printer>,
+        sign_in: Option<remote::SignIn>,
+    ) -> Outcome<Self> {
+        let keyed = sign_in.is_some();
+        let options = remote::Options {
+            sign_in,
+            ..remote::Options::default()
+        };
         let address = remote::Address::new(server.host.clone(), server.port);
         let named = |error: Error| match (error.kind(), causes(&error)) {
             (kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut), why) => {
@@ -111,15 +211,15 @@ impl Drawer {
             (ErrorKind::Unsupported, _) => not_ours(&error, server),
             _ => Fault::Store(about(&error, server.to_string())),
         };
-        let remote = Remote::connect(address, remote::Options::default())
-            .await
-            .map_err(named)?;
+        let remote = Remote::connect(address, options).await.map_err(named)?;
         Ok(Self {
             remote,
             server: server.clone(),
             passwords: Arc::new(passwords),
             printer,
             folder: None,
+            keyed,
+            shared: None,
         })
     }
 
@@ -167,6 +267,9 @@ impl Drawer {
     /// # Errors
     /// `WrongPassword`, `Busy`, an unreadable password file.
     pub(crate) async fn need(&self, action: Action) -> Outcome {
+        if self.keyed {
+            return Ok(());
+        }
         let account = self.remote.whoami().await?;
         if account.may.iter().any(|may| may == action.code()) {
             return Ok(());
@@ -230,7 +333,7 @@ impl Drawer {
                 Ok(pattern::outermost(found))
             }
             None => {
-                let path = address.path()?;
+                let path = self.place(address)?;
                 let entry = self
                     .remote
                     .stat(&path)
@@ -326,7 +429,7 @@ mod tests {
             home.path().join("missing"),
             home.path().to_owned(),
         ] {
-            assert!(read_password(&file).is_err(), "{file:?}");
+            assert!(read_secret(&file).is_err(), "{file:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! verb runs in both: in the shell a path begins at the folder one is in, on the command line it
 //! carries an address.
 
+mod audit;
 mod cat;
 mod cd;
 pub(crate) mod complaint;
@@ -30,7 +31,10 @@ mod pwd;
 mod rename;
 mod rm;
 mod send;
+mod share;
+mod span;
 mod table;
+mod token;
 mod transferring;
 mod uploads;
 
@@ -52,6 +56,8 @@ pub use table::VERBS;
 struct Connection {
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "arg-token-file")]
+    token_file: Option<PathBuf>,
 }
 
 /// What a verb's arguments can do.

@@ -22,6 +22,7 @@ pub use drawer::accounts::{
 };
 pub use drawer::audit::AuditPlan;
 pub use drawer::audit::reading::AuditReader;
+pub use drawer::keys::drawer_folder;
 pub use drawer::ledger::UploadLimits;
 pub use drawer::meters::Totals;
 pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source, is_weak};

@@ -11,6 +11,7 @@ mod fault;
 mod flow;
 mod journal;
 mod kept;
+mod keys;
 mod lifeline;
 mod line;
 mod listing;

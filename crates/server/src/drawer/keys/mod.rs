@@ -9,6 +9,7 @@ pub(crate) mod shares;
 mod sheet;
 pub(crate) mod tokens;
 
+use std::path::{Path as FsPath, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use gaveta_core::{Actions, Path};
@@ -74,6 +75,14 @@ impl Clock {
     fn is_past(&self, expires: Option<SystemTime>) -> bool {
         expires.is_some_and(|expires| expires <= self.now())
     }
+}
+
+/// Where the tokens and shares of one served folder are kept: a folder of their own in the state
+/// folder, which may be that of several servers.
+pub fn drawer_folder(state: &FsPath, served: &FsPath) -> PathBuf {
+    let mark = blake3::hash(served.as_os_str().as_encoded_bytes()).to_hex();
+    let name: String = mark.chars().take(16).collect();
+    state.join("drawers").join(name)
 }
 
 /// The end of a span from now; none when no clock can hold it.
