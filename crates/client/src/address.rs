@@ -1,6 +1,6 @@
 //! What a person types to name something on a server: `HOST[:PORT]/PATH`.
 //!
-//! Also `http://HOST…`, `gaveta://HOST…`, `:PORT/PATH` for this machine, and IPv6 in brackets.
+//! Also `https://HOST…`, `http://HOST…` (never encrypted), `gaveta://HOST…`, `:PORT/PATH` for this machine, and IPv6 in brackets.
 //! With a scheme it is a URL, and `%20` in its path means a space; without one every character
 //! means itself. The path may be a [pattern](crate::pattern).
 
@@ -12,14 +12,41 @@ pub use gaveta_wire::DEFAULT_PORT;
 
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{Pattern, is_wild};
+use crate::remote::{self, Security};
+
+/// The port of a URL that names none (RFC 9110, section 4.2.2).
+const HTTPS_PORT: u16 = 443;
 
 /// The server's side of an address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Server {
     /// A name or an IP address; IPv6 without its brackets. Lower case.
     pub host: String,
     /// The port.
     pub port: u16,
+    /// How it is to be reached. It is the same server either way.
+    pub security: Security,
+}
+
+impl PartialEq for Server {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.host, self.port) == (&other.host, other.port)
+    }
+}
+
+impl Eq for Server {}
+
+impl std::hash::Hash for Server {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.host, self.port).hash(state);
+    }
+}
+
+impl Server {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> remote::Address {
+        remote::Address::new(self.host.clone(), self.port).secured(self.security)
+    }
 }
 
 /// As it is typed, with the port only when it is not the usual one.
@@ -73,12 +100,13 @@ impl Address {
     /// [`Fault::Usage`] with a sentence that says what is wrong with it.
     pub fn parse(typed: &str) -> Outcome<Self> {
         let bad = |key| Fault::Usage(Sentence::new(key).with("address", typed));
-        let (rest, url) = match typed.split_once("://") {
-            None => (typed, false),
+        let (rest, url, security) = match typed.split_once("://") {
+            None => (typed, false, Security::Auto),
             Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
-                "http" | "gaveta" => (rest, true),
-                "https" => return Err(bad("address-https")),
-                _ if scheme.contains('/') => (typed, false),
+                "gaveta" => (rest, true, Security::Auto),
+                "http" => (rest, true, Security::Plain),
+                "https" => (rest, true, Security::Tls),
+                _ if scheme.contains('/') => (typed, false, Security::Auto),
                 _ => return Err(bad("address-scheme")),
             },
         };
@@ -92,7 +120,7 @@ impl Address {
         if server.contains('@') {
             return Err(bad("address-user"));
         }
-        let server = parse_server(server).map_err(bad)?;
+        let server = parse_server(server, security).map_err(bad)?;
         let path = path.unwrap_or_default();
         let whole = format!("/{path}");
         let (path, share) = match gaveta_wire::keys::in_link(&whole) {
@@ -231,29 +259,35 @@ fn literally(name: &str) -> String {
     glob
 }
 
-fn parse_server(text: &str) -> Result<Server, &'static str> {
+fn parse_server(text: &str, security: Security) -> Result<Server, &'static str> {
+    let usual = match security {
+        Security::Tls => HTTPS_PORT,
+        Security::Auto | Security::Plain => DEFAULT_PORT,
+    };
     if let Some(rest) = text.strip_prefix('[') {
         let (host, port) = rest.split_once(']').ok_or("address-host")?;
         let ip: Ipv6Addr = host.parse().map_err(|_| "address-host")?;
         let port = match port.strip_prefix(':') {
             Some(port) => parse_port(port)?,
-            None if port.is_empty() => DEFAULT_PORT,
+            None if port.is_empty() => usual,
             None => return Err("address-port"),
         };
         return Ok(Server {
             host: ip.to_string(),
             port,
+            security,
         });
     }
     let (host, port) = match text.split_once(':') {
         Some((_, port)) if port.contains(':') => return Err("address-brackets"),
         Some((host, port)) => (host, parse_port(port)?),
-        None => (text, DEFAULT_PORT),
+        None => (text, usual),
     };
     if host.is_empty() {
         return Ok(Server {
             host: "localhost".to_owned(),
             port,
+            security,
         });
     }
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
@@ -264,6 +298,7 @@ fn parse_server(text: &str) -> Result<Server, &'static str> {
     Ok(Server {
         host: host.to_ascii_lowercase(),
         port,
+        security,
     })
 }
 
@@ -308,6 +343,9 @@ mod tests {
             ("gaveta://h:5/", "h", 5, "", true),
             ("HTTP://h/%2A.txt", "h", 4283, "*.txt", false),
             ("h/*.txt", "h", 4283, "*.txt", false),
+            ("https://h/x", "h", 443, "x", false),
+            ("https://h:4283/x", "h", 4283, "x", false),
+            ("https://[::1]/x", "::1", 443, "x", false),
         ] {
             assert_eq!(
                 parsed(typed),
@@ -339,7 +377,6 @@ mod tests {
             "",
             "/",
             "/etc/passwd",
-            "https://h/x",
             "ftp://h/x",
             "http:///x",
             "a:b@h/x",

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
-use gaveta_text::escape;
+use gaveta_text::{Text, escape};
+use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::session::Secret;
 
 use crate::address::{Address, Server};
@@ -12,6 +13,8 @@ use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{self, matches};
 use crate::printer::Printer;
 use crate::remote::{self, OtherProtocol, Remote};
+
+mod introduce;
 
 /// The largest password file that is read, in bytes.
 const MAX_PASSWORD: u64 = 4096;
@@ -21,6 +24,8 @@ const TRIES: u32 = 3;
 /// Where the password comes from, in this order; a person on a terminal is asked last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Passwords {
+    /// Who signs in, at once; none: a visitor, and the administrator where that is needed.
+    pub(crate) user: Option<String>,
     /// Given with the verb, as the seed did.
     pub(crate) given: Option<Secret>,
     /// The first line of this file.
@@ -32,9 +37,15 @@ pub(crate) struct Passwords {
 impl Passwords {
     /// The password that needs no question.
     fn find(&self) -> Outcome<Option<Secret>> {
-        if let Some(given) = &self.given {
-            return Ok(Some(given.clone()));
+        match &self.given {
+            Some(given) => Ok(Some(given.clone())),
+            None => self.find_own(),
         }
+    }
+
+    /// As [`Passwords::find`], of who signs in under his own name: what is given with a verb is the
+    /// administrator's.
+    fn find_own(&self) -> Outcome<Option<Secret>> {
         match &self.file {
             Some(file) => read_secret(file).map(Some),
             None => Ok(self.variable.clone()),
@@ -84,6 +95,8 @@ pub(crate) struct Drawer {
     pub(crate) remote: Remote,
     server: Server,
     passwords: Arc<Passwords>,
+    /// The server's, where one was given.
+    fingerprint: Option<Fingerprint>,
     printer: Arc<Printer>,
     /// The folder a person stands in, in the shell: paths are named from there.
     folder: Option<Folder>,
@@ -131,10 +144,11 @@ impl Drawer {
     pub(crate) async fn open(
         server: &Server,
         passwords: Passwords,
+        fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
-        let sign_in = token_of_environment().map(by_secret);
-        Self::open_as(server, passwords, printer, sign_in).await
+        let token = token_of_environment().map(by_secret);
+        Self::open_as(server, passwords, fingerprint, printer, token).await
     }
 
     /// Connects as whom the link of a share makes of who has it.
@@ -145,6 +159,7 @@ impl Drawer {
         server: &Server,
         secret: &Secret,
         password: Secret,
+        fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
         let sign_in = remote::SignIn {
@@ -152,7 +167,7 @@ impl Drawer {
             password,
         };
         let passwords = Passwords::default();
-        let opened = Self::open_as(server, passwords, printer, Some(sign_in)).await?;
+        let opened = Self::open_as(server, passwords, fingerprint, printer, Some(sign_in)).await?;
         let about = opened.remote.shared(secret).await?;
         let shared = Shared {
             path: Path::parse(&about.path)?,
@@ -183,44 +198,85 @@ impl Drawer {
         }
     }
 
-    /// Connects, signed in so.
+    /// Connects, signed in so. Whoever gives a name or a password comes by that, whatever else
+    /// there is.
     ///
     /// # Errors
     /// As [`Drawer::open`].
     pub(crate) async fn open_as(
         server: &Server,
         passwords: Passwords,
+        fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
         sign_in: Option<remote::SignIn>,
     ) -> Outcome<Self> {
+        let named_himself = passwords.user.is_some() || passwords.given.is_some();
+        let sign_in = sign_in.filter(|_| !named_himself);
         let keyed = sign_in.is_some();
-        let options = remote::Options {
-            sign_in,
-            ..remote::Options::default()
-        };
-        let address = remote::Address::new(server.host.clone(), server.port);
-        let named = |error: Error| match (error.kind(), causes(&error)) {
-            (kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut), why) => {
-                let why = why.unwrap_or_else(|| printer.text().kind(kind));
+        let named = |error: Error| match error.kind() {
+            kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut) => {
+                let text = printer.text();
+                let why = std::error::Error::source(&error).and_then(|cause| text.cause(cause));
+                let why = why.unwrap_or_else(|| text.kind(kind));
                 let sentence = Sentence::new("client-no-answer");
                 Fault::Said(
                     kind,
                     sentence.with("server", server.to_string()).with("why", why),
                 )
             }
-            (ErrorKind::Unsupported, _) => not_ours(&error, server),
+            ErrorKind::Unsupported => not_ours(&error, server, printer.text()),
             _ => Fault::Store(about(&error, server.to_string())),
         };
-        let remote = Remote::connect(address, options).await.map_err(named)?;
-        Ok(Self {
+        let given = fingerprint.clone();
+        let remote = match introduce::connect(server, fingerprint, sign_in, &printer).await? {
+            Ok(remote) => remote,
+            Err(error) => return Err(named(error)),
+        };
+        let drawer = Self {
             remote,
             server: server.clone(),
             passwords: Arc::new(passwords),
+            fingerprint: given,
             printer,
             folder: None,
             keyed,
             shared: None,
+        };
+        if let Some(user) = drawer.passwords.user.clone() {
+            match drawer.passwords.find_own()? {
+                Some(password) => drawer.sign_in_as(&user, &password).await?,
+                None if drawer.printer.can_ask() => drawer.asked(&user).await?,
+                None => {
+                    let sentence = Sentence::new("client-user-no-password").with("name", user);
+                    return Err(Fault::Said(ErrorKind::SignInNeeded, sentence));
+                }
+            }
+        }
+        Ok(drawer)
+    }
+
+    /// The same drawer as the administrator sees it, over connections of its own: the password is
+    /// lent to one command.
+    ///
+    /// # Errors
+    /// As [`Remote::connect`]; `WrongPassword`.
+    pub(crate) async fn lent(&self, password: &Secret) -> Outcome<Self> {
+        let passwords = Passwords {
+            given: Some(password.clone()),
+            ..Passwords::default()
+        };
+        let printer = Arc::clone(&self.printer);
+        let lent = Self::open(&self.server, passwords, self.fingerprint.clone(), printer).await?;
+        lent.sign_in(password).await?;
+        Ok(Self {
+            folder: self.folder.clone(),
+            ..lent
         })
+    }
+
+    /// Who signed in, where it is not the administrator lent for a moment.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.passwords.user.as_deref()
     }
 
     /// The same drawer over the same connections, with these passwords.
@@ -267,10 +323,14 @@ impl Drawer {
     /// # Errors
     /// `WrongPassword`, `Busy`, an unreadable password file.
     pub(crate) async fn need(&self, action: Action) -> Outcome {
-        if self.keyed {
+        if self.keyed || self.passwords.user.is_some() {
+            // Whoever signed in by himself may what he may: the server says so.
             return Ok(());
         }
-        let account = self.remote.whoami().await?;
+        let account = match self.remote.greeted() {
+            Some(account) => account,
+            None => self.remote.whoami().await?,
+        };
         if account.may.iter().any(|may| may == action.code()) {
             return Ok(());
         }
@@ -280,14 +340,26 @@ impl Drawer {
         if !self.printer.can_ask() {
             return Ok(());
         }
+        self.asked(Account::ADMIN).await
+    }
+
+    /// Asks a person for the password of who has this name, and signs in.
+    async fn asked(&self, name: &str) -> Outcome {
         let text = self.printer.text();
         let server = escape(&self.server.to_string()).into_owned();
-        let question = text.say("client-ask-password", &[("server", server.into())]);
+        let question = match name {
+            Account::ADMIN => text.say("client-ask-password", &[("server", server.into())]),
+            name => {
+                let name = escape(name).into_owned();
+                let args = [("name", name.into()), ("server", server.into())];
+                text.say("client-ask-password-of", &args)
+            }
+        };
         let mut tries = 0;
         loop {
             tries += 1;
             let password = Secret(self.printer.ask_password(&question).await?);
-            match self.sign_in(&password).await {
+            match self.sign_in_as(name, &password).await {
                 Err(fault) if fault.kind() == Some(ErrorKind::WrongPassword) && tries < TRIES => {
                     self.printer.note(&text.kind(ErrorKind::WrongPassword));
                 }
@@ -308,8 +380,19 @@ impl Drawer {
     }
 
     async fn sign_in(&self, password: &Secret) -> Outcome {
-        self.remote.sign_in(Account::ADMIN, password).await?;
-        Ok(())
+        self.sign_in_as(Account::ADMIN, password).await
+    }
+
+    async fn sign_in_as(&self, name: &str, password: &Secret) -> Outcome {
+        match self.remote.sign_in(name, password).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Insecure => {
+                let sentence = Sentence::new("tls-plain-password");
+                let server = self.server.to_string();
+                Err(Fault::Said(error.kind(), sentence.with("server", server)))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What an address names here: one entry, or all that a pattern matches, sorted by path and
@@ -355,15 +438,17 @@ impl Drawer {
 }
 
 /// What answers there is no Gaveta server, or one of another protocol.
-pub(crate) fn not_ours(error: &Error, server: &Server) -> Fault {
-    let sentence = match std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<OtherProtocol>())
-    {
+pub(crate) fn not_ours(error: &Error, server: &Server, text: &Text) -> Fault {
+    let cause = std::error::Error::source(error);
+    let sentence = match cause.and_then(|cause| cause.downcast_ref::<OtherProtocol>()) {
         Some(other) => Sentence::new("client-other-protocol")
             .with("theirs", other.theirs.to_string())
             .with("ours", other.ours.to_string()),
-        None => Sentence::new("client-not-gaveta")
-            .with("why", causes(error).unwrap_or_else(|| "?".to_owned())),
+        None => {
+            let why = cause.and_then(|cause| text.cause(cause));
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            Sentence::new("client-not-gaveta").with("why", why)
+        }
     };
     Fault::Said(
         ErrorKind::Unsupported,
@@ -374,10 +459,39 @@ pub(crate) fn not_ours(error: &Error, server: &Server) -> Fault {
 /// The error about what a person calls so, whatever a store called it.
 pub(crate) fn about(error: &Error, shown: String) -> Error {
     let named = Error::new(error.kind()).about_text(shown);
+    if let Some(system) = system(error) {
+        return named.because(system);
+    }
     match causes(error) {
         Some(causes) => named.because(causes),
         None => named,
     }
+}
+
+/// The system's own error among the causes, from which a sentence is made.
+fn system(error: &Error) -> Option<std::io::Error> {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        next = cause.source();
+        let Some(mut system) = cause.downcast_ref::<std::io::Error>() else {
+            continue;
+        };
+        // One that holds another hides it from those who ask for its source.
+        while let Some(inner) = system.get_ref().and_then(|inner| inner.downcast_ref()) {
+            system = inner;
+        }
+        if let Some(number) = system.raw_os_error() {
+            return Some(std::io::Error::from_raw_os_error(number));
+        }
+        // One that only holds another tells nothing by itself.
+        if system
+            .get_ref()
+            .is_none_or(|inner| inner.source().is_none())
+        {
+            return Some(std::io::Error::new(system.kind(), system.to_string()));
+        }
+    }
+    None
 }
 
 /// All that caused it, in one line.
@@ -403,6 +517,7 @@ mod tests {
         let secret = |text: &str| Some(Secret(text.to_owned()));
         let found = |passwords: &Passwords| passwords.find().unwrap().map(|secret| secret.0);
         let mut passwords = Passwords {
+            user: None,
             given: secret("given"),
             file: Some(file),
             variable: secret("variable"),

@@ -7,6 +7,7 @@ mod exclude;
 pub mod fault;
 mod local;
 pub mod pattern;
+mod pins;
 pub mod printer;
 pub mod remote;
 pub mod shell;

@@ -15,9 +15,13 @@
 //! | `skipped` | send, get, mirror | `path`, `why`: `link`, `special`, `unnameable`, `exists`, `same` |
 //! | `touched`, `deleted`, `watching` | mirror | `path` |
 //! | `deleted`, `moved`, `copied`, `folder`, `planned` | the other verbs | `path`, `to` |
+//! | `trashed` | trash | `id`, `entry`, `cause`, `at`, `by` |
+//! | `version` | versions | as `trashed`; `current`, `same` (as the current one) |
+//! | `restored`, `purged` | restore, undo, versions; purge | `path`, `to`, `id`; `things` |
+//! | `finding` | verify | `kind`, `path`, `trashed`, `better` |
 //! | `upload`, `ended` | uploads | `id`; `target`, `owner`, `length`, `arrived` (bytes), `touched` |
 //! | `error` | all | `code` (stable), `message` (a sentence), `path`, `to` |
-//! | `summary` | list, send, get (not of `-`), mirror, uploads | counts, `bytes`, `seconds` |
+//! | `summary` | list, send, get (not of `-`), mirror, uploads, trash, verify | counts, `bytes`, `seconds` |
 //!
 //! In a summary of a transfer `bytes` are those of the files that are at the target now; of them
 //! `resumed` were there from an earlier run and `equal` in what was replaced; `again` had to be
@@ -49,6 +53,11 @@ pub enum Color {
 }
 
 impl Color {
+    /// Are colours on, on standard output?
+    pub fn on_output(self) -> bool {
+        self.on(std::io::stdout().is_terminal())
+    }
+
     /// Source of the variable: <https://no-color.org>.
     fn on(self, terminal: bool) -> bool {
         match self {
@@ -116,7 +125,8 @@ pub struct Printer {
     content: AtomicBool,
     /// A question stands on the terminal.
     asking: AtomicBool,
-    /// What is typed shows nothing while bars stand on the terminal.
+    /// What is typed shows nothing while bars stand on the terminal. Whoever draws bars, or takes
+    /// them away, holds this lock: a row drawn between would be left behind.
     hushed: Mutex<Option<terminal::Hushed>>,
     /// Who speaks goes without saying: in the shell.
     nameless: AtomicBool,
@@ -373,23 +383,24 @@ impl Printer {
         }
     }
 
-    fn show_bars(&self) {
+    /// Bars may be drawn as long as the answer lives, and show unless a question stands there.
+    fn show_bars(&self) -> MutexGuard<'_, Option<terminal::Hushed>> {
+        let mut hushed = self.hushed.lock().unwrap_or_else(PoisonError::into_inner);
         let hidden = self.bars.is_hidden();
         // A new target knows nothing of the rows that stand there, and would repeat them.
         if hidden && self.shows_progress() && !self.asking.load(Ordering::Relaxed) {
-            *self.hushed.lock().unwrap_or_else(PoisonError::into_inner) = terminal::Hushed::now();
+            *hushed = terminal::Hushed::now();
             self.bars
                 .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         }
+        hushed
     }
 
     fn hide_bars(&self) {
+        let mut hushed = self.hushed.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.bars.clear();
         self.bars.set_draw_target(ProgressDrawTarget::hidden());
-        self.hushed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        hushed.take();
     }
 
     fn error_line(&self, line: &str) -> Outcome {

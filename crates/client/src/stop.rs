@@ -2,6 +2,8 @@
 
 use gaveta_transfer::Cancel;
 
+use crate::terminal;
+
 /// Cancels at the first signal; a second one is left to the system, which ends the program.
 ///
 /// # Errors
@@ -9,7 +11,9 @@ use gaveta_transfer::Cancel;
 pub fn on_signals(cancel: Cancel) -> std::io::Result<()> {
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
-        signals.next().await;
+        if signals.next().await == Told::Interrupt {
+            terminal::forget_typed();
+        }
         cancel.cancel();
         // Clean-up may hang on a dead disk: whoever insists gets away.
         signals.next().await;

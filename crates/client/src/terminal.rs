@@ -202,7 +202,7 @@ impl Hidden {
     }
 }
 
-pub(crate) use system::{Hushed, Saved, answers_cursor, stop_here, width};
+pub(crate) use system::{Hushed, Saved, answers_cursor, forget_typed, stop_here, width};
 
 #[cfg(unix)]
 mod system {
@@ -211,7 +211,9 @@ mod system {
     use std::time::{Duration, Instant};
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::{
+        LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
+    };
 
     /// How long a reader that nobody waits for any more may stay.
     const LOOK_UP: Duration = Duration::from_millis(50);
@@ -272,7 +274,8 @@ mod system {
     }
 
     /// While it lives, what is typed shows nothing: it would tear what is drawn. Nothing typed is
-    /// lost, and Ctrl-C remains a signal.
+    /// lost. Ctrl-C remains a signal, but throws nothing away that is on its way to the screen: who
+    /// draws would go up by rows that were never shown, and erase others (POSIX, `NOFLSH`).
     #[derive(Debug)]
     pub(crate) struct Hushed(Termios);
 
@@ -290,6 +293,7 @@ mod system {
             hushed
                 .local_modes
                 .remove(LocalModes::ECHO | LocalModes::ECHONL);
+            hushed.local_modes.insert(LocalModes::NOFLSH);
             tcsetattr(&stdin, OptionalActions::Now, &hushed).ok()?;
             Some(Self(before))
         }
@@ -341,6 +345,11 @@ mod system {
         (false, bytes)
     }
 
+    /// Forgets what was typed and not read yet, as Ctrl-C does where nothing is drawn.
+    pub(crate) fn forget_typed() {
+        let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+    }
+
     /// How many columns the terminal has; none when nobody knows.
     pub(crate) fn width() -> Option<usize> {
         let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
@@ -385,6 +394,8 @@ mod system {
     pub(crate) fn answers_cursor(_: Duration) -> (bool, Vec<u8>) {
         (true, Vec::new())
     }
+
+    pub(crate) fn forget_typed() {}
 
     pub(crate) fn width() -> Option<usize> {
         None

@@ -17,9 +17,11 @@ mod delete;
 mod df;
 mod events;
 mod exit;
+mod forget;
 mod get;
 mod help;
 mod info;
+mod language;
 mod lcd;
 mod list;
 mod lls;
@@ -27,8 +29,10 @@ mod lpwd;
 mod mirror;
 mod mkdir;
 mod moving;
+mod purge;
 mod pwd;
 mod rename;
+mod restore;
 mod rm;
 mod send;
 mod share;
@@ -36,7 +40,11 @@ mod span;
 mod table;
 mod token;
 mod transferring;
+mod trash;
+mod undo;
 mod uploads;
+pub mod verify;
+mod versions;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -45,19 +53,29 @@ use std::sync::Arc;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use futures_util::future::BoxFuture;
 use gaveta_text::{Lang, Text};
+use gaveta_wire::fingerprint::Fingerprint;
 
 use crate::fault::{Ended, Fault, Outcome};
 
-pub use context::{Context, PASSWORD_VARIABLE};
+pub use context::{Context, PASSWORD_VARIABLE, USER_VARIABLE};
+pub use language::in_language;
 pub use table::VERBS;
+
+/// The environment variable with the server's fingerprint.
+pub(crate) const FINGERPRINT_VARIABLE: &str = "GAVETA_FINGERPRINT";
 
 /// What the verbs that talk to a server have in common.
 #[derive(Debug, Clone, Args)]
 struct Connection {
+    #[arg(long, value_name = "NAME", env = USER_VARIABLE, hide_env = true, help = "arg-user")]
+    user: Option<String>,
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
     #[arg(long, value_name = "FILE", help = "arg-token-file")]
     token_file: Option<PathBuf>,
+    #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
+        help = "arg-fingerprint")]
+    fingerprint: Option<Fingerprint>,
 }
 
 /// What a verb's arguments can do.
@@ -179,8 +197,9 @@ impl Verb {
     /// The verb as a command of the command line, in this language.
     pub fn command(&self, text: &Text) -> Command {
         let usage = self.usage.unwrap_or_default();
+        let usage = format!("gaveta {} [OPTIONS] {usage}", self.name);
         self.dressed(text)
-            .override_usage(format!("gaveta {} [OPTIONS] {usage}", self.name))
+            .override_usage(language::usage_in_language(&usage, text))
     }
 
     /// The verb as a command of the shell, in this language. Its first word is not among the
@@ -190,6 +209,7 @@ impl Verb {
             "{{about-with-newline}}\n{} {{usage}}\n\n{{all-args}}",
             text.say("help-usage", &[])
         );
+        let server = language::usage_in_language("HOST[:PORT]/", text);
         let help = Arg::new("help")
             .short('h')
             .long("help")
@@ -209,8 +229,8 @@ impl Verb {
             })
             // The server goes without saying.
             .mut_args(|arg| match arg.get_value_names() {
-                Some([name]) if name.contains("HOST[:PORT]/") => {
-                    let name = name.replace("HOST[:PORT]/", "");
+                Some([name]) if name.contains(&server) => {
+                    let name = name.replace(&server, "");
                     arg.value_name(name)
                 }
                 _ => arg,
@@ -310,7 +330,15 @@ pub fn translate(mut command: Command, text: &Text) -> Command {
         } else {
             &options
         };
+        let name = match arg.get_value_names() {
+            Some([name]) => Some(language::usage_in_language(name, text)),
+            _ => None,
+        };
         let arg = arg.help_heading(heading.clone());
+        let arg = match name {
+            Some(name) => arg.value_name(name),
+            None => arg,
+        };
         match help {
             Some(help) => arg.help(help),
             None => arg,

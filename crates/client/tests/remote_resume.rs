@@ -319,6 +319,8 @@ async fn a_version_that_changes_in_the_middle_starts_over_and_says_so() {
     let here = Arc::new(MemoryStore::new());
     let options = How {
         parallel: Some(1),
+        // Slow enough for a request a chunk.
+        limit_rate: Some(4_000_000),
         ..how(Some(Resume::Derive("drawer:1".into())))
     };
     let summary = copy(

@@ -6,6 +6,8 @@ use crate::entry::{Entry, Space};
 use crate::listing::ListPlan;
 use crate::path::Path;
 use crate::store::{MovePlan, RemovePlan, TouchPlan};
+use crate::trash::{RestorePlan, TrashId, TrashPlan, TrashState, Trashed};
+use crate::verify::{Finding, VerifyOrder, VerifyState};
 
 /// One operation on the drawer.
 #[derive(Debug, Clone)]
@@ -26,6 +28,18 @@ pub enum Command {
     Remove(Path, RemovePlan),
     /// How much room there is.
     Space,
+    /// What was deleted or replaced; one page of at most so many.
+    Trash(TrashPlan, usize),
+    /// Bring something back.
+    Restore(TrashId, RestorePlan),
+    /// Destroy one thing.
+    Purge(TrashId),
+    /// Destroy what is meant, some of it in one go.
+    Empty(TrashPlan),
+    /// How much the trash holds.
+    TrashState,
+    /// Read everything again.
+    Verify(VerifyOrder),
 }
 
 impl Command {
@@ -40,6 +54,14 @@ impl Command {
             Self::Touch(..) => "touch",
             Self::Remove(..) => "delete",
             Self::Space => "space",
+            Self::Trash(..) => "trash",
+            Self::Restore(..) => "restore",
+            Self::Purge(_) => "purge",
+            Self::Empty(_) => "empty-trash",
+            Self::TrashState => "trash-state",
+            Self::Verify(VerifyOrder::Start { .. }) => "verify-start",
+            Self::Verify(VerifyOrder::Stop) => "verify-stop",
+            Self::Verify(VerifyOrder::Tell { .. }) => "verify",
         }
     }
 
@@ -53,7 +75,11 @@ impl Command {
             | Self::Copy(path, ..)
             | Self::Touch(path, _)
             | Self::Remove(path, _) => path.clone(),
-            Self::Space => Path::root(),
+            Self::Trash(plan, _) | Self::Empty(plan) => {
+                plan.path.clone().unwrap_or_else(Path::root)
+            }
+            Self::Restore(_, plan) => plan.to.clone().unwrap_or_else(Path::root),
+            Self::Space | Self::Purge(_) | Self::TrashState | Self::Verify(_) => Path::root(),
         }
     }
 }
@@ -76,4 +102,22 @@ pub enum Answer {
     },
     /// The room.
     Space(Space),
+    /// One page of the trash.
+    Trash {
+        /// The newest first.
+        list: Vec<Trashed>,
+        /// The last one looked at, when there may be more.
+        next: Option<TrashId>,
+    },
+    /// So many things were destroyed.
+    Purged {
+        /// How many.
+        things: u64,
+        /// There may be more.
+        more: bool,
+    },
+    /// How much the trash holds.
+    TrashState(TrashState),
+    /// How far the verification is, and some of what it found.
+    Verify(VerifyState, Vec<Finding>),
 }

@@ -62,6 +62,8 @@ pub enum ErrorKind {
     WrongPassword,
     /// This account may not do this.
     Denied,
+    /// The line is not encrypted, or who is at its other end is not known.
+    Insecure,
     /// Too many at once, or too often; later may help.
     Busy,
     /// The request makes no sense.
@@ -82,7 +84,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind once (with one problem for [`ErrorKind::BadPath`]), for tables and tests.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::NotFound,
         Self::Exists,
         Self::NotFolder,
@@ -106,6 +108,7 @@ impl ErrorKind {
         Self::SignInNeeded,
         Self::WrongPassword,
         Self::Denied,
+        Self::Insecure,
         Self::Busy,
         Self::BadRequest,
         Self::Unsupported,
@@ -142,6 +145,7 @@ impl ErrorKind {
             Self::SignInNeeded => "sign-in-needed",
             Self::WrongPassword => "wrong-password",
             Self::Denied => "denied",
+            Self::Insecure => "insecure",
             Self::Busy => "busy",
             Self::BadRequest => "bad-request",
             Self::Unsupported => "unsupported",
@@ -196,6 +200,7 @@ impl fmt::Display for ErrorKind {
             Self::SignInNeeded => "sign-in needed",
             Self::WrongPassword => "wrong name or password",
             Self::Denied => "not allowed",
+            Self::Insecure => "only over an encrypted line to a known server",
             Self::Busy => "too many requests; try again later",
             Self::BadRequest => "the request makes no sense",
             Self::Unsupported => "not supported",

@@ -10,6 +10,7 @@
 //! | entry, version | [`Entry`], [`Version`] |
 //! | store, upload | [`Store`], [`Upload`], [`WritePlan`] |
 //! | digest, of the whole and of chunks | [`Digest`], [`Outline`] |
+//! | trash | [`Trash`], [`Trashed`] |
 //! | ranges that arrived | [`Ranges`] |
 //! | account; action, grant | [`Account`]; [`Action`], [`Grants`] |
 //! | command, event | [`Command`], [`Event`] |
@@ -28,7 +29,9 @@ pub mod operation;
 pub mod path;
 pub mod ranges;
 pub mod store;
+pub mod trash;
 pub mod upload;
+pub mod verify;
 
 pub use account::{Account, AccountKind};
 pub use chunk::{CHUNK, ChunkDigest, ChunkHasher, Outline, Piece, Pieces};
@@ -43,4 +46,9 @@ pub use operation::Operation;
 pub use path::{Name, Path, PathProblem};
 pub use ranges::Ranges;
 pub use store::{MovePlan, ReadPlan, Reading, RemovePlan, Replace, Store, TouchPlan};
+pub use trash::{
+    Cause, Examined, Health, RestorePlan, Stray, Trash, TrashId, TrashPlan, TrashState, Trashed,
+    Upkeep,
+};
 pub use upload::{Check, Content, OnDrop, Owner, Seal, Upload, UploadId, UploadState, WritePlan};
+pub use verify::{Finding, FindingKind, VerifyOrder, VerifyState};

@@ -31,11 +31,25 @@ pub enum Operation {
     Copy,
     /// Set times or the executable bit.
     Touch,
+    /// What was deleted or replaced?
+    Trash,
+    /// The content of something in the trash.
+    OpenTrashed,
+    /// Bring something back from the trash.
+    Restore,
+    /// Destroy something in the trash.
+    Purge,
+    /// Destroy all that is meant in the trash.
+    EmptyTrash,
+    /// How much does the trash hold?
+    TrashState,
+    /// Read everything again.
+    Verify,
 }
 
 impl Operation {
     /// Every operation, for tables and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::Stat,
         Self::List,
         Self::Space,
@@ -50,6 +64,13 @@ impl Operation {
         Self::Rename,
         Self::Copy,
         Self::Touch,
+        Self::Trash,
+        Self::OpenTrashed,
+        Self::Restore,
+        Self::Purge,
+        Self::EmptyTrash,
+        Self::TrashState,
+        Self::Verify,
     ];
 
     /// The stable word for this operation.
@@ -69,6 +90,13 @@ impl Operation {
             Self::Rename => "rename",
             Self::Copy => "copy",
             Self::Touch => "touch",
+            Self::Trash => "trash",
+            Self::OpenTrashed => "open-trashed",
+            Self::Restore => "restore",
+            Self::Purge => "purge",
+            Self::EmptyTrash => "empty-trash",
+            Self::TrashState => "trash-state",
+            Self::Verify => "verify",
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::entry::{Entry, Space, Version};
 use crate::error::Result;
 use crate::listing::{ListPlan, Listing};
 use crate::path::Path;
-use crate::upload::{Content, Upload, UploadId, UploadState, WritePlan};
+use crate::trash::{Trash, Upkeep};
+use crate::upload::{Content, Owner, Upload, UploadId, UploadState, WritePlan};
 
 /// What to do about an entry that is there already.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,6 +46,10 @@ pub struct RemovePlan {
     pub recursive: bool,
     /// Fail with [`VersionMismatch`](crate::ErrorKind::VersionMismatch) unless it is this version.
     pub version: Option<Version>,
+    /// Who does it: it lies in the trash in this name.
+    pub by: Option<Owner>,
+    /// Past the trash: it cannot be brought back.
+    pub forever: bool,
 }
 
 /// How to rename or copy an entry.
@@ -56,6 +61,8 @@ pub struct MovePlan {
     /// Fail with [`VersionMismatch`](crate::ErrorKind::VersionMismatch) unless the source is this
     /// version.
     pub version: Option<Version>,
+    /// Who does it: what is replaced goes to the trash in this name.
+    pub by: Option<Owner>,
 }
 
 /// What to set on an entry; `None` leaves it.
@@ -152,7 +159,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `Exists` (whatever is there), `NotFound` and `NotFolder` about the parent.
     async fn make_folder(&self, path: &Path) -> Result<Entry>;
 
-    /// Removes an entry: a link itself, never what it points to.
+    /// Removes an entry: a link itself, never what it points to. Where there is a trash, it goes
+    /// there.
     ///
     /// # Errors
     /// `NotFound`, `NotEmpty`, `VersionMismatch`, `BadMove` for the root, `OtherMount` when a file
@@ -180,6 +188,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Errors
     /// `NotFound`; `NotRegular` for a link or special; `IsFolder` for a folder's executable bit.
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry>;
+
+    /// What was deleted or replaced; none when it is not kept.
+    fn trash(&self) -> Option<Arc<dyn Trash>>;
+
+    /// What looks after the store; none when it cannot be looked after from here.
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>>;
 
     /// How much room there is.
     async fn space(&self) -> Result<Space>;

@@ -191,6 +191,14 @@ pub trait Upload: Debug + Send + Sync {
     /// What is known of it.
     async fn state(&self) -> Result<UploadState>;
 
+    /// Ends the older writes of what lies in this range, waits for what they have in hand, and says
+    /// what is known then: for who goes on where a line was cut, and would else send what the dead
+    /// connection still brings.
+    ///
+    /// # Errors
+    /// `UploadLost`.
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState>;
+
     /// Writes the content from `offset` on, and says how many bytes it kept.
     ///
     /// When the content ends with an error, that error is returned; what came before it is kept

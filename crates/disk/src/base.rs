@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use gaveta_core::{Error, ErrorKind, Kind, Path, Result, UploadId};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -15,14 +15,20 @@ use crate::flush::SharedFlush;
 use crate::locks::{Locks, Turns};
 use crate::meta::Meta;
 use crate::outlines::Outlines;
+use crate::pool::Pool;
 use crate::reserved::Reserved;
 use crate::staged::random_bytes;
+use crate::trash::{Bin, Keeper};
 use crate::upload::{Body, Budget};
 use crate::{Durability, Options, Resolver, Staging, os};
 
 /// How many pieces are hashed at once beside what arrives: what is verified after an unclean stop,
 /// and outlines. Two, so that the rest of the machine goes on.
 const MAX_HASHING: usize = 2;
+
+/// How much the trash gives way at once to what found no room: so many bytes, or things.
+const ROOM: u64 = 4 << 20;
+const ROOM_THINGS: u64 = 64;
 
 /// What every operation works on. Its methods block: never call them on an async thread.
 #[derive(Debug)]
@@ -43,11 +49,15 @@ pub(crate) struct Base {
     pub(crate) token: String,
     /// Bounds what all writes together hold in memory.
     pub(crate) budget: Budget,
+    /// Buffers that are used again.
+    pub(crate) pool: Arc<Pool>,
     /// How much is hashed at once, beside what arrives.
     pub(crate) hashing: Semaphore,
     /// How many streams are being read.
     pub(crate) readers: AtomicUsize,
     folders: SharedFlush,
+    /// Keeps the trash in order. Set once, after recovery.
+    pub(crate) keeper: OnceLock<Keeper>,
 }
 
 /// Folders that were made on the way to something, from the top down.
@@ -75,7 +85,7 @@ impl Base {
         let reserves = options.staging == Staging::Reserved && !options.read_only;
         let full = options.durability == Durability::Full;
         let reserved = if reserves {
-            Some(Reserved::open(&root, full).map_err(about)?)
+            Some(Reserved::open(&root, full, options.trash).map_err(about)?)
         } else {
             None
         };
@@ -90,9 +100,11 @@ impl Base {
             loading: Turns::default(),
             token: format!("{:032x}", u128::from_le_bytes(random_bytes()?)),
             budget: Budget::default(),
+            pool: Arc::default(),
             hashing: Semaphore::new(MAX_HASHING),
             readers: AtomicUsize::new(0),
             folders: SharedFlush::default(),
+            keeper: OnceLock::new(),
         })
     }
 
@@ -237,7 +249,45 @@ impl Base {
 
     /// The kept outlines, where there is a place for them.
     pub(crate) fn outlines(&self) -> Option<&Outlines> {
-        self.reserved.as_ref().map(|reserved| &reserved.outlines)
+        self.reserved.as_ref().map(|reserved| &*reserved.outlines)
+    }
+
+    /// Where deleted and replaced things go, when they are kept.
+    pub(crate) fn bin(&self) -> Option<&Arc<Bin>> {
+        self.reserved.as_ref()?.bin.as_ref()
+    }
+
+    /// Does something that takes room; when there is none, as often as the trash gives way.
+    pub(crate) fn roomy<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        loop {
+            match work() {
+                Err(error) if error.kind() == ErrorKind::NoSpace => {
+                    let some = self.free().saturating_add(ROOM);
+                    let enough = &mut |went| went >= ROOM_THINGS || self.free() >= some;
+                    if !self.bin().is_some_and(|bin| bin.make_room(enough)) {
+                        return Err(error);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Makes the trash give way until so many bytes are free, where it may.
+    pub(crate) fn make_room(&self, bytes: u64) {
+        if let Some(bin) = self.bin() {
+            bin.make_room(&mut |_| self.free() >= bytes);
+        }
+    }
+
+    /// How much can be written; 0 when the system does not say.
+    pub(crate) fn free(&self) -> u64 {
+        let Ok(all) = rustix::fs::fstatvfs(&self.root) else {
+            return 0;
+        };
+        let root = rustix::process::geteuid().is_root();
+        let blocks = if root { all.f_bfree } else { all.f_bavail };
+        blocks.saturating_mul(all.f_frsize)
     }
 
     /// Makes the names in an open folder survive a power cut. Those who ask at once share it.

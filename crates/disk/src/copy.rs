@@ -83,7 +83,16 @@ fn copy_file(
                 digest,
                 outline: None,
             };
-            publish(base, &staged, to, &plan.replace, &attributes, Coming::Entry)
+            let by = plan.by.as_ref();
+            publish(
+                base,
+                &staged,
+                to,
+                &plan.replace,
+                &attributes,
+                Coming::Entry,
+                by,
+            )
         })
 }
 
@@ -139,6 +148,28 @@ pub(crate) fn copy_content(
     Ok(digest)
 }
 
+/// Copies a file under another name, with its times, mode and digest.
+pub(crate) fn keep_copy(
+    (folder, name): (&OwnedFd, &str),
+    (to, new): (&OwnedFd, &str),
+    full: bool,
+) -> Result<()> {
+    let (file, meta) = open_file(folder, name, OFlags::RDONLY)?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | os::FILE;
+    let mode = Mode::from_raw_mode(0o600);
+    let copy = File::from(rustix::fs::openat(to, new, flags, mode).os()?);
+    let digest = copy_content(&file.into(), &meta, &copy, &AtomicBool::new(false))?;
+    set_times(&copy, &meta)?;
+    if let Some(digest) = &digest {
+        note::write(&copy, &os::meta_of(&copy).os()?.version(), digest);
+    }
+    rustix::fs::fchmod(&copy, raw_mode(meta.mode & 0o777)).os()?;
+    if full {
+        os::flush(&copy).os()?;
+    }
+    Ok(())
+}
+
 fn copy_folder(
     base: &Base,
     from: &Path,
@@ -156,6 +187,7 @@ fn copy_folder(
             to,
             &plan.replace,
             Coming::Folder,
+            plan.by.as_ref(),
         )
     });
     if let Err(error) = copied {

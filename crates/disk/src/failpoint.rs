@@ -16,6 +16,9 @@
 //! | `before-file-flush`, `after-file-flush` | around the flush of the staged file |
 //! | `before-rename`, `after-rename` | around the rename that publishes |
 //! | `after-folder-flush` | the folder was flushed; nothing was acknowledged yet |
+//! | `trash-info`, `trash-renamed`, `trash-flushed` | what is deleted: it is written where it was; it is in the trash; flushed |
+//! | `version-info`, `version-linked` | what is replaced: it is written where it was; it has its second name |
+//! | `restore-renamed`, `purge-taken` | it is back, or gone; its information is still there |
 //! | `upload-state` | before a kept upload's state file is put in place |
 //!
 //! With the same feature, `GAVETA_UNSAFE_IN_PLACE=1` makes uploads write straight into their

@@ -10,6 +10,7 @@
 //! | `.gaveta/`: format, lock, kept uploads, staging | `reserved` |
 //! | content under way, kept and taken up again | `upload` |
 //! | the chunk digests of published files | `outlines` |
+//! | what was deleted or replaced | `trash` |
 //! | flushes of folders, shared by who asks at once | `flush` |
 //! | flush, check and rename: the one way into the folder | `publish` |
 //!
@@ -32,6 +33,7 @@ mod moving;
 mod note;
 mod os;
 mod outlines;
+mod pool;
 mod publish;
 mod reading;
 mod remove;
@@ -39,10 +41,12 @@ mod reserved;
 mod staged;
 mod store;
 mod touch;
+mod trash;
 mod upload;
 
 pub use contains::contains;
 pub use store::DiskStore;
+pub use trash::TrashOptions;
 
 /// Where unfinished content lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,4 +93,7 @@ pub struct Options {
     pub read_only: bool,
     /// How paths are resolved.
     pub resolver: Resolver,
+    /// What is deleted or replaced is kept so; none: it is gone. Only with
+    /// [`Staging::Reserved`].
+    pub trash: Option<TrashOptions>,
 }

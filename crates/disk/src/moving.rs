@@ -23,7 +23,8 @@ pub(crate) fn rename(base: &Base, from: &Path, to: &Path, plan: &MovePlan) -> Re
         return described(base, to);
     }
     let coming = coming(&source, from, to)?;
-    into_place(base, (&parent, name), to, &plan.replace, coming)?;
+    let by = plan.by.as_ref();
+    into_place(base, (&parent, name), to, &plan.replace, coming, by)?;
     drop_old_name(base, from, to, &source)?;
     base.flush_folder(&parent)?;
     described(base, to)

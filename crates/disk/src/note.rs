@@ -12,15 +12,19 @@ use crate::os;
 
 /// The digest of an open file, when one is kept and is still true.
 pub(crate) fn read(file: impl AsFd, meta: &Meta) -> Option<Digest> {
+    kept(file, meta).and_then(|(digest, current)| current.then_some(digest))
+}
+
+/// The digest that was kept of an open file last, and whether it speaks of the file as it is.
+pub(crate) fn kept(file: impl AsFd, meta: &Meta) -> Option<(Digest, bool)> {
     let text = os::note(file)?;
     let mut words = text.split(' ');
     let (format, version, digest) = (words.next()?, words.next()?, words.next()?);
-    let current = format == "1" && version == meta.version().as_str() && words.next().is_none();
-    if current {
-        Digest::parse_hex(digest).ok()
-    } else {
-        None
+    if format != "1" || words.next().is_some() {
+        return None;
     }
+    let digest = Digest::parse_hex(digest).ok()?;
+    Some((digest, version == meta.version().as_str()))
 }
 
 /// Keeps a digest of this version. Best effort: not every file system has attributes.

@@ -11,6 +11,9 @@
 //! 3. Then every folder in which a name was made is flushed: those made on the way, from the top
 //!    down, and the target's own. Only then it is acknowledged.
 //!
+//! What the rename takes away has by then a second name in the trash, where there is one
+//! (`trash`), so that at no moment it has none.
+//!
 //! Who publishes at once shares these: the files' flushes run side by side and the file system
 //! joins them into one commit of its journal; a folder is flushed once for all that came until
 //! then (`flush`). Nobody waits for company.
@@ -18,7 +21,9 @@
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
-use gaveta_core::{Digest, Entry, Error, ErrorKind, Kind, Outline, Path, Replace, Result, Version};
+use gaveta_core::{
+    Digest, Entry, Error, ErrorKind, Kind, Outline, Owner, Path, Replace, Result, Version,
+};
 use rustix::fs::Mode;
 
 use crate::base::{Base, is_vanished};
@@ -82,10 +87,11 @@ pub(crate) fn into_place(
     target: &Path,
     replace: &Replace,
     coming: Coming,
+    by: Option<&Owner>,
 ) -> Result<()> {
     // Another change may take away a folder that it made and that we have just found: try again.
     for last in [false, false, false, true] {
-        match try_into_place(base, &from, target, replace, coming) {
+        match try_into_place(base, &from, target, replace, coming, by) {
             Err(error) if is_vanished(&error) && !last => {
                 os::meta_at(&from.0, from.1).os_at(target)?;
             }
@@ -101,6 +107,7 @@ fn try_into_place(
     target: &Path,
     replace: &Replace,
     coming: Coming,
+    by: Option<&Owner>,
 ) -> Result<()> {
     if let Replace::Only(_) = replace {
         // Not to make folders for what is refused.
@@ -117,11 +124,23 @@ fn try_into_place(
         let there = found(os::meta_at(&folder, name)).os()?;
         check_replace(there.as_ref(), replace, coming)?;
         failpoint::pass("before-rename")?;
-        if there.is_some() {
-            rustix::fs::renameat(from, *old, &folder, name).os()
-        } else {
-            os::rename_new(from, *old, &folder, name, coming == Coming::Folder).os()
+        let Some(there) = &there else {
+            let is_folder = coming == Coming::Folder;
+            return base.roomy(|| os::rename_new(from, *old, &folder, name, is_folder).os());
+        };
+        let kept = match base.bin() {
+            Some(bin) if !os::meta_at(from, *old).os()?.is_same(there) => {
+                Some(bin.keep(base, (&folder, name), target, there, by)?)
+            }
+            _ => None,
+        };
+        let renamed = rustix::fs::renameat(from, *old, &folder, name).os();
+        match (kept, &renamed) {
+            (Some(kept), Ok(())) => kept.settle(),
+            (Some(kept), Err(_)) => kept.undo(),
+            (None, _) => {}
         }
+        renamed
     })();
     if let Err(error) = renamed {
         made.undo();
@@ -151,6 +170,7 @@ pub(crate) fn publish(
     replace: &Replace,
     attributes: &Attributes,
     coming: Coming,
+    by: Option<&Owner>,
 ) -> Result<Entry> {
     let there = match base.look(target) {
         Ok(there) => Some(there),
@@ -167,7 +187,15 @@ pub(crate) fn publish(
     if let (Some(outlines), Some(outline)) = (base.outlines(), &attributes.outline) {
         outlines.keep(&version, outline);
     }
-    let placed = place(base, staged, (target, there), replace, attributes, coming);
+    let placed = place(
+        base,
+        staged,
+        (target, there),
+        replace,
+        attributes,
+        coming,
+        by,
+    );
     if placed.is_err()
         && !staged.is_published()
         && let Some(outlines) = base.outlines()
@@ -185,6 +213,7 @@ fn place(
     replace: &Replace,
     attributes: &Attributes,
     coming: Coming,
+    by: Option<&Owner>,
 ) -> Result<Entry> {
     let file = &staged.file;
     let older = there.as_ref().map(Meta::version);
@@ -200,7 +229,7 @@ fn place(
     {
         let _held = base.locks.hold(&[target]);
         let Place { folder, name } = &staged.place;
-        if let Err(error) = into_place(base, (&**folder, name), target, replace, coming) {
+        if let Err(error) = into_place(base, (&**folder, name), target, replace, coming, by) {
             // Renamed already, when only the flush of the folder failed.
             if found(os::meta_at(&**folder, name.as_str())).os()?.is_none() && !staged.is_lost() {
                 staged.set_published();
@@ -209,7 +238,8 @@ fn place(
         }
         staged.set_published();
     }
-    if let (Some(outlines), Some(older)) = (base.outlines(), older) {
+    // In the trash it goes on being that version.
+    if let (Some(outlines), Some(older), None) = (base.outlines(), older, base.bin()) {
         outlines.forget(&older);
     }
     Ok(os::meta_of(file)

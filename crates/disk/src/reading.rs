@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::base::Base;
 use crate::errno::Os;
+use crate::meta::Meta;
 use crate::publish::check_version;
 use crate::store::{joined, run};
 use crate::{note, os};
@@ -56,6 +57,16 @@ pub(crate) fn open(base: &Arc<Base>, path: &Path, plan: &ReadPlan) -> Result<Dis
     })
 }
 
+/// A file that is open already, as it was at this path.
+pub(crate) fn of_open(base: &Arc<Base>, path: Path, file: OwnedFd, meta: &Meta) -> DiskReading {
+    let digest = note::read(&file, meta);
+    DiskReading {
+        entry: meta.entry(path, digest),
+        file: Arc::new(file.into()),
+        base: base.clone(),
+    }
+}
+
 /// Files that the kernel makes up as they are read (`/proc`) say that they are empty: taken at their
 /// word, nothing would be copied and called whole.
 fn is_empty(file: &OwnedFd) -> Result<()> {
@@ -81,6 +92,7 @@ impl Reading for DiskReading {
             file: self.file.clone(),
             rest: range,
             next: None,
+            cached: true,
             path: self.entry.path.clone(),
             reader: Reader::new(self.base.clone()),
         };
@@ -218,6 +230,9 @@ struct Ahead {
     file: Arc<File>,
     rest: Range<u64>,
     next: Option<JoinHandle<Result<Bytes>>>,
+    /// What is asked for lies in memory, as far as is known: it is copied here and now, which takes
+    /// less than to have another thread do it.
+    cached: bool,
     path: Path,
     reader: Reader,
 }
@@ -245,6 +260,11 @@ impl Drop for Reader {
 
 impl Ahead {
     async fn step(mut self) -> Result<Option<(Bytes, Self)>> {
+        // What is never waited for must still let others have their turn.
+        tokio::task::coop::consume_budget().await;
+        if let Some(piece) = self.read_now() {
+            return Ok(Some((piece, self)));
+        }
         self.start_next();
         let Some(next) = self.next.take() else {
             return Ok(None);
@@ -254,14 +274,33 @@ impl Ahead {
         Ok(Some((piece, self)))
     }
 
+    /// The next piece, when all of it lies in memory.
+    fn read_now(&mut self) -> Option<Bytes> {
+        if !self.cached || self.next.is_some() || self.rest.is_empty() {
+            return None;
+        }
+        let range = self.range();
+        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let mut lent = self.reader.0.pool.lend_filled(length);
+        if os::read_cached(&*self.file, &mut lent.bytes, range.start) != Some(length) {
+            self.cached = false;
+            return None;
+        }
+        self.rest.start = range.end;
+        Some(lent.freeze())
+    }
+
+    fn range(&self) -> Range<u64> {
+        let end = self.rest.start.saturating_add(self.reader.piece());
+        self.rest.start..end.min(self.rest.end)
+    }
+
     fn start_next(&mut self) {
         if self.next.is_some() || self.rest.is_empty() {
             return;
         }
-        let piece = self.reader.piece();
-        let end = self.rest.start.saturating_add(piece).min(self.rest.end);
-        let (file, range) = (self.file.clone(), self.rest.start..end);
-        self.rest.start = end;
+        let (file, range) = (self.file.clone(), self.range());
+        self.rest.start = range.end;
         self.next = Some(tokio::task::spawn_blocking(move || {
             read_range(&file, range)
         }));

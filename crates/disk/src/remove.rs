@@ -9,12 +9,17 @@ use rustix::io::Errno;
 
 use crate::base::Base;
 use crate::errno::{Os, error_of};
+use crate::meta::Meta;
 use crate::os;
 use crate::publish::check_version;
 use crate::staged::Place;
+use crate::trash::Bin;
 
 /// How many folders are open at once while a tree is taken apart; deeper ones are first moved up.
 const MAX_OPEN: usize = 64;
+
+/// How many names are looked at between two questions whether to go on.
+const ASK_EVERY: u64 = 128;
 
 /// Removes what is at this path.
 pub(crate) fn remove(base: &Base, path: &Path, plan: &RemovePlan) -> Result<()> {
@@ -26,6 +31,10 @@ pub(crate) fn remove(base: &Base, path: &Path, plan: &RemovePlan) -> Result<()> 
     let (parent, name) = base.parent(path)?;
     let meta = os::meta_at(&parent, name).os_at(path)?;
     check_version(&meta, plan.version.as_ref()).map_err(|error| error.about(path))?;
+    if let (Some(bin), false) = (base.bin(), plan.forever) {
+        return to_trash(base, bin, (&parent, name), path, &meta, plan)
+            .map_err(|error| error.about(path));
+    }
     if meta.kind != Kind::Folder {
         rustix::fs::unlinkat(&parent, name, AtFlags::empty()).os_at(path)?;
         if let (Kind::File, 1, Some(outlines)) = (meta.kind, meta.links, base.outlines()) {
@@ -73,6 +82,38 @@ pub(crate) fn remove(base: &Base, path: &Path, plan: &RemovePlan) -> Result<()> 
         tracing::warn!(error = error.chain(), path = %path, "a removed folder leaves something behind");
     }
     Ok(())
+}
+
+/// Moves what has this name to the trash, a folder with all that is in it, in one step.
+fn to_trash(
+    base: &Base,
+    bin: &Bin,
+    (parent, name): (&OwnedFd, &str),
+    path: &Path,
+    meta: &Meta,
+    plan: &RemovePlan,
+) -> Result<()> {
+    if meta.kind == Kind::Folder {
+        let folder = os::open_folder(parent, name).os()?;
+        if !plan.recursive && !is_empty(&folder)? {
+            return Err(Error::new(ErrorKind::NotEmpty));
+        }
+        // A mount would be torn out of its place for all who use it.
+        if os::mounts_beneath(&folder) == Some(true) {
+            return Err(Error::new(ErrorKind::OtherMount));
+        }
+    }
+    bin.delete(base, (parent, name), path, meta, plan.by.as_ref())
+}
+
+fn is_empty(folder: &OwnedFd) -> Result<bool> {
+    for found in os::open_readable(folder).and_then(Dir::new).os()? {
+        let found = found.os()?;
+        if found.file_name() != c"." && found.file_name() != c".." {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Removes a place and, when it is a folder, all that is in it.
@@ -142,20 +183,30 @@ impl Level {
 /// # Errors
 /// The first thing that cannot be removed ends it.
 pub(crate) fn clear(top: impl AsFd) -> Result<()> {
+    clear_while(top, &mut || true).map(|_| ())
+}
+
+/// As [`clear`], asking now and then whether to go on. False: it was told to stop.
+pub(crate) fn clear_while(top: impl AsFd, on: &mut dyn FnMut() -> bool) -> Result<bool> {
+    let mut removed = 0u64;
     let mount = os::meta_of(&top).os()?.mount;
     let mut moved_up = 0u64;
     let mut levels = vec![Level::open(&top, c".".to_owned(), mount)?];
     loop {
         let depth = levels.len();
         let Some(level) = levels.last_mut() else {
-            return Ok(());
+            return Ok(true);
         };
         let Some(name) = level.next()? else {
             if !leave(&mut levels)? {
-                return Ok(());
+                return Ok(true);
             }
             continue;
         };
+        removed += 1;
+        if removed.is_multiple_of(ASK_EVERY) && !on() {
+            return Ok(false);
+        }
         match remove_one(&level.folder, &name)? {
             true => level.progress = true,
             false if depth < MAX_OPEN => {

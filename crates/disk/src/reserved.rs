@@ -4,7 +4,8 @@
 //! .gaveta/format      the number of this layout
 //! .gaveta/lock        locked while a server has the folder
 //! .gaveta/uploads/    one folder for each kept upload
-//! .gaveta/records/    what is kept about the files: outlines
+//! .gaveta/records/    what is kept about the files: outlines; where the last check of all is
+//! .gaveta/trash/      what was deleted or replaced, until it expires
 //! .gaveta/staging/    what goes at the next start: unfinished content, removed folders
 //! ```
 
@@ -20,28 +21,35 @@ use rustix::io::Errno;
 use crate::base::{Folder, open_file, unlink_quietly};
 use crate::errno::{Os, found};
 use crate::outlines::Outlines;
-use crate::{os, remove};
+use crate::trash::Bin;
+use crate::{TrashOptions, os, remove};
 
 const FORMAT: u64 = 1;
 
 /// The reserved folder, open and locked.
 #[derive(Debug)]
 pub(crate) struct Reserved {
+    pub(crate) all: OwnedFd,
     pub(crate) staging: Folder,
     pub(crate) uploads: Folder,
-    pub(crate) outlines: Outlines,
+    pub(crate) records: OwnedFd,
+    pub(crate) outlines: Arc<Outlines>,
+    pub(crate) bin: Option<Arc<Bin>>,
     /// The lock goes with this file.
     _lock: OwnedFd,
 }
 
 impl Reserved {
+    /// What may lie right in the reserved folder.
+    pub(crate) const OWN: [&str; 6] = ["format", "lock", "records", "staging", "trash", "uploads"];
+
     /// Opens the reserved folder of `root`, makes it when there is none, takes its lock and clears
     /// what an unclean stop left in staging.
     ///
     /// # Errors
     /// `Locked` when another server has it; `Unsupported` when a newer server made it; `NotFolder`
     /// or `Permission` when what is there is not a folder of ours.
-    pub(crate) fn open(root: &OwnedFd, full: bool) -> Result<Self> {
+    pub(crate) fn open(root: &OwnedFd, full: bool, trash: Option<TrashOptions>) -> Result<Self> {
         let all = own_folder(root, RESERVED)?;
         let flags = OFlags::RDWR | OFlags::CREATE | os::FILE;
         let lock = rustix::fs::openat(&all, "lock", flags, Mode::from_raw_mode(0o600)).os()?;
@@ -53,7 +61,11 @@ impl Reserved {
         let staging = Arc::new(own_folder(&all, "staging")?);
         let uploads = Arc::new(own_folder(&all, "uploads")?);
         let records = own_folder(&all, "records")?;
-        let outlines = Outlines::new(own_folder(&records, "outlines")?);
+        let outlines = Arc::new(Outlines::new(own_folder(&records, "outlines")?));
+        let bin = match trash {
+            Some(options) => Some(Arc::new(Bin::open(&all, outlines.clone(), options, full)?)),
+            None => None,
+        };
         if full {
             for folder in [&records, &all, root] {
                 os::open_readable(folder).and_then(os::flush).os()?;
@@ -66,16 +78,19 @@ impl Reserved {
             );
         }
         Ok(Self {
+            all,
             staging,
             uploads,
+            records,
             outlines,
+            bin,
             _lock: lock,
         })
     }
 }
 
 /// Opens or makes a folder of ours: never through a link, only ours to look into.
-fn own_folder(at: impl AsFd, name: &str) -> Result<OwnedFd> {
+pub(crate) fn own_folder(at: impl AsFd, name: &str) -> Result<OwnedFd> {
     let refuse = |kind, why: &str| Error::new(kind).because(format!("{name} {why}"));
     match rustix::fs::mkdirat(&at, name, Mode::from_raw_mode(0o700)) {
         Ok(()) | Err(Errno::EXIST) => {}

@@ -8,13 +8,15 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use gaveta_core::{
     Digest, Entry, Error, ErrorKind, ListPlan, Listing, MovePlan, Outline, Path, ReadPlan, Reading,
-    RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
+    RemovePlan, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId, UploadState,
+    Version, WritePlan,
 };
 use rustix::fs::Mode;
 
 use crate::base::Base;
 use crate::errno::Os;
-use crate::{Options, copy, listing, moving, reading, remove, touch, upload};
+use crate::trash::{DiskTrash, DiskUpkeep, Keeper};
+use crate::{Options, copy, listing, moving, reading, remove, touch, trash, upload};
 
 /// A folder as a store.
 ///
@@ -35,6 +37,10 @@ impl DiskStore {
     pub fn open(root: &std::path::Path, options: Options) -> Result<Self> {
         let base = Arc::new(Base::open(root, options)?);
         upload::drop_incomplete(&base);
+        trash::recover(&base);
+        if let Some(bin) = base.bin() {
+            base.keeper.get_or_init(|| Keeper::start(bin));
+        }
         Ok(Self { base })
     }
 
@@ -167,6 +173,14 @@ impl Store for DiskStore {
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
         let path = path.clone();
         self.run(move |base| touch::touch(base, &path, &plan)).await
+    }
+
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        DiskTrash::of(&self.base).map(|trash| Arc::new(trash) as Arc<dyn Trash>)
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        Some(Arc::new(DiskUpkeep::of(&self.base)))
     }
 
     async fn space(&self) -> Result<Space> {

@@ -11,7 +11,7 @@
 use std::sync::{Arc, Mutex};
 
 use gaveta_core::Store;
-use gaveta_disk::{DiskStore, Durability, Options, Resolver, Staging};
+use gaveta_disk::{DiskStore, Durability, Options, Resolver, Staging, TrashOptions};
 use gaveta_testkit::conformance::{self, Abilities, Subject};
 use gaveta_testkit::model;
 use tempfile::TempDir;
@@ -111,19 +111,42 @@ async fn the_clients_own_disk() {
     conformance::run(&Disk::new("beside", options)).await;
 }
 
+/// With a trash, on each way: that no flush of another folder is relied on is the file system's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_served_folder_with_a_trash() {
+    for (durability, resolver) in [
+        (Durability::Full, Resolver::Auto),
+        (Durability::Fast, Resolver::Walk),
+    ] {
+        let options = Options {
+            durability,
+            resolver,
+            trash: Some(TrashOptions::default()),
+            ..Options::default()
+        };
+        let disk = Disk::new("reserved, trash", options);
+        assert!(disk.fresh().await.trash().is_some());
+        conformance::run(&disk).await;
+    }
+}
+
 /// Random operations, compared with a map, on each way.
 #[tokio::test(flavor = "multi_thread")]
 async fn random_operations_do_what_the_model_does() {
-    for (seed, resolver, staging) in [
-        (1, Resolver::Auto, Staging::Reserved),
-        (2, Resolver::Walk, Staging::Reserved),
-        (3, Resolver::Auto, Staging::Beside),
+    let kept = Some(TrashOptions::default());
+    for (seed, resolver, staging, trash) in [
+        (1, Resolver::Auto, Staging::Reserved, None),
+        (2, Resolver::Walk, Staging::Reserved, None),
+        (3, Resolver::Auto, Staging::Beside, None),
+        (4, Resolver::Auto, Staging::Reserved, kept),
+        (5, Resolver::Walk, Staging::Reserved, kept),
     ] {
         let options = Options {
             resolver,
             staging,
             durability: Durability::Fast,
             read_only: false,
+            trash,
         };
         let subject = Disk::new("model", options);
         model::run(subject.fresh().await, subject.abilities(), seed, 1500).await;

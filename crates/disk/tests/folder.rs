@@ -92,6 +92,7 @@ fn all() -> RemovePlan {
     RemovePlan {
         recursive: true,
         version: None,
+        ..Default::default()
     }
 }
 
@@ -537,6 +538,7 @@ async fn hard_links_of_one_file_are_renamed_over_each_other() {
     let plan = MovePlan {
         replace: Replace::Always,
         version: None,
+        ..Default::default()
     };
     store.rename(&p("a"), &p("b"), plan).await.unwrap();
     assert!(!root.path().join("a").exists());

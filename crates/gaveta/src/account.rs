@@ -419,6 +419,9 @@ impl Desk<'_> {
                 "expired": over,
                 "expires": record.expires.map(gaveta_text::exact_time),
             }))?;
+            if self.printer.is_json() {
+                continue;
+            }
             let mut notes = Vec::new();
             let mut note = |key: &str, when: bool| {
                 if when {

@@ -11,6 +11,8 @@ use crate::serve::ServeArgs;
 
 /// The host that is meant when none is named.
 const NEAREST: &str = "localhost";
+/// The environment variable with the port of a server.
+const PORT_VARIABLE: &str = "GAVETA_PORT";
 
 /// What a person wants.
 #[derive(Debug)]
@@ -26,10 +28,23 @@ pub(crate) fn what_to_do(text: &Text) -> Option<Result<Wish, Exit>> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() || !io::stderr().is_terminal() {
         return None;
     }
-    Some(ask(text, &mut io::stdin().lock(), &mut io::stdout()))
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout());
+    Some(ask(text, &mut input, &mut output, serve_port()))
 }
 
-fn ask(text: &Text, input: &mut impl BufRead, output: &mut impl Write) -> Result<Wish, Exit> {
+/// The port a server takes when none is said: that of the surroundings, if any.
+fn serve_port() -> u16 {
+    let variable = std::env::var(PORT_VARIABLE).ok();
+    let port = variable.and_then(|port| port.parse().ok());
+    port.filter(|port| *port > 0).unwrap_or(DEFAULT_PORT)
+}
+
+fn ask(
+    text: &Text,
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+    serve_port: u16,
+) -> Result<Wish, Exit> {
     let mut asking = Asking {
         text,
         input,
@@ -55,9 +70,11 @@ fn ask(text: &Text, input: &mut impl BufRead, output: &mut impl Write) -> Result
     if has_port {
         return Ok(Wish::Connect(ConnectArgs::to(host)));
     }
-    let port = asking.until("ask-port", &[("port", DEFAULT_PORT.into())], |word| {
+    let usual = if serves { serve_port } else { DEFAULT_PORT };
+    let shown = [("port", usual.to_string().into())];
+    let port = asking.until("ask-port", &shown, |word| {
         if word.is_empty() {
-            return Some(DEFAULT_PORT);
+            return Some(usual);
         }
         word.parse().ok().filter(|port: &u16| *port > 0)
     })?;
@@ -121,7 +138,7 @@ mod tests {
     fn answered(typed: &str) -> (Result<Wish, Exit>, String) {
         let mut output = Vec::new();
         let text = Text::new(Lang::Portuguese);
-        let wish = ask(&text, &mut typed.as_bytes(), &mut output);
+        let wish = ask(&text, &mut typed.as_bytes(), &mut output, 4300);
         (wish, String::from_utf8(output).unwrap())
     }
 
@@ -145,7 +162,7 @@ mod tests {
         );
         let (wish, asked) = answered("s\n\n");
         assert!(matches!(wish, Ok(Wish::Serve(_))), "{wish:?}");
-        assert!(asked.contains("Porta [4283]:"), "{asked}");
+        assert!(asked.contains("Porta [4300]:"), "{asked}");
     }
 
     #[test]

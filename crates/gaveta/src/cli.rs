@@ -20,6 +20,7 @@ use crate::ask::{self, Wish};
 use crate::exit::Exit;
 use crate::manual;
 use crate::serve::{self, ServeArgs};
+use crate::verify;
 
 /// What a thread that still waits for a key or a dead disk gets at the end.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -41,6 +42,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
             Err(exit) => exit,
         };
     }
+    let typed = typed(&args);
     let matches = match command(&text).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return refuse(&error, &text),
@@ -60,16 +62,39 @@ pub(crate) fn run(args: Vec<OsString>) -> Exit {
         },
         Some((manual::COMPLETIONS, matches)) => manual::complete(matches, command(&text), &text),
         Some((manual::MAN, matches)) => manual::man(matches, command(&text), &text),
+        Some(("verify", matches)) if verify::is_local(matches) => {
+            let printer = printer(matches, text);
+            let verified = in_runtime(&printer, verify::run(matches, Arc::clone(&printer)));
+            verified.map_or(Exit::Failed, |ended| exit_of(&ended))
+        }
         Some((word, matches)) => match verbs::verb(word) {
-            Some(verb) => run_verb(verb, matches, text),
+            Some(verb) => run_verb(verb, matches, text, typed),
             None => Exit::Usage,
         },
         None => Exit::Usage,
     }
 }
 
-fn run_verb(verb: &Verb, matches: &ArgMatches, text: Text) -> Exit {
-    let context = Context::new(printer(matches, text.clone()), password());
+/// The command as it may be typed again in a usual shell; none when it is no text.
+fn typed(args: &[OsString]) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,~".contains(c);
+    let words = args.iter().skip(1).map(|arg| {
+        let word = arg.to_str()?;
+        Some(if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        })
+    });
+    let words: Option<Vec<String>> = std::iter::once(Some("gaveta".to_owned()))
+        .chain(words)
+        .collect();
+    Some(words?.join(" "))
+}
+
+fn run_verb(verb: &Verb, matches: &ArgMatches, text: Text, typed: Option<String>) -> Exit {
+    let mut context = Context::new(printer(matches, text.clone()), password());
+    context.typed = typed;
     let printer = Arc::clone(&context.printer);
     let ended = in_runtime(&printer, async {
         if let Err(error) = stop::on_signals(context.cancel.clone()) {
@@ -153,7 +178,15 @@ fn refuse(error: &clap::Error, text: &Text) -> Exit {
     // Who closed the stream has read enough.
     let _ = match ours {
         Some(sentence) => writeln!(std::io::stderr(), "gaveta: {sentence}"),
-        None => error.print(),
+        None if error.use_stderr() => error.print(),
+        None => {
+            let help = error.render();
+            let help = match Color::Auto.on_output() {
+                true => help.ansi().to_string(),
+                false => help.to_string(),
+            };
+            write!(std::io::stdout(), "{}", verbs::in_language(&help, text))
+        }
     };
     if error.use_stderr() {
         Exit::Usage
@@ -351,6 +384,15 @@ mod tests {
         }
         let help = command(&text).try_get_matches_from(["gaveta", "--help"]);
         assert!(verbs::complain(&help.unwrap_err(), &text).is_none());
+    }
+
+    #[test]
+    fn a_command_is_told_as_it_may_be_typed_again() {
+        let typed = |args: &[&str]| typed(&args.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(
+            typed(&["/x/gaveta", "send", "a b", "it's", "*", "h:1/"]).as_deref(),
+            Some(r"gaveta send 'a b' 'it'\''s' '*' h:1/")
+        );
     }
 
     #[test]

@@ -35,7 +35,10 @@ impl Exit {
         match kind {
             ErrorKind::NotFound => Self::NotFound,
             ErrorKind::Exists | ErrorKind::VersionMismatch | ErrorKind::NotEmpty => Self::Conflict,
-            ErrorKind::SignInNeeded | ErrorKind::WrongPassword | ErrorKind::Denied => Self::Denied,
+            ErrorKind::SignInNeeded
+            | ErrorKind::WrongPassword
+            | ErrorKind::Denied
+            | ErrorKind::Insecure => Self::Denied,
             ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Closing => Self::Unreachable,
             ErrorKind::NotFolder
             | ErrorKind::IsFolder

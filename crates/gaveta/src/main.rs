@@ -6,6 +6,7 @@ mod cli;
 mod exit;
 mod manual;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
+use gaveta_client::verbs;
 use gaveta_core::Error;
 use gaveta_text::{Text, escape};
 
@@ -137,7 +138,7 @@ fn page(man: &Man, text: &Text) -> io::Result<String> {
             };
             *line = format!(".SH \"{heading}\"");
         } else {
-            *line = line.replace("[default: ", &format!("[{} ", text.say("man-default", &[])));
+            *line = verbs::in_language(line, text);
         }
     }
     lines.push(String::new());

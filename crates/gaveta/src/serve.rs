@@ -7,6 +7,7 @@ mod handles;
 mod logging;
 mod place;
 mod refusal;
+mod tls;
 mod user;
 
 use std::io::{self, Write};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaveta_disk::{DiskStore, Durability, Options};
-use gaveta_server::{AuditPlan, Config, Handle, Kept, Listening, Server, UploadLimits};
+use gaveta_server::{AuditPlan, Config, Handle, Kept, Listening, Server, Shares, UploadLimits};
 use gaveta_text::Text;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,6 +28,7 @@ use logging::init_logging;
 pub(crate) use place::state_folder;
 use place::{accounts, become_who, folder, keep_apart};
 use refusal::{Refusal, cannot_bind, cannot_know, cannot_serve, failed, shown};
+use tls::reached_at;
 
 pub(crate) use args::ServeArgs;
 
@@ -52,11 +54,23 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
     let listening =
         Listening::bind(&args.host, args.port).map_err(|error| cannot_bind(text, &error))?;
     let source = password_source(&args).map_err(|problem| cannot_know(text, &problem))?;
+    let given = args.tls.given(text)?;
     let home = become_who(args.user.as_deref(), text)?;
     let state = state_folder(args.state_dir.clone(), home)
         .ok_or_else(|| Refusal(Exit::State, text.say("serve-no-state-dir", &[])))?;
     let folder = folder(args.folder.as_deref(), text)?;
-    keep_apart(&folder, &state, args.admin_password_file.as_deref(), text)?;
+    let secrets = [
+        (
+            args.admin_password_file.as_deref(),
+            "serve-password-file-beneath",
+        ),
+        (args.tls.key_file(), "serve-key-file-beneath"),
+    ];
+    keep_apart(&folder, &state, &secrets, text)?;
+    let tls = match given {
+        Some(given) => Some(given),
+        None => args.tls.made(&args.host, &listening, &state, text)?,
+    };
     let (accounts_file, accounts) = accounts(args.config.as_deref(), &state, &folder, text)?;
     let options = Options {
         durability: match args.durability {
@@ -64,18 +78,25 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
             Durable::Fast => Durability::Fast,
         },
         read_only: args.read_only,
+        trash: args.trash(),
         ..Options::default()
     };
     let store = DiskStore::open(&folder, options)
         .map_err(|error| cannot_serve(text, &folder, &error, args.read_only))?;
     let admin = administrator(&Kept::in_folder(state.clone()), source, text)?;
-    let config = Config {
+    let mut config = Config {
         admin,
         accounts,
         accounts_file: Some(accounts_file),
         keys: Some(gaveta_server::drawer_folder(&state, &folder)),
         audit: audit(&args, &state, &folder, text)?,
+        usage: Some(place::usage(&state, &folder)),
         state: Some(state),
+        shares: Shares {
+            connections: args.max_connections_per_address,
+            requests: args.max_requests_per_address,
+            rate: args.max_rate_per_account,
+        },
         anonymous: args.anonymous,
         max_file_size: args.max_file_size,
         uploads: UploadLimits {
@@ -84,8 +105,15 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
             ..UploadLimits::default()
         },
         grace: Duration::from_secs(args.grace),
+        verify_every: args.verify_every.filter(|_| !args.read_only),
         ..Config::default()
     };
+    args.tls
+        .settle(tls.clone(), &args.host, &listening, &mut config);
+    if args.tls.is_plain() && listening.is_outside() {
+        warn(&text.say("serve-warn-plain", &[]));
+    }
+    let reached = reached_at(&listening);
     if args.durability == Durable::Fast {
         warn(&text.say("serve-warn-fast", &[]));
     }
@@ -98,7 +126,7 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         let server = Server::new(config, listening, Arc::new(store))
             .map_err(|error| failed(text, &error.chain()))?;
         watch_signals(server.handle()).map_err(|error| failed(text, &error))?;
-        greet(&server, &folder, &args, text);
+        greet(&server, &folder, &args, tls.as_ref(), &reached, text);
         server.run(std::future::pending()).await;
         Ok(())
     });
@@ -209,7 +237,6 @@ mod tests {
             assert!(sentence.contains("file"), "{sentence}");
             assert_eq!(refused(&[missing.to_str().unwrap()]).0, Exit::Folder);
             assert!(!missing.exists(), "a named folder is never made");
-            assert_eq!(refused(&["--host", "0.0.0.0"]).0, Exit::Port);
             assert_eq!(refused(&[home.path().to_str().unwrap()]).0, Exit::State);
             assert_eq!(refused(&["--user", "no such user"]).0, Exit::State);
             let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -231,7 +258,6 @@ mod tests {
             let io = || io::Error::other("reason");
             let address = "127.0.0.1:80".parse().unwrap();
             let refusals = [
-                cannot_bind(&text, &BindError::NotLoopback("h".into())),
                 cannot_bind(&text, &BindError::NoHost("h".into(), io())),
                 cannot_bind(&text, &BindError::InUse(address)),
                 cannot_bind(&text, &BindError::Forbidden(address)),

@@ -120,6 +120,34 @@ fn a_download_that_is_stopped_leaves_no_part_file() {
 }
 
 #[test]
+fn a_big_upload_that_is_stopped_says_how_to_go_on() {
+    let house = House::open();
+    house.write("big.bin", content(24 << 20));
+    let at = house.at("big.bin");
+    let mut command = house.client(["send", "big.bin", &at, "--limit-rate", "4M"]);
+    command.env("XDG_STATE_HOME", house.home.path().join("state"));
+    let mut client = command.spawn().unwrap();
+    let uploads = || {
+        let listed = house.admin(["uploads", &house.at(""), "--json"]).ok();
+        listed
+            .json()
+            .iter()
+            .any(|upload| upload["arrived"].as_u64() > Some(0))
+    };
+    until(uploads);
+    // What arrived is counted when its answer is there.
+    std::thread::sleep(Duration::from_secs(1));
+    signal(&client, Signal::INT);
+    assert_eq!(wait(&mut client).code(), Some(130));
+    let mut err = String::new();
+    let mut stderr = client.stderr.take().unwrap();
+    stderr.read_to_string(&mut err).unwrap();
+    assert!(err.contains("Stopped. big.bin goes on from "), "{err}");
+    let again = format!("gaveta send big.bin {at} --limit-rate 4M");
+    assert!(err.contains(&again), "{err}");
+}
+
+#[test]
 fn a_server_that_dies_in_the_middle_is_told_and_nothing_remains() {
     let mut house = House::open();
     let mut client = stuck(&house);

@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::print_stderr, reason = "the figures of a run are for people")]
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -17,7 +18,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use gaveta_core::chunk::{self, CHUNK};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use hyper::client::conn::http2::handshake;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::sync::Barrier;
 
 const CLIENTS: usize = 50;
 const RANGES: u64 = 8;
@@ -173,53 +181,31 @@ fn send(port: u16, at: &str, index: u64, framed: &[u8], together: &Meeting) {
     assert!(answered.starts_with("HTTP/1.1 204"), "{answered}");
 }
 
-#[test]
-fn fifty_clients_with_eight_ranges_each_take_little_memory() {
-    let (drawer, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let server = Server::start(drawer.path(), state.path());
-    let port = server.port;
+/// The content of a chunk, and it as it goes over the line at each place.
+fn chunks() -> (Vec<u8>, Arc<Vec<Vec<u8>>>) {
     let bytes: Vec<u8> = (0..CHUNK)
         .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
-    let framed: Arc<Vec<Vec<u8>>> = Arc::new(
-        (0..RANGES)
-            .map(|index| {
-                let digest = chunk::digest(index, &bytes, RANGES * CHUNK);
-                [bytes.as_slice(), digest.as_bytes()].concat()
-            })
-            .collect(),
-    );
+    let framed = (0..RANGES)
+        .map(|index| {
+            let digest = chunk::digest(index, &bytes, RANGES * CHUNK);
+            [bytes.as_slice(), digest.as_bytes()].concat()
+        })
+        .collect();
+    (bytes, Arc::new(framed))
+}
+
+/// Starts a server, has `send` bring all ranges of all files to it, and looks at what it took.
+fn measure(send: impl FnOnce(u16, &[String], &Arc<Vec<Vec<u8>>>)) {
+    let (drawer, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(drawer.path(), state.path());
+    let port = server.port;
+    let (bytes, framed) = chunks();
     let before = server.peak();
     let addresses: Vec<String> = (0..CLIENTS)
         .map(|n| begin(port, &format!("file{n}")))
         .collect();
-    let together = Arc::new(Meeting::of(CLIENTS * RANGES as usize));
-    let senders: Vec<_> = addresses
-        .iter()
-        .flat_map(|at| (0..RANGES).map(move |index| (at.clone(), index)))
-        .map(|(at, index)| {
-            let (together, framed) = (Arc::clone(&together), Arc::clone(&framed));
-            thread::Builder::new()
-                .stack_size(256 << 10)
-                .spawn(move || {
-                    let own = framed.get(index as usize).unwrap();
-                    let sent = catch_unwind(AssertUnwindSafe(|| {
-                        send(port, &at, index, own, &together);
-                    }));
-                    if let Err(panic) = sent {
-                        together.break_up();
-                        resume_unwind(panic);
-                    }
-                })
-                .unwrap()
-        })
-        .collect();
-    let failed = senders
-        .into_iter()
-        .map(thread::JoinHandle::join)
-        .filter(Result::is_err)
-        .count();
-    assert_eq!(failed, 0, "senders failed; the first said why above");
+    send(port, &addresses, &framed);
     for at in &addresses {
         let done = ask(
             port,
@@ -235,4 +221,94 @@ fn fifty_clients_with_eight_ranges_each_take_little_memory() {
         assert!(there == whole, "file{n} differs");
     }
     assert!(peak < MEMORY, "{peak} bytes");
+}
+
+#[test]
+fn fifty_clients_with_eight_ranges_each_take_little_memory() {
+    measure(|port, addresses, framed| {
+        let together = Arc::new(Meeting::of(CLIENTS * RANGES as usize));
+        let senders: Vec<_> = addresses
+            .iter()
+            .flat_map(|at| (0..RANGES).map(move |index| (at.clone(), index)))
+            .map(|(at, index)| {
+                let (together, framed) = (Arc::clone(&together), Arc::clone(framed));
+                thread::Builder::new()
+                    .stack_size(256 << 10)
+                    .spawn(move || {
+                        let own = framed.get(index as usize).unwrap();
+                        let sent = catch_unwind(AssertUnwindSafe(|| {
+                            send(port, &at, index, own, &together);
+                        }));
+                        if let Err(panic) = sent {
+                            together.break_up();
+                            resume_unwind(panic);
+                        }
+                    })
+                    .unwrap()
+            })
+            .collect();
+        let failed = senders
+            .into_iter()
+            .map(thread::JoinHandle::join)
+            .filter(Result::is_err)
+            .count();
+        assert_eq!(failed, 0, "senders failed; the first said why above");
+    });
+}
+
+/// Sends all ranges of one file over one connection, side by side, all waiting with half of each.
+async fn send_side_by_side(port: u16, at: String, framed: Arc<Vec<Vec<u8>>>, all: Arc<Barrier>) {
+    let socket = tokio::net::TcpStream::connect(("127.0.0.1", port));
+    let (client, line) = handshake(TokioExecutor::new(), TokioIo::new(socket.await.unwrap()))
+        .await
+        .unwrap();
+    tokio::spawn(line);
+    let mut requests = tokio::task::JoinSet::new();
+    for (index, framed) in (0u64..).zip(framed.iter()) {
+        let range = chunk::span(index, RANGES * CHUNK);
+        let (first, rest) = framed.split_at(framed.len() / 2);
+        let (first, rest) = (Bytes::copy_from_slice(first), Bytes::copy_from_slice(rest));
+        let all = Arc::clone(&all);
+        let last = async move {
+            all.wait().await;
+            rest
+        };
+        let pieces = stream::iter([first]).chain(stream::once(last));
+        let body = StreamBody::new(pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece))));
+        let request = http::Request::patch(format!("http://localhost:{port}{at}"))
+            .header("content-type", "application/vnd.gaveta.chunks")
+            .header("gaveta-range", format!("{}-{}", range.start, range.end))
+            .body(Box::pin(body))
+            .unwrap();
+        let mut client = client.clone();
+        requests.spawn(async move { client.send_request(request).await });
+    }
+    while let Some(answer) = requests.join_next().await {
+        assert_eq!(answer.unwrap().unwrap().status(), 204);
+    }
+}
+
+#[test]
+fn over_http2_they_take_little_memory_too() {
+    measure(|port, addresses, framed| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let all = Arc::new(Barrier::new(CLIENTS * RANGES as usize));
+        let path = |at: &String| at[at.find("/.gaveta").unwrap()..].to_owned();
+        runtime.block_on(async {
+            let mut senders = tokio::task::JoinSet::new();
+            for at in addresses {
+                let (framed, all) = (Arc::clone(framed), Arc::clone(&all));
+                senders.spawn(send_side_by_side(port, path(at), framed, all));
+            }
+            // Hung is what takes longer than this; who fails ends it for all.
+            let sent = async {
+                while let Some(sent) = senders.join_next().await {
+                    sent.expect("a sender failed");
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(300), sent)
+                .await
+                .expect("all are sent");
+        });
+    });
 }

@@ -1,8 +1,9 @@
 //! One command, done: the same for the session and for a POST.
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use gaveta_core::{
-    Answer, Command, Cursor, ListPlan, Listed, OrderBy, Path, Result, Store, listing::MAX_PAGE,
+    Answer, Command, Cursor, ListPlan, Listed, OrderBy, Path, Result, Store, TrashPlan, Trashed,
+    listing::MAX_PAGE,
 };
 
 use crate::drawer::View;
@@ -40,7 +41,31 @@ async fn carry_out(command: Command, view: &View) -> Result<Answer> {
             Answer::Done
         }
         Command::Space => Answer::Space(view.space().await?),
+        Command::Trash(plan, limit) => trash(plan, limit, view).await?,
+        Command::TrashState => Answer::TrashState(view.bin()?.state().await?),
+        Command::Restore(id, plan) => Answer::Entry(view.bin()?.restore(&id, plan).await?),
+        Command::Purge(id) => {
+            view.bin()?.purge(&id).await?;
+            Answer::Done
+        }
+        Command::Empty(plan) => {
+            let (things, more) = view.empty(plan).await?;
+            Answer::Purged { things, more }
+        }
+        Command::Verify(order) => {
+            let (state, findings) = view.verify(order).await?;
+            Answer::Verify(state, findings)
+        }
     })
+}
+
+/// One page, the newest first. Who asks for the next one gives the id of the last.
+async fn trash(plan: TrashPlan, limit: usize, view: &View) -> Result<Answer> {
+    let all = view.bin()?.trashed(plan).await?;
+    let list: Vec<Trashed> = all.take(limit).try_collect().await?;
+    let full = list.len() >= limit;
+    let next = list.last().filter(|_| full).map(|last| last.id.clone());
+    Ok(Answer::Trash { list, next })
 }
 
 async fn list(path: &Path, plan: ListPlan, view: &View) -> Result<Answer> {

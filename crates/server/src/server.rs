@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaveta_core::{Actions, Error, ErrorKind, Result, Store};
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -19,11 +20,18 @@ use crate::drawer::audit::{Audit, AuditPlan};
 use crate::drawer::entrance::Entrance;
 use crate::drawer::keys::admission::Keys;
 use crate::drawer::ledger::UploadLimits;
+use crate::drawer::limits::Shares;
 use crate::drawer::meters::Totals;
 use crate::drawer::password::AdminPassword;
+use crate::drawer::quota::Quotas;
 use crate::http::FilesSettings;
+use crate::http::base::BasePath;
+use crate::http::caller::Trust;
 use crate::http::stranger::Hosts;
+use crate::http::walk::Walks;
+use crate::http::zip::Archives;
 pub use crate::port::listen::{BindError, Listening};
+use crate::port::tls::{Shaking, Tls};
 
 /// How long connections that were broken off may take to notice.
 const FALL: Duration = Duration::from_secs(2);
@@ -54,8 +62,23 @@ pub struct Config {
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
     pub uploads: UploadLimits,
-    /// Names it answers to beside those of the loopback, without ports.
+    /// What one address, and one account, may have of the server.
+    pub shares: Shares,
+    /// The file of what accounts with a quota keep in this store; in memory alone, without.
+    pub usage: Option<PathBuf>,
+    /// Names it answers to beside those of the loopback, of its addresses and of its certificate,
+    /// without ports.
     pub hosts: Vec<String>,
+    /// How it encrypts; none: it does not, and serves this machine alone unless `plain` is set.
+    pub tls: Option<Tls>,
+    /// Unencrypted requests are answered wherever they come from: a proxy stands before it.
+    pub plain: bool,
+    /// Who is on this machine needs no encryption. False treats this machine as any other.
+    pub trust_loopback: bool,
+    /// Proxies whose word about the address of others counts.
+    pub proxies: Vec<IpNet>,
+    /// The prefix under which a proxy serves it.
+    pub base: BasePath,
     /// Connections at once.
     pub connections: usize,
     /// Sessions at once.
@@ -70,6 +93,8 @@ pub struct Config {
     pub stall: Duration,
     /// How often a session is pinged.
     pub keep_alive: Duration,
+    /// Everything is read again whenever the last time is so long ago.
+    pub verify_every: Option<Duration>,
 }
 
 impl Default for Config {
@@ -85,7 +110,14 @@ impl Default for Config {
             audit: None,
             max_file_size: None,
             uploads: UploadLimits::default(),
+            shares: Shares::default(),
+            usage: None,
             hosts: Vec::new(),
+            tls: None,
+            plain: false,
+            trust_loopback: true,
+            proxies: Vec::new(),
+            base: BasePath::default(),
             connections: 1024,
             sessions: 256,
             grace: Duration::from_secs(10),
@@ -93,6 +125,7 @@ impl Default for Config {
             idle: Duration::from_secs(70),
             stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(30),
+            verify_every: None,
         }
     }
 }
@@ -147,10 +180,19 @@ pub(crate) struct House {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) files: FilesSettings,
     pub(crate) hosts: Hosts,
+    /// What all archives under way share.
+    pub(crate) archives: Archives,
+    /// The turns of walks through folders.
+    pub(crate) walks: Walks,
+    pub(crate) trust: Trust,
+    pub(crate) base: BasePath,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) shaking: Arc<Shaking>,
     pub(crate) limits: Limits,
     phase: watch::Receiver<Phase>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) sessions: Arc<Semaphore>,
+    verify_every: Option<Duration>,
 }
 
 impl House {
@@ -239,6 +281,10 @@ impl Server {
     /// `Io` when the sockets cannot join the runtime or the system has no random numbers.
     pub fn new(config: Config, listening: Listening, store: Arc<dyn Store>) -> Result<Self> {
         let addresses = listening.addresses().to_vec();
+        let outside = listening.is_outside();
+        if config.tls.is_none() && !config.plain && outside {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         let listeners = listening
             .into_sockets()
             .into_iter()
@@ -248,13 +294,15 @@ impl Server {
         let (phase, phase_seen) = watch::channel(Phase::Open);
         let base = Base {
             admin: config.admin,
-            ease: config.ease,
+            // Whatever was asked for: it ends off the loopback and behind a proxy.
+            ease: config.ease && !outside && !config.plain && config.proxies.is_empty(),
             anonymous: config.anonymous,
         };
         let accounts = Accounts::new(base, &config.accounts);
         let accounts_file = config.accounts_file;
         let keeping = accounts_file.map(|file| Arc::new(Keeping::new(Arc::clone(&accounts), file)));
         let entrance = Entrance::new(accounts)?;
+        let quotas = Quotas::open(config.usage)?;
         let keys = Keys::open(config.keys.as_deref(), Arc::clone(&entrance.accounts))?;
         let audit = match &config.audit {
             Some(plan) => Audit::open(plan).map_err(|error| {
@@ -263,12 +311,26 @@ impl Server {
             })?,
             None => Audit::default(),
         };
+        let drawer = Drawer::keeping(store, entrance, config.uploads, keys, audit);
         let house = House {
-            drawer: Drawer::keeping(store, entrance, config.uploads, keys, audit),
+            drawer: drawer.sharing(config.shares, quotas),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
-            hosts: Hosts::also(&config.hosts),
+            archives: Archives::default(),
+            walks: Walks::default(),
+            hosts: Hosts::also(
+                &config.hosts,
+                config.tls.as_ref().map(|tls| Arc::clone(tls.shown())),
+            ),
+            trust: Trust {
+                plain: config.plain,
+                loopback: config.trust_loopback,
+                proxies: config.proxies,
+            },
+            base: config.base,
+            tls: config.tls,
+            shaking: Arc::default(),
             limits: Limits {
                 grace: config.grace,
                 head: config.head,
@@ -279,6 +341,7 @@ impl Server {
             phase: phase_seen,
             connections: Arc::new(Semaphore::new(places as usize)),
             sessions: Arc::new(Semaphore::new(config.sessions)),
+            verify_every: config.verify_every,
         };
         Ok(Self {
             house: Arc::new(house),
@@ -323,6 +386,14 @@ impl Server {
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
         let keeping_keys = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer.keys).keep()));
+        let verifying = house.verify_every.map(|every| {
+            let drawer = Arc::clone(&house.drawer);
+            AbortOnDrop(tokio::spawn(drawer.keep_verifying(every)))
+        });
+        let tls = house
+            .tls
+            .clone()
+            .map(|tls| AbortOnDrop(tokio::spawn(tls.keep())));
         let following = self
             .keeping
             .clone()
@@ -346,7 +417,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop((keeping, keeping_keys, following, controlled));
+        drop((keeping, keeping_keys, verifying, following, controlled, tls));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);

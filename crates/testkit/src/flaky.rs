@@ -312,6 +312,10 @@ impl Upload for FlakyUpload {
         around(&self.told, Operation::State, self.inner.state()).await
     }
 
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        around(&self.told, Operation::State, self.inner.take_over(range)).await
+    }
+
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let at = faults(&self.told).cut_writes;
         let work = self.inner.write(offset, cut(content, at), check);
@@ -426,6 +430,14 @@ impl<S: Store> Store for FlakyStore<S> {
 
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
         around(&self.told, Operation::Touch, self.inner.touch(path, plan)).await
+    }
+
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        self.inner.trash()
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        self.inner.upkeep()
     }
 
     async fn space(&self) -> Result<Space> {

@@ -92,7 +92,7 @@ pub fn run(name: &str, seeds: &[&[u8]], words: &[&[u8]], mut target: impl FnMut(
     let mut dice = Dice(seed);
     let mut try_one = |input: &[u8]| {
         if let Err(broken) = catch_unwind(AssertUnwindSafe(|| target(input))) {
-            println!(
+            eprintln!(
                 "{name} (seed {seed}) broke on {:?}",
                 input.escape_ascii().to_string()
             );
@@ -107,7 +107,7 @@ pub fn run(name: &str, seeds: &[&[u8]], words: &[&[u8]], mut target: impl FnMut(
     let began = Instant::now();
     let mut count = 0u64;
     // The clock is looked at now and then; a target may be slow.
-    while count % 64 != 0 || began.elapsed() < lasts {
+    while !count.is_multiple_of(64) || began.elapsed() < lasts {
         count += 1;
         let from = dice.below(kept.len());
         let mut input = kept.get(from).cloned().unwrap_or_default();
@@ -128,7 +128,7 @@ pub fn run(name: &str, seeds: &[&[u8]], words: &[&[u8]], mut target: impl FnMut(
             }
         }
     }
-    println!(
+    eprintln!(
         "{name}: {count} inputs in {:.1} s",
         began.elapsed().as_secs_f64()
     );

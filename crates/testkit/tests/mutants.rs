@@ -40,6 +40,7 @@ enum Fault {
     WrongOutline,
     ForgetsTheNote,
     PartsOutOfOrder,
+    LeavesOlderWrites,
 }
 
 #[derive(Debug, Clone)]
@@ -146,6 +147,13 @@ impl Upload for MutantUpload {
             state.note = None;
         }
         Ok(state)
+    }
+
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        if self.1.is(Fault::LeavesOlderWrites) {
+            return self.state().await;
+        }
+        self.0.take_over(range).await
     }
 
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
@@ -309,6 +317,14 @@ impl Store for Mutant {
             .map(|entry| self.told(entry))
     }
 
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        self.store.trash()
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        self.store.upkeep()
+    }
+
     async fn space(&self) -> Result<Space> {
         self.store.space().await
     }
@@ -386,6 +402,7 @@ async fn each_fault_is_found_by_its_section() {
         (Fault::WrongOutline, "outlines_are_true"),
         (Fault::ForgetsTheNote, "notes_are_kept"),
         (Fault::PartsOutOfOrder, "parts_become_a_whole"),
+        (Fault::LeavesOlderWrites, "who_takes_over_ends_older_writes"),
     ] {
         is_found(fault, section).await;
     }

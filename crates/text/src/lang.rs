@@ -44,6 +44,27 @@ impl Lang {
             .unwrap_or(Self::English)
     }
 
+    /// The language that an `Accept-Language` field likes best (RFC 9110, section 12.5.4); of two
+    /// liked as much, the first. None when it names neither.
+    pub fn accepted(field: &str) -> Option<Self> {
+        let mut best: Option<(Self, f32)> = None;
+        // A browser sends a handful; whoever sends thousands has the first looked at.
+        for range in field.split(',').take(32) {
+            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let weight = parameters
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix("q=")?.trim().parse::<f32>().ok())
+                .unwrap_or(1.0);
+            let Some(lang) = Self::parse(tag.trim()) else {
+                continue;
+            };
+            if weight > best.map_or(0.0, |(_, weight)| weight) {
+                best = Some((lang, weight));
+            }
+        }
+        best.map(|(lang, _)| lang)
+    }
+
     pub(crate) fn id(self) -> LanguageIdentifier {
         self.tag().parse().unwrap_or_default()
     }
@@ -52,6 +73,26 @@ impl Lang {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_says_what_it_likes_best() {
+        for (field, lang) in [
+            (
+                "pt-BR,pt;q=0.9,en-US;q=0.8,en;q=0.7",
+                Some(Lang::Portuguese),
+            ),
+            ("en-GB,pt;q=0.9", Some(Lang::English)),
+            ("de-DE,de;q=0.9,pt;q=0.2", Some(Lang::Portuguese)),
+            ("en;q=0.2, pt;q=0.8", Some(Lang::Portuguese)),
+            ("en;q=0, pt;q=0", None),
+            ("de, *;q=0.5", None),
+            ("", None),
+            (";;,,q=", None),
+            ("en;q=NaN, pt;q=0.1", Some(Lang::Portuguese)),
+        ] {
+            assert_eq!(Lang::accepted(field), lang, "{field}");
+        }
+    }
 
     #[test]
     fn locales_are_understood() {

@@ -4,12 +4,13 @@
 //! A key that is missing shows itself as `‹key›`; nothing here panics. A test fails when a key
 //! lacks in one language, takes other arguments there, or is used nowhere.
 
+mod cause;
 mod escape;
 mod format;
 mod lang;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
@@ -21,6 +22,11 @@ pub use lang::Lang;
 
 /// The Fluent files of both languages, by topic.
 const FILES: &[(&str, &str, &str)] = &[
+    (
+        "trash",
+        include_str!("../locales/pt-BR/trash.ftl"),
+        include_str!("../locales/en/trash.ftl"),
+    ),
     (
         "error",
         include_str!("../locales/pt-BR/error.ftl"),
@@ -45,6 +51,16 @@ const FILES: &[(&str, &str, &str)] = &[
         "share",
         include_str!("../locales/pt-BR/share.ftl"),
         include_str!("../locales/en/share.ftl"),
+    ),
+    (
+        "page",
+        include_str!("../locales/pt-BR/page.ftl"),
+        include_str!("../locales/en/page.ftl"),
+    ),
+    (
+        "tls",
+        include_str!("../locales/pt-BR/tls.ftl"),
+        include_str!("../locales/en/tls.ftl"),
     ),
     (
         "account",
@@ -148,6 +164,17 @@ impl Text {
         }
     }
 
+    /// The texts of this language, read once for the whole program: for a server that speaks each
+    /// visitor's language.
+    pub fn of(lang: Lang) -> &'static Self {
+        static PORTUGUESE: OnceLock<Text> = OnceLock::new();
+        static ENGLISH: OnceLock<Text> = OnceLock::new();
+        match lang {
+            Lang::Portuguese => PORTUGUESE.get_or_init(|| Self::new(lang)),
+            Lang::English => ENGLISH.get_or_init(|| Self::new(lang)),
+        }
+    }
+
     /// The language.
     pub fn lang(&self) -> Lang {
         self.lang
@@ -192,8 +219,11 @@ impl Text {
                 | ErrorKind::Unsupported
                 | ErrorKind::Disconnected
         );
-        if explained && let Some(source) = std::error::Error::source(error) {
-            sentence = format!("{sentence} ({})", escape(&source.to_string()));
+        if explained
+            && let Some(source) = std::error::Error::source(error)
+            && let Some(cause) = self.cause(source)
+        {
+            sentence = format!("{sentence} ({cause})");
         }
         sentence
     }

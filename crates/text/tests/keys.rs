@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Keys of these beginnings are made by code from a stable code.
-const MADE_BY_CODE: [&str; 2] = ["error-", "hint-"];
+const MADE_BY_CODE: [&str; 3] = ["error-", "hint-", "advice-"];
 
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -42,6 +42,9 @@ pub struct Options {
     pub resume: Option<Resume>,
     /// Leaves files out, by what is at the target.
     pub filter: Option<Arc<dyn Filter>>,
+    /// How often the target is asked what it has of a big file, so that progress tells that and not
+    /// what lies on the way; none: what was handed over counts (a target on this machine).
+    pub ask_progress: Option<Duration>,
     /// About failures that may pass.
     pub retries: Retries,
     /// Only find out what would be copied; nothing is read from a file, nothing written.
@@ -59,6 +62,7 @@ impl Default for Options {
             limit_rate: None,
             resume: None,
             filter: None,
+            ask_progress: None,
             retries: Retries::default(),
             dry_run: false,
         }

@@ -13,12 +13,15 @@ use tokio::time::Instant;
 const FAR: Duration = Duration::from_millis(15);
 /// Streams at the start, and at most.
 const NEAR_STREAMS: (usize, usize) = (4, 8);
-const FAR_STREAMS: (usize, usize) = (12, 24);
+const FAR_STREAMS: (usize, usize) = (12, 48);
 /// Over how long what goes over is measured, at least; and in round trips.
 const WINDOW: Duration = Duration::from_millis(400);
-const ROUND_TRIPS: u32 = 6;
-/// A step up must bring so much more, in percent, or it is taken back.
+const ROUND_TRIPS: u32 = 4;
+/// A step up must bring so much more, in percent, or it is taken back: near, where it is a third
+/// more streams; far, where it is twice as many, since what holds a far line back is mostly the
+/// loss that each of its connections sees, and then twice as many bring twice as much.
 const GAIN: u64 = 5;
+const FAR_GAIN: u64 = 25;
 /// Windows without a try after one that brought nothing.
 const REST: u32 = 6;
 
@@ -32,7 +35,7 @@ pub(crate) struct Streams {
 #[derive(Debug)]
 struct State {
     fixed: bool,
-    measured: bool,
+    far: bool,
     limit: usize,
     most: usize,
     /// So many permits are to be taken away as they come back.
@@ -40,8 +43,8 @@ struct State {
     window: Duration,
     since: Instant,
     bytes: u64,
-    /// What went over a second before the last step up.
-    before: Option<u64>,
+    /// What went over a second before the last step up, and on how many streams.
+    before: Option<(u64, usize)>,
     rest: u32,
 }
 
@@ -58,7 +61,7 @@ impl Streams {
         let limit = fixed.map_or(NEAR_STREAMS.0, |fixed| fixed.max(1));
         let state = State {
             fixed: fixed.is_some(),
-            measured: fixed.is_some(),
+            far: false,
             limit,
             most: fixed.map_or(NEAR_STREAMS.1, |fixed| fixed.max(1)),
             debt: 0,
@@ -78,20 +81,25 @@ impl Streams {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A first guess from how long a question took.
+    /// How long a question to one of the two sides took: whichever is far makes the link far.
     pub(crate) fn round_trip(&self, took: Duration) {
         let mut state = self.state();
-        if state.measured {
+        if state.fixed || state.far || took < FAR {
             return;
         }
-        state.measured = true;
+        state.far = true;
         state.since = Instant::now();
         state.bytes = 0;
-        if took >= FAR {
-            state.window = WINDOW.max(took.saturating_mul(ROUND_TRIPS)).min(5 * WINDOW);
-            state.most = FAR_STREAMS.1;
-            self.set(&mut state, FAR_STREAMS.0);
-        }
+        // New connections are slow at first: the first window tells of that.
+        state.rest = 1;
+        state.window = WINDOW.max(took.saturating_mul(ROUND_TRIPS)).min(5 * WINDOW);
+        state.most = FAR_STREAMS.1;
+        self.set(&mut state, FAR_STREAMS.0);
+    }
+
+    /// Is the link far, and is there a stream that nobody uses?
+    pub(crate) fn far_and_free(&self) -> bool {
+        self.state().far && self.permits.available_permits() > 0
     }
 
     /// How many at once, now.
@@ -133,19 +141,24 @@ impl Streams {
             state.rest -= 1;
             return;
         }
-        let paid = |before: u64| rate > before.saturating_add(before / 100 * GAIN);
+        let gain = if state.far { FAR_GAIN } else { GAIN };
+        let paid = |before: u64| rate > before.saturating_add(before / 100 * gain);
         match state.before {
-            Some(before) if !paid(before) => {
+            Some((before, fewer)) if !paid(before) => {
                 state.before = None;
                 state.rest = REST;
-                let back = (state.limit * 3 / 4).max(1);
-                self.set(state, back);
+                self.set(state, fewer);
             }
             Some(_) | None if state.limit < state.most => {
-                state.before = Some(rate);
+                state.before = Some((rate, state.limit));
                 // New streams need a window to get under way.
                 state.rest = 1;
-                let up = (state.limit + state.limit.div_ceil(3)).min(state.most);
+                let more = if state.far {
+                    state.limit
+                } else {
+                    state.limit.div_ceil(3)
+                };
+                let up = (state.limit + more).min(state.most);
                 self.set(state, up);
             }
             Some(_) | None => {
@@ -216,14 +229,25 @@ mod tests {
         streams.round_trip(Duration::from_millis(100));
         assert_eq!(streams.limit(), FAR_STREAMS.0);
         let mut held = all(&streams).await;
-        let mut rate = 1_000_000;
         for _ in 0..20 {
-            window(&streams, rate).await;
+            // Every stream brings as much as every other.
+            window(&streams, 100_000 * held.len() as u64).await;
             held.extend(all(&streams).await);
-            rate += 100_000;
         }
         assert_eq!(streams.limit(), FAR_STREAMS.1);
         assert_eq!(held.len(), FAR_STREAMS.1);
+
+        // A far line that is full goes back to what filled it.
+        let streams = Streams::new(None);
+        streams.round_trip(Duration::from_millis(100));
+        let mut held = all(&streams).await;
+        for _ in 0..5 {
+            window(&streams, 1_000_000).await;
+            held.extend(all(&streams).await);
+        }
+        assert_eq!(streams.limit(), FAR_STREAMS.0);
+        drop(held);
+        assert_eq!(streams.permits.available_permits(), FAR_STREAMS.0);
 
         let streams = Streams::new(None);
         streams.round_trip(Duration::from_millis(1));

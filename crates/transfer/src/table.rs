@@ -1,12 +1,19 @@
 //! What of a big file is where: chunk by chunk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use gaveta_core::{CHUNK, ChunkDigest, Digest, Outline, Ranges, chunk};
+use tokio::time::{Duration, Instant};
 
 /// The longest run of chunks one request brings, in bytes.
 const LONGEST: u64 = 32 << 20;
+
+/// So many of the last chunks tell how long one takes.
+const TYPICAL: usize = 64;
+/// So many times as long as most chunks, and at least so long, is too long at the end.
+const PATIENCE: u32 = 2;
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The chunks of one copy: what is missing, and the digests seen so far.
 #[derive(Debug)]
@@ -17,6 +24,24 @@ pub(crate) struct Table {
     equal: Vec<bool>,
     /// Runs of chunk numbers that nobody sends yet, in order.
     missing: VecDeque<Range<u64>>,
+    /// Runs that somebody sends.
+    runs: BTreeMap<u64, Run>,
+    next: u64,
+    /// How long the last chunks took their streams.
+    taking: Vec<Duration>,
+    /// May what was not begun of a run be taken away from it?
+    shares: bool,
+}
+
+/// A run under way, in chunk numbers.
+#[derive(Debug)]
+struct Run {
+    start: u64,
+    /// The first that was not begun; from here on others may take it away.
+    begun: u64,
+    end: u64,
+    /// When its last chunk was begun.
+    since: Instant,
 }
 
 impl Table {
@@ -28,9 +53,19 @@ impl Table {
             digests: vec![None; count],
             equal: vec![false; count],
             missing: VecDeque::new(),
+            runs: BTreeMap::new(),
+            next: 0,
+            taking: Vec::new(),
+            shares: true,
         };
         table.give_back(&(0..length), arrived);
         table
+    }
+
+    /// Each run stays whole with who began it: what a far source was asked for is on its way, and
+    /// would be thrown away.
+    pub(crate) fn keep_runs(&mut self) {
+        self.shares = false;
     }
 
     /// What of this range has neither arrived nor is equal, is missing again. Says how many bytes.
@@ -55,33 +90,137 @@ impl Table {
         self.equal.get(place).copied().unwrap_or(false)
     }
 
+    /// Is there nothing that one more stream could send?
     pub(crate) fn is_empty(&self) -> bool {
-        self.missing.is_empty()
+        self.missing.is_empty() && self.longest().is_none()
+    }
+
+    /// The run that has the most before it.
+    fn longest(&self) -> Option<u64> {
+        if !self.shares {
+            return None;
+        }
+        let left = |(id, run): (&u64, &Run)| (run.end.saturating_sub(run.begun), *id);
+        let (chunks, id) = self.runs.iter().map(left).max()?;
+        (chunks > 0).then_some(id)
+    }
+
+    fn bytes(&self, numbers: Range<u64>) -> Range<u64> {
+        match numbers.end.checked_sub(1) {
+            Some(last) if !numbers.is_empty() => {
+                numbers.start * CHUNK..chunk::span(last, self.length).end
+            }
+            _ => numbers.start * CHUNK..numbers.start * CHUNK,
+        }
     }
 
     /// How many bytes nobody sends yet.
     pub(crate) fn left(&self) -> u64 {
-        let bytes =
-            |run: &Range<u64>| chunk::span(run.end - 1, self.length).end - run.start * CHUNK;
+        let bytes = |run: &Range<u64>| {
+            let bytes = self.bytes(run.clone());
+            bytes.end - bytes.start
+        };
         self.missing.iter().map(bytes).sum()
     }
 
-    /// The next run to send, for one of so many streams: long at first, so that few requests are
-    /// made, and shorter towards the end, so that all streams end together.
-    pub(crate) fn next(&mut self, streams: usize, shortest: bool) -> Option<Range<u64>> {
+    /// The next run to send, for one of so many streams: its share of what is
+    /// missing, so that few requests are made. When all is under way, it is the second half of what
+    /// the slowest has before it, so that all streams end together. Gives the run's number for
+    /// [`Table::begin`] and [`Table::end`], and its bytes.
+    pub(crate) fn next(&mut self, streams: usize, shortest: bool) -> Option<(u64, Range<u64>)> {
         let share = if shortest {
             CHUNK
         } else {
-            (self.left() / (2 * streams.max(1) as u64)).min(LONGEST)
+            // What is not shared must be short at the end.
+            let parts = if self.shares { 1 } else { 2 };
+            (self.left() / (parts * streams.max(1) as u64)).min(LONGEST)
         };
         let chunks = share.div_ceil(CHUNK).max(1);
-        let run = self.missing.front_mut()?;
-        let taken = run.start..run.end.min(run.start + chunks);
-        run.start = taken.end;
-        if run.is_empty() {
-            self.missing.pop_front();
+        let taken = match self.missing.front_mut() {
+            Some(run) => {
+                let taken = run.start..run.end.min(run.start + chunks);
+                run.start = taken.end;
+                if run.is_empty() {
+                    self.missing.pop_front();
+                }
+                taken
+            }
+            None => {
+                let run = self.longest().and_then(|id| self.runs.get_mut(&id))?;
+                let end = run.end;
+                run.end = run.begun + (end - run.begun) / 2;
+                run.end..end
+            }
+        };
+        let id = self.next;
+        self.next += 1;
+        let run = Run {
+            start: taken.start,
+            begun: taken.start,
+            end: taken.end,
+            since: Instant::now(),
+        };
+        self.runs.insert(id, run);
+        Some((id, self.bytes(taken)))
+    }
+
+    /// May this run go on with this chunk? Then nobody else will send it.
+    pub(crate) fn begin(&mut self, run: u64, number: u64) -> bool {
+        match self.runs.get_mut(&run) {
+            Some(run) if number < run.end => {
+                let took = run.since.elapsed();
+                run.since = Instant::now();
+                run.begun = run.begun.max(number + 1);
+                if number > run.start {
+                    self.took(took);
+                }
+                true
+            }
+            _ => false,
         }
-        Some(taken.start * CHUNK..chunk::span(taken.end - 1, self.length).end)
+    }
+
+    fn took(&mut self, took: Duration) {
+        if self.taking.len() == TYPICAL {
+            self.taking.remove(0);
+        }
+        self.taking.push(took);
+    }
+
+    /// The run that keeps all others waiting, when nothing is left but what was begun: its last
+    /// chunk takes far longer than most of the last ones did.
+    pub(crate) fn straggler(&self) -> Option<u64> {
+        if !self.is_empty() || self.taking.len() < TYPICAL / 4 {
+            return None;
+        }
+        let mut taking = self.taking.clone();
+        taking.sort_unstable();
+        let typical = taking.get(taking.len() / 2)?;
+        let patience = typical.saturating_mul(PATIENCE).max(LEAST_PATIENCE);
+        let late = |(_, run): &(&u64, &Run)| run.since.elapsed() > patience;
+        let (id, _) = self
+            .runs
+            .iter()
+            .filter(late)
+            .min_by_key(|(_, run)| run.since)?;
+        Some(*id)
+    }
+
+    /// How many bytes are the run's own.
+    pub(crate) fn length_of(&self, run: u64) -> u64 {
+        let own = |run: &Run| self.bytes(run.start..run.end);
+        self.runs
+            .get(&run)
+            .map(own)
+            .map_or(0, |own| own.end - own.start)
+    }
+
+    /// A run is over. Gives the bytes that were its own at last.
+    pub(crate) fn end(&mut self, run: u64) -> Range<u64> {
+        match self.runs.remove(&run) {
+            Some(run) => self.bytes(run.start..run.end),
+            None => 0..0,
+        }
     }
 
     /// A chunk passed by with this digest.
@@ -112,7 +251,7 @@ impl Table {
         }
         let runs: Vec<_> = self.missing.drain(..).collect();
         for run in runs {
-            let bytes = run.start * CHUNK..chunk::span(run.end - 1, self.length).end;
+            let bytes = self.bytes(run);
             let whole = bytes.end - bytes.start;
             equal += whole - self.give_back(&bytes, &Ranges::new());
         }
@@ -158,7 +297,17 @@ mod tests {
     }
 
     fn drain(table: &mut Table, streams: usize) -> Vec<Range<u64>> {
-        std::iter::from_fn(|| table.next(streams, false)).collect()
+        let begun = |table: &mut Table, id, range: &Range<u64>| {
+            for number in range.start / CHUNK..chunk::count(range.end) {
+                assert!(table.begin(id, number));
+            }
+        };
+        std::iter::from_fn(|| {
+            let (id, range) = table.next(streams, false)?;
+            begun(table, id, &range);
+            Some(range)
+        })
+        .collect()
     }
 
     #[test]
@@ -185,7 +334,7 @@ mod tests {
             &arrived(&[5 * CHUNK..7 * CHUNK + 9]),
         );
         assert_eq!(back, 2 * CHUNK);
-        assert_eq!(table.next(9, false), Some(7 * CHUNK..8 * CHUNK));
+        assert_eq!(table.next(9, false).unwrap().1, 7 * CHUNK..8 * CHUNK);
     }
 
     #[test]
@@ -194,10 +343,52 @@ mod tests {
         let runs = drain(&mut table, 4);
         let sizes: Vec<_> = runs.iter().map(|run| run.end - run.start).collect();
         assert!(sizes.is_sorted_by(|one, two| one >= two), "{sizes:?}");
-        assert_eq!((sizes[0], sizes[sizes.len() - 1]), (25 * CHUNK, CHUNK));
+        assert_eq!((sizes[0], sizes[sizes.len() - 1]), (LONGEST, CHUNK));
         assert_eq!(sizes.iter().sum::<u64>(), 200 * CHUNK);
         let mut table = Table::new(1 << 40, &Ranges::new());
-        assert_eq!(table.next(1, false).unwrap().end, LONGEST);
+        assert_eq!(table.next(1, false).unwrap().1.end, LONGEST);
+    }
+
+    #[test]
+    fn runs_that_are_kept_are_short_at_the_end() {
+        let mut table = Table::new(64 * CHUNK, &Ranges::new());
+        table.keep_runs();
+        let first = table.next(4, false).unwrap().1;
+        assert_eq!(first, 0..8 * CHUNK);
+        let rest = drain(&mut table, 4);
+        assert_eq!(rest.last().unwrap(), &(63 * CHUNK..64 * CHUNK));
+        assert!(table.is_empty() && table.next(4, false).is_none());
+    }
+
+    #[test]
+    fn what_a_slow_one_has_before_it_is_shared() {
+        let length = 9 * CHUNK + 5;
+        let mut table = Table::new(length, &Ranges::new());
+        let (slow, range) = table.next(2, false).unwrap();
+        assert_eq!(range, 0..5 * CHUNK);
+        assert!(table.begin(slow, 0));
+        let (fast, range) = table.next(2, false).unwrap();
+        assert_eq!(range, 5 * CHUNK..8 * CHUNK);
+        for number in 5..8 {
+            assert!(table.begin(fast, number));
+        }
+        assert_eq!(table.end(fast), 5 * CHUNK..8 * CHUNK);
+        let mut taken = Vec::new();
+        while let Some((id, range)) = table.next(1, false) {
+            for number in range.start / CHUNK..chunk::count(range.end) {
+                assert!(table.begin(id, number), "{number}");
+            }
+            taken.push(table.end(id));
+        }
+        let last = [
+            8 * CHUNK..length,
+            3 * CHUNK..5 * CHUNK,
+            2 * CHUNK..3 * CHUNK,
+            CHUNK..2 * CHUNK,
+        ];
+        assert_eq!(taken, last);
+        assert!(table.is_empty() && !table.begin(slow, 1));
+        assert_eq!(table.end(slow), 0..CHUNK);
     }
 
     #[test]

@@ -47,11 +47,16 @@ struct Heard {
     last: AtomicU64,
     /// Cancels when so many bytes went over.
     cancel_at: Option<(u64, Cancel)>,
+    /// All that was told, where somebody wants it.
+    told: Option<Arc<Mutex<Vec<u64>>>>,
 }
 
 impl Observer for Heard {
     fn advanced(&self, _: FileId, bytes: u64) {
         self.last.store(bytes, Ordering::SeqCst);
+        if let Some(told) = &self.told {
+            told.lock().unwrap().push(bytes);
+        }
         if let Some((at, cancel)) = &self.cancel_at
             && bytes >= *at
         {
@@ -528,6 +533,8 @@ async fn a_full_target_keeps_what_it_has_for_later() {
     let notes = Arc::new(Notebook::default());
     let options = Options {
         parallel: Some(1),
+        // Slow enough for runs of one chunk.
+        limit_rate: Some(4_000_000),
         ..remembering(&notes)
     };
     let (summary, _) = copy(&here, &there, options).await;
@@ -538,6 +545,48 @@ async fn a_full_target_keeps_what_it_has_for_later() {
         "{summary:?}"
     );
     assert_eq!(get(there.inner(), "a").await.unwrap(), bytes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_is_what_the_target_says_it_has() {
+    let (here, there) = (MemoryStore::new(), flaky());
+    let bytes = content(LENGTH, 1);
+    put(&here, "a", &bytes).await;
+    // A target that takes all and never says so before the end.
+    there.fail(Operation::State, ErrorKind::TimedOut, 1, usize::MAX);
+    let asks = |parallel| Options {
+        ask_progress: Some(Duration::from_millis(1)),
+        parallel: Some(parallel),
+        limit_rate: Some(40_000_000),
+        ..remembering(&Arc::new(Notebook::default()))
+    };
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::new(Heard {
+        told: Some(Arc::clone(&told)),
+        ..Heard::default()
+    });
+    let summary = copy_heard(&here, &there, asks(1), &heard).await;
+    assert!(summary.is_whole(), "{summary:?}");
+    let told = told.lock().unwrap().clone();
+    assert!(
+        told.iter().all(|at| [0, LENGTH as u64].contains(at)),
+        "{told:?}"
+    );
+
+    // One that says it: the steps between are whole chunks.
+    let there = flaky();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::new(Heard {
+        told: Some(Arc::clone(&told)),
+        ..Heard::default()
+    });
+    let summary = copy_heard(&here, &there, asks(1), &heard).await;
+    assert!(summary.is_whole(), "{summary:?}");
+    let told = told.lock().unwrap().clone();
+    let whole = |at: &u64| *at == LENGTH as u64 || at.is_multiple_of(CHUNK);
+    assert!(told.iter().all(whole), "{told:?}");
+    let between = |at: &&u64| **at > 0 && **at < LENGTH as u64;
+    assert!(told.iter().filter(between).count() > 0, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

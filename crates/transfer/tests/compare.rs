@@ -421,6 +421,7 @@ async fn follow(a: &Arc<dyn Store>, b: &Arc<dyn Store>, told: Vec<Difference>) -
                 let plan = RemovePlan {
                     recursive: whole,
                     version: None,
+                    ..Default::default()
                 };
                 b.remove(&entry.path, plan).await.unwrap();
             }

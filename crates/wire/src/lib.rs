@@ -7,9 +7,11 @@ pub mod audit;
 pub mod body;
 pub mod chunks;
 pub mod digest;
+pub mod fingerprint;
 pub mod header;
 pub mod keys;
 pub mod session;
+pub mod trash;
 pub mod url;
 
 /// The version of the session protocol, told in the greeting.
@@ -41,6 +43,8 @@ pub mod route {
     pub const SHARED: &str = "/.gaveta/s/";
     /// The audit log, for an administrator.
     pub const AUDIT: &str = "/.gaveta/audit";
+    /// A file in the trash: this, then its id.
+    pub const TRASH: &str = "/.gaveta/trash";
     /// Answers 200 while the server serves.
     pub const HEALTH: &str = "/.gaveta/health";
 }

@@ -5,11 +5,12 @@
 
 use gaveta_core::{
     Command, Cursor, Entry, Error, Event, EventKind, ListPlan, MovePlan, Order, OrderBy, Path,
-    RemovePlan, Replace, Result, TouchPlan, Version,
+    RemovePlan, Replace, RestorePlan, Result, TouchPlan, TrashId, VerifyOrder, Version,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::body::{EndBody, EntryBody, ErrorBody, time_from_text, time_to_text};
+use crate::trash::{TrashBody, TrashStateBody, TrashedBody, VerifyBody};
 
 /// What the client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,9 +104,48 @@ pub enum Call {
         /// Only while it is this version.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
+        /// Past the trash: it cannot be brought back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        forever: bool,
     },
     /// How much room there is.
     Space,
+    /// What was deleted or replaced; one page, the newest first.
+    Trash(TrashBody),
+    /// How much the trash holds.
+    TrashState,
+    /// Bring something back from the trash.
+    Restore {
+        /// Its id.
+        trashed: String,
+        /// Where to; where it was, when left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        /// About what stands there by now.
+        #[serde(default)]
+        replace: ReplaceBody,
+    },
+    /// Destroy one thing of the trash.
+    Purge {
+        /// Its id.
+        trashed: String,
+    },
+    /// Destroy what is meant, some of it in one go.
+    EmptyTrash(TrashBody),
+    /// How far the verification is.
+    Verify {
+        /// So many findings are known: tell those after them.
+        #[serde(default)]
+        after: u64,
+    },
+    /// Read everything again, or go on where that was stopped.
+    VerifyStart {
+        /// From the beginning in any case.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        afresh: bool,
+    },
+    /// Stop reading everything again.
+    VerifyStop,
 }
 
 /// The most entries of one page over the session, so that every message stays under
@@ -129,6 +169,14 @@ pub const CALLS: &[&str] = &[
     "touch",
     "delete",
     "space",
+    "trash",
+    "trash-state",
+    "restore",
+    "purge",
+    "empty-trash",
+    "verify",
+    "verify-start",
+    "verify-stop",
 ];
 
 /// The password never shows.
@@ -244,6 +292,7 @@ impl MoveBody {
         let plan = MovePlan {
             replace: self.replace.try_into()?,
             version: version(self.version)?,
+            ..Default::default()
         };
         Ok((Path::parse(&self.from)?, Path::parse(&self.to)?, plan))
     }
@@ -335,14 +384,41 @@ impl Call {
                 path,
                 recursive,
                 version: named,
+                forever,
             } => {
                 let plan = RemovePlan {
                     recursive,
                     version: version(named)?,
+                    forever,
+                    ..Default::default()
                 };
                 Parsed::Command(Command::Remove(Path::parse(&path)?, plan))
             }
             Self::Space => Parsed::Command(Command::Space),
+            Self::Trash(body) => {
+                let (plan, limit) = body.parse()?;
+                Parsed::Command(Command::Trash(plan, limit))
+            }
+            Self::TrashState => Parsed::Command(Command::TrashState),
+            Self::Restore {
+                trashed,
+                to,
+                replace,
+            } => {
+                let plan = RestorePlan {
+                    to: to.as_deref().map(Path::parse).transpose()?,
+                    replace: replace.try_into()?,
+                    by: None,
+                };
+                Parsed::Command(Command::Restore(TrashId::parse(&trashed)?, plan))
+            }
+            Self::Purge { trashed } => Parsed::Command(Command::Purge(TrashId::parse(&trashed)?)),
+            Self::EmptyTrash(body) => Parsed::Command(Command::Empty(body.parse()?.0)),
+            Self::Verify { after } => Parsed::Command(Command::Verify(VerifyOrder::Tell { after })),
+            Self::VerifyStart { afresh } => {
+                Parsed::Command(Command::Verify(VerifyOrder::Start { afresh }))
+            }
+            Self::VerifyStop => Parsed::Command(Command::Verify(VerifyOrder::Stop)),
         })
     }
 }
@@ -371,8 +447,23 @@ impl From<&Command> for Call {
                 path: text(path),
                 recursive: plan.recursive,
                 version: plan.version.as_ref().map(ToString::to_string),
+                forever: plan.forever,
             },
             Command::Space => Self::Space,
+            Command::Trash(plan, limit) => Self::Trash(TrashBody::new(plan, Some(*limit))),
+            Command::TrashState => Self::TrashState,
+            Command::Restore(id, plan) => Self::Restore {
+                trashed: id.to_string(),
+                to: plan.to.as_ref().map(text),
+                replace: (&plan.replace).into(),
+            },
+            Command::Purge(id) => Self::Purge {
+                trashed: id.to_string(),
+            },
+            Command::Empty(plan) => Self::EmptyTrash(TrashBody::new(plan, None)),
+            Command::Verify(VerifyOrder::Tell { after }) => Self::Verify { after: *after },
+            Command::Verify(VerifyOrder::Start { afresh }) => Self::VerifyStart { afresh: *afresh },
+            Command::Verify(VerifyOrder::Stop) => Self::VerifyStop,
         }
     }
 }
@@ -429,6 +520,25 @@ pub enum AnswerBody {
         /// What can still be written.
         free: u64,
     },
+    /// One page of the trash.
+    Trash {
+        /// The newest first.
+        list: Vec<TrashedBody>,
+        /// The `after` of the next page, when there may be one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    },
+    /// How much the trash holds.
+    TrashState(TrashStateBody),
+    /// So many things were destroyed.
+    Purged {
+        /// How many.
+        things: u64,
+        /// There may be more.
+        more: bool,
+    },
+    /// How far the verification is, and what it found.
+    Verify(VerifyBody),
     /// Who you are.
     Account(AccountBody),
     /// The calls.
@@ -599,8 +709,26 @@ mod tests {
                 path: path(),
                 recursive: false,
                 version: None,
+                forever: false,
             },
             Call::Space,
+            Call::Trash(TrashBody {
+                path: Some(path()),
+                ..TrashBody::default()
+            }),
+            Call::TrashState,
+            Call::Restore {
+                trashed: "0".repeat(32),
+                to: Some(path()),
+                replace: ReplaceBody::Never,
+            },
+            Call::Purge {
+                trashed: "0".repeat(32),
+            },
+            Call::EmptyTrash(TrashBody::default()),
+            Call::Verify { after: 3 },
+            Call::VerifyStart { afresh: true },
+            Call::VerifyStop,
         ];
         assert_eq!(calls.len(), CALLS.len());
         for (call, word) in calls.into_iter().zip(CALLS) {

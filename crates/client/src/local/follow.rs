@@ -217,6 +217,14 @@ impl Store for Follow {
         read_only()
     }
 
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        None
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        None
+    }
+
     async fn space(&self) -> Result<Space> {
         let (store, _) = self.find(&Path::root()).await?;
         store.space().await

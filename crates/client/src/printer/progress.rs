@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use gaveta_core::{Entry, Error, Path};
 use gaveta_text::escape;
-use gaveta_transfer::{Copied, FileId, Observer, Outcome as FileOutcome, Restart, Skipped, Why};
+use gaveta_transfer::{
+    Copied, FileId, KEPT, Observer, Outcome as FileOutcome, Restart, Skipped, Why,
+};
 use gaveta_wire::body::EntryBody;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -105,6 +107,19 @@ struct State {
     bars: Bars,
     /// Nothing may be drawn any more.
     ended: bool,
+    /// Files that were under way when all was stopped: how much of each was there, and its size.
+    stopped: Vec<Stopped>,
+}
+
+/// A file that was under way when the transfer was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// Its path at the target.
+    pub to: Path,
+    /// Its size in bytes.
+    pub size: u64,
+    /// So many bytes of it were there.
+    pub bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -155,6 +170,11 @@ impl Progress {
         // The rows go before the bars do: a bar on a hidden target draws nothing when it goes.
         self.printer.hide_bars();
         state.bars = Bars::default();
+    }
+
+    /// The files that were under way when the transfer was stopped.
+    pub fn stopped(&self) -> Vec<Stopped> {
+        self.lock().stopped.clone()
     }
 
     /// The names of both ends.
@@ -260,7 +280,16 @@ impl Observer for Progress {
     fn finished(&self, file: FileId, to: &Path, outcome: FileOutcome<'_>) {
         let copied = {
             let mut state = self.lock();
-            state.running.remove(&file);
+            let running = state.running.remove(&file);
+            if let (FileOutcome::Cancelled, Some(running)) = (&outcome, running)
+                && state.stopped.len() < KEPT
+            {
+                state.stopped.push(Stopped {
+                    to: to.clone(),
+                    size: running.size,
+                    bytes: running.bytes,
+                });
+            }
             state.done_files += 1;
             if let FileOutcome::Done(entry) = &outcome {
                 state.done_bytes += entry.size;
@@ -423,7 +452,7 @@ async fn draw(printer: Arc<Printer>, state: Arc<Mutex<State>>) {
             if state.ended {
                 return;
             }
-            printer.show_bars();
+            let _drawing = printer.show_bars();
             rate.sample(state.bytes().saturating_sub(state.before_bytes));
             let now = Layout::of(terminal::width());
             let changed = layout.replace(now) != Some(now);

@@ -11,6 +11,9 @@ use gaveta_wire::header;
 use gaveta_wire::session::AnswerBody;
 use http::{HeaderMap, StatusCode};
 
+use super::connector::NoHandshake;
+use super::trust::Untrusted;
+
 /// An error the server told, and whether it told it as a Gaveta server does.
 pub(super) struct Refusal {
     pub(super) error: Error,
@@ -55,6 +58,7 @@ fn kind_of(status: StatusCode) -> ErrorKind {
         413 => ErrorKind::TooLarge,
         416 => ErrorKind::BadRange,
         423 => ErrorKind::Locked,
+        426 => ErrorKind::Insecure,
         429 | 503 => ErrorKind::Busy,
         507 => ErrorKind::NoSpace,
         500..=599 => ErrorKind::Io,
@@ -77,6 +81,10 @@ pub(super) fn odd_answer(answer: &AnswerBody) -> Error {
         AnswerBody::Entry(_) => "entry",
         AnswerBody::Page { .. } => "page",
         AnswerBody::Space { .. } => "space",
+        AnswerBody::Trash { .. } => "trash",
+        AnswerBody::TrashState(_) => "trash-state",
+        AnswerBody::Purged { .. } => "purged",
+        AnswerBody::Verify(_) => "verify",
         AnswerBody::Account(_) => "account",
         AnswerBody::Help { .. } => "help",
         AnswerBody::Pong => "pong",
@@ -87,11 +95,22 @@ pub(super) fn odd_answer(answer: &AnswerBody) -> Error {
 /// What an error of the HTTP library is: the line was lost, a deadline passed, or what answers
 /// does not speak HTTP. Of its causes only the innermost is told: the others are the library's.
 pub(super) fn from_line(error: impl StdError + Send + Sync + 'static) -> Error {
+    of_connection(&error)
+}
+
+/// As [`from_line`]. What the handshake had to say stays what it is.
+pub(super) fn of_connection(error: &(dyn StdError + 'static)) -> Error {
     let mut kind = ErrorKind::Disconnected;
-    let mut next: Option<&(dyn StdError + 'static)> = Some(&error);
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     let mut innermost = String::new();
     while let Some(cause) = next {
         innermost = cause.to_string();
+        if let Some(untrusted) = cause.downcast_ref::<Untrusted>() {
+            return Error::new(ErrorKind::Insecure).because(untrusted.clone());
+        }
+        if let Some(failed) = cause.downcast_ref::<NoHandshake>() {
+            return Error::new(ErrorKind::Insecure).because(failed.clone());
+        }
         if let Some(os) = cause.downcast_ref::<io::Error>() {
             if os.kind() == io::ErrorKind::TimedOut {
                 kind = ErrorKind::TimedOut;

@@ -19,7 +19,7 @@ use super::line::{Lane, Line};
 /// link.
 pub(super) const PIECE: usize = 64 * 1024;
 /// How many pieces may wait for the line: with [`PIECE`] this bounds the memory of one body.
-pub(super) const WAITING: usize = 16;
+pub(super) const WAITING: usize = 4;
 
 /// An answer with a small body.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::path::{Path as OsPath, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use gaveta_core::{Digest, Error, Path, Result, UploadId};
+use gaveta_core::{Digest, Path, Result, UploadId};
 use gaveta_transfer::{Memory, Remembered};
 
 use super::Address;
@@ -20,7 +20,8 @@ const OLD: Duration = Duration::from_secs(60 * 24 * 3600);
 
 /// Uploads under way to one server: a small file each, for this person alone.
 ///
-/// Crash-safety: a file is written beside and renamed; a lost one costs sending again, no more.
+/// Crash-safety: a file is written beside and renamed, and flushed soon after, while the transfer
+/// has begun already; a lost one costs sending again, no more.
 #[derive(Debug, Clone)]
 pub struct Journal {
     folder: PathBuf,
@@ -81,12 +82,22 @@ impl Memory for Journal {
     async fn keep(&self, to: &Path, what: &Remembered) -> Result<()> {
         let to = to.clone();
         let text = format!("{FORM}\n{}\n{}", what.id, what.mark);
+        let file = self.file(&to);
         let kept = self.blocking(move |this| {
             make_folder(&this.folder)?;
-            drop_old(&this.folder);
             write(&this.file(&to), &text)
         });
-        kept.await.map_err(Error::from)
+        kept.await?;
+        let folder = self.folder.clone();
+        tokio::task::spawn_blocking(move || {
+            // One that is forgotten meanwhile needs no flush.
+            let flushed = File::open(file).and_then(|file| file.sync_all());
+            if let Err(error) = flushed {
+                tracing::debug!(%error, "what is remembered may be lost with the power");
+            }
+            drop_old(&folder);
+        });
+        Ok(())
     }
 
     async fn forget(&self, to: &Path) {
@@ -121,10 +132,7 @@ fn write(file: &OsPath, text: &str) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options
         .open(&beside)
-        .and_then(|mut new| {
-            new.write_all(text.as_bytes())?;
-            new.sync_all()
-        })
+        .and_then(|mut new| new.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&beside, file));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
@@ -204,6 +212,13 @@ mod tests {
         let file = File::create(&old).unwrap();
         file.set_modified(SystemTime::now() - 2 * OLD).unwrap();
         journal.keep(&a, &remembered("m")).await.unwrap();
+        // It goes soon after.
+        for _ in 0..500 {
+            if !old.exists() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert!(!old.exists());
         #[cfg(unix)]
         {

@@ -52,6 +52,8 @@ pub(super) struct KeptUpload {
     never: bool,
     /// Taken away when nobody holds it any more.
     discards: AtomicBool,
+    /// What the server said when it was begun, until something was written.
+    begun: Mutex<Option<UploadState>>,
     /// What happens at the target meanwhile is our own doing.
     own: Option<Changing>,
 }
@@ -122,14 +124,15 @@ pub(super) async fn begin(line: &Arc<Line>, plan: &WritePlan) -> Result<KeptUplo
                 .map_err(|error| fault::nonsense(error.to_string()))
         })
         .map_err(|error| about(exists(error, never)))?;
-    let id = UploadId::parse(&body.id).map_err(|_| fault::nonsense("a bad upload id"))?;
+    let state = state_of(body)?;
     Ok(KeptUpload {
         line: Arc::clone(line),
-        id,
+        id: state.id.clone(),
         target: plan.target.clone(),
-        length: Mutex::new(body.length.or(plan.length)),
+        length: Mutex::new(state.length.or(plan.length)),
         never,
         discards: AtomicBool::new(plan.on_drop == OnDrop::Discard),
+        begun: Mutex::new(Some(state)),
         own: None,
     })
 }
@@ -143,7 +146,9 @@ pub(super) async fn take_up(
     id: &UploadId,
     target: Option<&Path>,
 ) -> Result<KeptUpload> {
-    let state = state(line, id).await.map_err(|error| match error.kind() {
+    // What an earlier run's connections still bring would be sent twice.
+    let state = take_over(line, id, &(0..u64::MAX)).await;
+    let state = state.map_err(|error| match error.kind() {
         // Committed or discarded: there is nothing to take up.
         ErrorKind::UploadLost => ErrorKind::UnknownUpload.into(),
         _ => error,
@@ -158,6 +163,7 @@ pub(super) async fn take_up(
         length: Mutex::new(state.length),
         never: false,
         discards: AtomicBool::new(false),
+        begun: Mutex::new(None),
         own: None,
     })
 }
@@ -253,7 +259,27 @@ async fn ask(line: &Arc<Line>, mut request: Request<Out>) -> Result<Answer> {
 }
 
 async fn state(line: &Arc<Line>, id: &UploadId) -> Result<UploadState> {
-    let request = line.request(Method::GET, &place(id), Out::empty())?;
+    told(line, id, Method::GET, &place(id), None).await
+}
+
+/// Ends what older connections write of this range, and asks for the state then.
+async fn take_over(line: &Arc<Line>, id: &UploadId, range: &Range<u64>) -> Result<UploadState> {
+    let there = format!("{}/take-over", place(id));
+    told(line, id, Method::POST, &there, Some(range)).await
+}
+
+async fn told(
+    line: &Arc<Line>,
+    id: &UploadId,
+    method: Method,
+    target: &str,
+    range: Option<&Range<u64>>,
+) -> Result<UploadState> {
+    let mut request = line.request(method, target, Out::empty())?;
+    if let Some(range) = range {
+        let range = value(chunks::range_to_text(range))?;
+        request.headers_mut().insert(header::RANGE, range);
+    }
     let answer = ask(line, request)
         .await
         .map_err(|error| match error.kind() {
@@ -323,6 +349,11 @@ impl KeptUpload {
         }
     }
 
+    fn begun(&self) -> Option<UploadState> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.take()
+    }
+
     fn length(&self) -> Option<u64> {
         *self.length.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -336,6 +367,7 @@ impl KeptUpload {
     }
 
     async fn send_chunks(&self, offset: u64, pieces: Pieces) -> Result<u64> {
+        self.begun();
         let length = self
             .length()
             .ok_or_else(|| Error::bad_request("chunks want a declared length"))?;
@@ -367,6 +399,7 @@ impl KeptUpload {
     }
 
     async fn send_content(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
+        self.begun();
         let mut request = Request::builder()
             .method(Method::PATCH)
             .header(RESUMABLE, VERSION)
@@ -442,8 +475,17 @@ async fn gather(pieces: &mut Pieces, at: u64, length: u64) -> Result<Option<(Vec
 
 #[async_trait]
 impl Upload for KeptUpload {
+    /// Right after the beginning it is known; else the server is asked.
     async fn state(&self) -> Result<UploadState> {
+        if let Some(state) = self.begun() {
+            return Ok(state);
+        }
         let state = state(&self.line, &self.id).await;
+        state.map_err(|error| self.about(Self::lost(error)))
+    }
+
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        let state = take_over(&self.line, &self.id, &range).await;
         state.map_err(|error| self.about(Self::lost(error)))
     }
 
@@ -466,6 +508,7 @@ impl Upload for KeptUpload {
     }
 
     async fn set_length(&self, length: u64) -> Result<()> {
+        self.begun();
         let offset = self.state().await?.arrived.prefix();
         let request = Request::builder()
             .method(Method::PATCH)

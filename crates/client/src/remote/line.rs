@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,12 +21,12 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::body::Out;
+use super::connector::{Connector, Stream};
 use super::fault::{self, Refusal};
 use super::lifeline::{Watch, Watched};
 use super::{Address, Deadlines, Options, SignIn};
@@ -41,6 +41,12 @@ const FEW: usize = 2;
 /// What may come over the shared connection unread, in bytes: of one answer, and of all.
 const STREAM_WINDOW: u32 = 1 << 20;
 const SHARED_WINDOW: u32 = 8 << 20;
+/// A greeting that takes so long, two or three round trips, comes from far away.
+const FAR: Duration = Duration::from_millis(40);
+/// How many connections are opened ahead, then.
+const AHEAD: usize = 12;
+/// How long what a greeting told is news.
+const NEWS: Duration = Duration::from_secs(10);
 /// A shared connection that is silent so long is asked, and given up when it does not answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -78,12 +84,24 @@ pub(super) struct Line {
     address: Address,
     authority: Authority,
     deadlines: Deadlines,
-    client: Client<Watched<HttpConnector>, Out>,
-    shared: Client<Watched<HttpConnector>, Out>,
+    client: Client<Watched<Connector>, Out>,
+    shared: Client<Watched<Connector>, Out>,
+    /// Makes the connections of `client`, and those that are no requests.
+    connector: Connector,
+    encrypted: bool,
     /// Does the server speak HTTP/2? Found out once, when it begins to pay.
     speaks: OnceCell<bool>,
     small: AtomicUsize,
     signed: RwLock<Option<Signed>>,
+    greeting: Mutex<Option<Greeting>>,
+}
+
+/// How a server greeted.
+struct Greeting {
+    account: AccountBody,
+    at: Instant,
+    /// How long a question took, with the connection it wanted.
+    took: Duration,
 }
 
 impl fmt::Debug for Line {
@@ -96,21 +114,20 @@ impl fmt::Debug for Line {
 
 impl Line {
     /// Connects nowhere yet.
-    pub(super) fn new(address: Address, options: &Options) -> Result<Self> {
+    pub(super) fn new(address: Address, options: &Options, tls: bool) -> Result<Self> {
         if address.host.is_empty() || address.host.contains('@') {
             return Err(Error::bad_request("not the name of a host"));
         }
         let authority = Authority::try_from(address.to_string())
             .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(options.deadlines.connect));
-        let connector = Watched(connector);
+        let trust = tls.then_some(options.trust);
+        let connector = Connector::new(&address, &options.deadlines, trust, false)?;
+        let for_many = Connector::new(&address, &options.deadlines, trust, true)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(options.idle_connections)
-            .build(connector.clone());
+            .build(Watched(connector.clone()));
         // RFC 9113, section 3.3: with prior knowledge.
         let shared = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -121,22 +138,40 @@ impl Line {
             .http2_initial_connection_window_size(SHARED_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(options.deadlines.progress)
-            .build(connector);
+            .build(Watched(for_many));
         let signed = options.sign_in.clone().map(Signed::new).transpose()?;
+        if signed.is_some() && !tls && !address.is_loopback() {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         Ok(Self {
             address,
             authority,
             deadlines: options.deadlines,
             client,
             shared,
+            connector,
+            encrypted: tls,
             speaks: OnceCell::new(),
             small: AtomicUsize::new(0),
             signed: RwLock::new(signed),
+            greeting: Mutex::new(None),
         })
     }
 
     pub(super) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// A connection for what is no request, over which nothing was sent yet.
+    pub(super) async fn connection(&self) -> Result<Stream> {
+        let uri = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query("/")
+            .build()
+            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+        let opened = self.connector.clone().open(uri).await;
+        opened.map_err(|error| fault::of_connection(&*error))
     }
 
     pub(super) fn deadlines(&self) -> &Deadlines {
@@ -152,12 +187,21 @@ impl Line {
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Does what is sent travel encrypted?
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
     /// Tries the sign-in, and keeps it when the server takes it.
     pub(super) async fn sign_in(&self, name: &str, password: &Secret) -> Result<AccountBody> {
         let sign_in = SignIn {
             name: name.to_owned(),
             password: password.clone(),
         };
+        // Not over a line that others may read.
+        if !self.encrypted && !self.address.is_loopback() {
+            return Err(Error::new(ErrorKind::Insecure));
+        }
         let signed = Signed::new(sign_in)?;
         let mut request = self.asking(Call::Whoami)?;
         request
@@ -180,8 +224,19 @@ impl Line {
     pub(super) async fn greet(&self) -> Result<AccountBody> {
         let mut request = self.asking(Call::Whoami)?;
         self.sign(&mut request);
+        let asked = Instant::now();
         let told = match self.answer_of(request).await {
-            Ok(answer) => account_of(answer),
+            Ok(answer) => {
+                let told = account_of(answer);
+                if let Ok(account) = &told {
+                    *self.greeting() = Some(Greeting {
+                        account: account.clone(),
+                        at: Instant::now(),
+                        took: asked.elapsed(),
+                    });
+                }
+                told
+            }
             Err(Refusal { error, known: true }) => return Err(error),
             Err(Refusal {
                 error,
@@ -189,11 +244,45 @@ impl Line {
             }) => Err(error),
         };
         told.map_err(|error| match error.kind() {
-            kind if kind.is_transient() => error.about_text(self.address.to_string()),
+            kind if kind.is_transient() || kind == ErrorKind::Insecure => {
+                error.about_text(self.address.to_string())
+            }
             _ => Error::new(ErrorKind::Unsupported)
                 .about_text(self.address.to_string())
                 .because(format!("this is no Gaveta server: {}", error.chain())),
         })
+    }
+
+    fn greeting(&self) -> MutexGuard<'_, Option<Greeting>> {
+        self.greeting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who the greeting was for, told once, while that is news.
+    pub(super) fn greeted(&self) -> Option<AccountBody> {
+        let greeting = self.greeting().take()?;
+        (greeting.at.elapsed() < NEWS).then_some(greeting.account)
+    }
+
+    /// Opens connections ahead, where that takes long.
+    pub(super) fn warm_up(self: &Arc<Self>) {
+        let far = |greeting: &Greeting| greeting.took >= FAR;
+        if !self.greeting().as_ref().is_some_and(far) {
+            return;
+        }
+        let line = Arc::clone(self);
+        tokio::spawn(async move { line.speaks().await });
+        for _ in 0..AHEAD {
+            let line = Arc::clone(self);
+            tokio::spawn(async move {
+                let Ok(request) = line.request(Method::GET, route::HEALTH, Out::empty()) else {
+                    return;
+                };
+                // Whoever wants a connection hears of what is wrong with it.
+                if let Ok(answer) = line.send(request, Lane::Own).await {
+                    let _ = line.whole(answer.into_body()).await;
+                }
+            });
+        }
     }
 
     /// Asks one call by `POST`.
@@ -260,7 +349,10 @@ impl Line {
         let bad = |error: http::Error| Error::new(ErrorKind::BadRequest).because(error);
         let target = PathAndQuery::try_from(target).map_err(|error| bad(error.into()))?;
         let uri = Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(match self.encrypted {
+                true => Scheme::HTTPS,
+                false => Scheme::HTTP,
+            })
             .authority(self.authority.clone())
             .path_and_query(target)
             .build()
@@ -295,6 +387,15 @@ impl Line {
         if self.small.fetch_add(1, Ordering::Relaxed) < FEW {
             return Lane::Own;
         }
+        if self.speaks().await {
+            Lane::Shared
+        } else {
+            Lane::Own
+        }
+    }
+
+    /// Does the server speak HTTP/2? The first who wants to know asks it.
+    async fn speaks(&self) -> bool {
         let speaks = self.speaks.get_or_init(|| async {
             let Ok(request) = self.request(Method::GET, route::HEALTH, Out::empty()) else {
                 return false;
@@ -303,11 +404,7 @@ impl Line {
             let asked = timeout(self.deadlines.connect, self.shared.request(request)).await;
             matches!(asked, Ok(Ok(_)))
         });
-        if *speaks.await {
-            Lane::Shared
-        } else {
-            Lane::Own
-        }
+        *speaks.await
     }
 
     /// Sends a request without a deadline of its own: for bodies that are watched elsewhere. A
@@ -409,10 +506,10 @@ mod tests {
     #[test]
     fn hosts_that_would_become_something_else_are_refused() {
         for host in ["a b", "a/b", "user@host", "", "a\nb", "a?b", "a#b"] {
-            let made = Line::new(Address::new(host, 1), &Options::default());
+            let made = Line::new(Address::new(host, 1), &Options::default(), false);
             assert!(made.is_err(), "{host:?}");
         }
-        assert!(Line::new(Address::new("::1", 1), &Options::default()).is_ok());
+        assert!(Line::new(Address::new("::1", 1), &Options::default(), true).is_ok());
     }
 
     #[test]

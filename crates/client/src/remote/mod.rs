@@ -7,6 +7,7 @@
 //! body is bounded, every wait has a deadline on progress.
 
 mod body;
+mod connector;
 mod fault;
 mod flow;
 mod journal;
@@ -19,6 +20,8 @@ mod outline;
 mod own;
 mod reading;
 mod session;
+mod trash;
+mod trust;
 mod upload;
 
 use std::fmt;
@@ -29,16 +32,18 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use gaveta_core::{
     Command, Entry, Error, ErrorKind, Event, ListPlan, Listing, MovePlan, OnDrop, Outline, Path,
-    ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState,
-    Version, WritePlan,
+    ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload,
+    UploadId, UploadState, Version, WritePlan,
 };
 use gaveta_wire::session::{AccountBody, AnswerBody, Call, Secret};
 
 use line::Line;
 use own::Own;
 
+pub use connector::NoHandshake;
 pub use journal::Journal;
 pub use session::{Hello, Notices, OtherProtocol, Session, Told};
+pub use trust::{Doubt, Trust, Untrusted};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,6 +52,20 @@ pub struct Address {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// Is the connection encrypted?
+    pub security: Security,
+}
+
+/// Is a connection encrypted?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Security {
+    /// Always, but to this machine only when the server there wants it.
+    #[default]
+    Auto,
+    /// Never: `http://`.
+    Plain,
+    /// Always: `https://`.
+    Tls,
 }
 
 impl Address {
@@ -55,6 +74,21 @@ impl Address {
         Self {
             host: host.into(),
             port,
+            security: Security::Auto,
+        }
+    }
+
+    /// The same place, reached so.
+    #[must_use]
+    pub fn secured(self, security: Security) -> Self {
+        Self { security, ..self }
+    }
+
+    /// Is it this machine, by its name or number? Nobody else hears what is said there.
+    pub fn is_loopback(&self) -> bool {
+        match self.host.parse::<std::net::IpAddr>() {
+            Ok(ip) => ip.to_canonical().is_loopback(),
+            Err(_) => self.host == "localhost" || self.host.ends_with(".localhost"),
         }
     }
 }
@@ -109,6 +143,8 @@ pub struct Options {
     pub deadlines: Deadlines,
     /// How many idle connections are kept for the next request.
     pub idle_connections: usize,
+    /// Whom an encrypted connection may be made with.
+    pub trust: Trust,
 }
 
 impl Default for Options {
@@ -116,7 +152,8 @@ impl Default for Options {
         Self {
             sign_in: None,
             deadlines: Deadlines::default(),
-            idle_connections: 16,
+            idle_connections: 64,
+            trust: Trust::Public,
         }
     }
 }
@@ -130,17 +167,63 @@ pub struct Remote {
 
 impl Remote {
     /// Finds out that a Gaveta server is there, and that it takes the sign-in, if one is given.
+    /// Whom an encrypted connection is made with is settled before anything is sent.
     ///
     /// # Errors
     /// `Disconnected` when nothing listens there, `TimedOut`, `Unsupported` when what answers is
-    /// not a Gaveta server, `WrongPassword`, `Busy` when guesses are slowed down.
+    /// not a Gaveta server, `Insecure` because of [`Untrusted`] or [`NoHandshake`], or when a
+    /// sign-in would travel unencrypted, `WrongPassword`, `Busy` when guesses are slowed down.
     pub async fn connect(address: Address, options: Options) -> Result<Self> {
+        let both = match address.security {
+            Security::Plain => return Self::try_connect(address, &options, false).await,
+            Security::Tls => return Self::try_connect(address, &options, true).await,
+            Security::Auto => address.is_loopback(),
+        };
+        if !both {
+            return Self::try_connect(address, &options, true).await;
+        }
+        let plain = match Self::try_connect(address.clone(), &options, false).await {
+            Ok(remote) => return Ok(remote),
+            Err(error) => error,
+        };
+        let may_want_tls = matches!(
+            plain.kind(),
+            ErrorKind::Insecure | ErrorKind::Unsupported | ErrorKind::Disconnected
+        );
+        if !may_want_tls || plain.kind() == ErrorKind::Disconnected && is_refused(&plain) {
+            return Err(plain);
+        }
+        match Self::try_connect(address, &options, true).await {
+            Ok(remote) => Ok(remote),
+            // It does speak TLS.
+            Err(error) if trust::is_untrusted(&error) => Err(error),
+            Err(_) => Err(plain),
+        }
+    }
+
+    async fn try_connect(address: Address, options: &Options, tls: bool) -> Result<Self> {
         let remote = Self {
-            line: Arc::new(Line::new(address, &options)?),
+            line: Arc::new(Line::new(address, options, tls)?),
             own: Arc::default(),
         };
         remote.line.greet().await?;
         Ok(remote)
+    }
+
+    /// Who the server took us for when we connected, told once; none when that was long ago.
+    pub fn greeted(&self) -> Option<AccountBody> {
+        self.line.greeted()
+    }
+
+    /// Opens what connections a transfer will want, where the server is far: they are there when
+    /// it has found out what to copy. Must run within a tokio runtime.
+    pub fn warm_up(&self) {
+        self.line.warm_up();
+    }
+
+    /// Does what is said to it travel encrypted?
+    pub fn is_encrypted(&self) -> bool {
+        self.line.is_encrypted()
     }
 
     /// Where the server is.
@@ -171,7 +254,7 @@ impl Remote {
     /// # Errors
     /// As [`Session::open`].
     pub async fn session(&self) -> Result<(Session, Notices)> {
-        let (session, notices) = Session::open(self.line.address(), self.line.deadlines()).await?;
+        let (session, notices) = Session::over(&self.line).await?;
         if let Some(SignIn { name, password }) = self.line.signed_in() {
             session
                 .ask(Call::SignIn {
@@ -300,6 +383,16 @@ impl Store for Remote {
         self.entry(&Command::Touch(path.clone(), plan), path).await
     }
 
+    /// Whether the server keeps one shows when it is asked.
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        Some(Arc::new(trash::RemoteTrash(self.clone())))
+    }
+
+    /// The server looks after it: [`Remote::verify`].
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        None
+    }
+
     async fn space(&self) -> Result<Space> {
         match self.command(&Command::Space).await? {
             AnswerBody::Space { total, free } => Ok(Space { total, free }),
@@ -308,9 +401,38 @@ impl Store for Remote {
     }
 }
 
+/// Does nothing listen there at all?
+fn is_refused(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.to_string().contains("refused"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for near in [
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(Address::new(near, 1).is_loopback(), "{near}");
+        }
+        for far in [
+            "example.org",
+            "localhost.example",
+            "10.0.0.1",
+            "::2",
+            "notlocalhost",
+            "127.1",
+        ] {
+            assert!(!Address::new(far, 1).is_loopback(), "{far}");
+        }
+    }
 
     #[test]
     fn addresses_read_as_in_a_url() {

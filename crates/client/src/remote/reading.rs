@@ -96,7 +96,18 @@ async fn ask(
     range: &Range<u64>,
     want_digest: bool,
 ) -> Result<Response<Incoming>> {
-    let mut request = line.request(Method::GET, &url::encode(path, false), Out::empty())?;
+    ask_at(line, &url::encode(path, false), version, range, want_digest).await
+}
+
+/// As [`ask`], of what has this address at the server.
+pub(super) async fn ask_at(
+    line: &Line,
+    target: &str,
+    version: Option<&gaveta_core::Version>,
+    range: &Range<u64>,
+    want_digest: bool,
+) -> Result<Response<Incoming>> {
+    let mut request = line.request(Method::GET, target, Out::empty())?;
     let headers = request.headers_mut();
     let value = |text: String| {
         HeaderValue::try_from(text).map_err(|error| Error::bad_request(error.to_string()))
@@ -122,7 +133,7 @@ async fn ask(
 }
 
 /// Which bytes an answer holds, and how many the whole file has.
-fn told_range(response: &Response<Incoming>) -> Result<(Range<u64>, u64)> {
+pub(super) fn told_range(response: &Response<Incoming>) -> Result<(Range<u64>, u64)> {
     match response.status() {
         StatusCode::PARTIAL_CONTENT => content_range(response.headers()),
         StatusCode::OK => {
@@ -216,7 +227,7 @@ async fn again(line: &Line, entry: &Entry, range: &Range<u64>) -> Result<Incomin
 }
 
 /// The first `length` bytes of a body; fewer are an error.
-fn exactly(body: Content, length: u64, path: &Path) -> Content {
+pub(super) fn exactly(body: Content, length: u64, path: &Path) -> Content {
     let path = path.clone();
     let state = (body, length, path);
     Box::pin(futures_util::stream::unfold(

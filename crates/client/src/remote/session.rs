@@ -12,7 +12,6 @@ use gaveta_wire::session::{
     AccountBody, AnswerBody, Call, FromServer, Notice, Outcome, Reply, Request,
 };
 use gaveta_wire::{MAX_MESSAGE, PROTOCOL, route};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
@@ -21,7 +20,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 
-use super::{Address, Deadlines, fault};
+use super::connector::Stream;
+use super::line::Line;
+use super::{Address, Deadlines, Options, Security, fault};
 
 /// The longest message that is taken from a server, in bytes.
 const MAX_TAKEN: usize = 2 * MAX_MESSAGE;
@@ -119,7 +120,22 @@ impl Session {
     /// `Disconnected`, `TimedOut`, `Busy` when there are too many, `Unsupported` when the other
     /// side is no Gaveta server or speaks another version of the protocol.
     pub async fn open(address: &Address, deadlines: &Deadlines) -> Result<(Self, Notices)> {
-        let mut socket = dial(address, deadlines)
+        let options = Options {
+            deadlines: *deadlines,
+            ..Options::default()
+        };
+        let tls = match address.security {
+            Security::Auto => !address.is_loopback(),
+            Security::Plain => false,
+            Security::Tls => true,
+        };
+        Self::over(&Line::new(address.clone(), &options, tls)?).await
+    }
+
+    /// As [`Session::open`], reached as the requests of this line are.
+    pub(super) async fn over(line: &Line) -> Result<(Self, Notices)> {
+        let (address, deadlines) = (line.address(), line.deadlines());
+        let mut socket = dial(line)
             .await
             .map_err(|error| error.about_text(address.to_string()))?;
         let first = timeout(deadlines.progress, next_text(&mut socket));
@@ -216,15 +232,11 @@ impl Session {
     }
 }
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 
-async fn dial(address: &Address, deadlines: &Deadlines) -> Result<Socket> {
-    let connect = TcpStream::connect((address.host.as_str(), address.port));
-    let stream = timeout(deadlines.connect, connect)
-        .await
-        .map_err(|_| ErrorKind::TimedOut)?
-        .map_err(|error| Error::new(ErrorKind::Disconnected).because(error))?;
-    stream.set_nodelay(true)?;
+async fn dial(line: &Line) -> Result<Socket> {
+    let (address, deadlines) = (line.address(), line.deadlines());
+    let stream = line.connection().await?;
     let request = format!("ws://{address}{}", route::SESSION)
         .into_client_request()
         .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;

@@ -393,6 +393,14 @@ impl Upload for RemoteUpload {
         })
     }
 
+    /// Nobody else writes to it.
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        match self.kept.get() {
+            Some(kept) => kept.take_over(range).await,
+            None => self.state().await,
+        }
+    }
+
     /// Content goes over in one run: an offset other than the end of what went over is
     /// `Unsupported`. A refusal that comes in the middle is returned as what it is. Any failure but
     /// a wrong offset ends the upload.

@@ -9,6 +9,9 @@ use crate::address::{Address, Server};
 use crate::drawer::{Drawer, Folder};
 use crate::fault::Outcome;
 
+/// How many deleted things are remembered.
+const MAX_DELETED: usize = 10_000;
+
 /// Where one is. One of a shell; the drawer's sign-in lives as long as it does, and no longer.
 #[derive(Debug)]
 pub(crate) struct Here {
@@ -18,6 +21,8 @@ pub(crate) struct Here {
     before: Mutex<Path>,
     events: AtomicBool,
     leaving: AtomicBool,
+    /// What the last command that deleted something deleted, for `undo`.
+    deleted: Mutex<Vec<Path>>,
     /// Grows whenever names may have changed.
     changes: AtomicU64,
 }
@@ -33,6 +38,7 @@ impl Here {
             before: Mutex::new(Path::root()),
             events: AtomicBool::new(events),
             leaving: AtomicBool::new(false),
+            deleted: Mutex::default(),
             changes: AtomicU64::new(0),
         }
     }
@@ -91,6 +97,17 @@ impl Here {
         self.leaving.load(Ordering::Relaxed)
     }
 
+    /// What the last command that deleted something deleted.
+    pub(crate) fn deleted(&self) -> Vec<Path> {
+        lock(&self.deleted).clone()
+    }
+
+    /// This was deleted: at most [`MAX_DELETED`] of them are remembered.
+    pub(crate) fn remember_deleted(&self, mut paths: Vec<Path>) {
+        paths.truncate(MAX_DELETED);
+        *lock(&self.deleted) = paths;
+    }
+
     /// Names on the server may have changed.
     pub(crate) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
@@ -102,6 +119,6 @@ impl Here {
     }
 }
 
-fn lock(path: &Mutex<Path>) -> MutexGuard<'_, Path> {
-    path.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

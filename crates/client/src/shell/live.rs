@@ -156,8 +156,9 @@ impl Live {
     }
 
     fn tell_fault(&self, error: &Error) {
-        let fault = not_ours(error, self.here.server());
-        self.teller.say(&fault.say(self.teller.printer.text()));
+        let text = self.teller.printer.text();
+        let fault = not_ours(error, self.here.server(), text);
+        self.teller.say(&fault.say(text));
     }
 
     async fn one(&self, session: &Session, mut notices: Notices) -> End {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use gaveta_core::{Error, ErrorKind, Path, Store};
+use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::session::Secret;
 
 use crate::address::Address;
@@ -28,7 +29,7 @@ use crate::fault::{Ended, Fault, Outcome, Sentence};
 use crate::printer::Printer;
 use crate::stop::Signals;
 use crate::terminal;
-use crate::verbs::Context;
+use crate::verbs::{Context, FINGERPRINT_VARIABLE, USER_VARIABLE};
 
 pub(crate) use here::Here;
 
@@ -58,8 +59,13 @@ pub struct ConnectArgs {
     keep_going: bool,
     #[arg(long, help = "arg-connect-no-events")]
     no_events: bool,
+    #[arg(long, value_name = "NAME", env = USER_VARIABLE, hide_env = true, help = "arg-user")]
+    user: Option<String>,
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
+    #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
+        help = "arg-fingerprint")]
+    fingerprint: Option<Fingerprint>,
 }
 
 impl ConnectArgs {
@@ -114,11 +120,18 @@ async fn connect(
     let context = Context::new(Arc::clone(printer), password.clone());
     let address = Address::parse(args.server.as_deref().unwrap_or(NEAREST))?;
     let passwords = Passwords {
+        user: args.user.clone(),
         given: None,
         file: args.password_file.clone(),
         variable: password.map(Secret),
     };
-    let drawer = Drawer::open(&address.server, passwords, Arc::clone(printer)).await?;
+    let drawer = Drawer::open(
+        &address.server,
+        passwords,
+        args.fingerprint,
+        Arc::clone(printer),
+    )
+    .await?;
     let folder = address.path()?;
     if !folder.is_root() {
         let there = drawer.remote.stat(&folder).await;

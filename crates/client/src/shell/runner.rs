@@ -7,11 +7,12 @@ use gaveta_text::{Text, escape};
 
 use super::editor::Place;
 use super::here::Here;
-use super::words::Word;
+use super::words::{Word, quote};
 use crate::answer::Answer;
 use crate::fault::{Ended, Fault};
 use crate::printer::Printer;
 use crate::stop::{Signals, Told};
+use crate::terminal;
 use crate::verbs::{self, Context, complaint};
 
 /// Runs commands, and hears Ctrl-C meanwhile.
@@ -49,7 +50,11 @@ impl Runner {
 
     /// Where one is, as the prompt shows it.
     pub(super) fn place(&self) -> Place {
-        let full = format!("{}:{}", self.here.server().host, self.here.folder());
+        let at = format!("{}:{}", self.here.server().host, self.here.folder());
+        let full = match self.here.drawer().user() {
+            Some(user) => format!("{user}@{at}"),
+            None => at,
+        };
         Place {
             full: escape(&full).into_owned(),
             search: self.text().say("shell-search", &[]),
@@ -77,7 +82,13 @@ impl Runner {
         };
         // A Ctrl-C from before is not meant for this command.
         while self.signals.next().now_or_never() == Some(Told::Interrupt) {}
-        let context = self.context.in_shell(Arc::clone(&self.here));
+        let again: Vec<String> = command
+            .iter()
+            .map(|word| quote(&word.text, None, false))
+            .collect();
+        let context = self
+            .context
+            .in_shell(Arc::clone(&self.here), again.join(" "));
         let cancel = context.cancel.clone();
         let ended = {
             let running = verb.run(&matches, context);
@@ -87,8 +98,9 @@ impl Runner {
                 tokio::select! {
                     ended = &mut running => break Some(ended),
                     told = self.signals.next() => {
-                        if told == Told::Terminate {
-                            self.here.leave();
+                        match told {
+                            Told::Interrupt => terminal::forget_typed(),
+                            Told::Terminate => self.here.leave(),
                         }
                         cancel.cancel();
                         if stopping {
@@ -119,7 +131,8 @@ impl Runner {
         match complaint::complaint(error, verb, self.text()) {
             Some(fault) => self.fault(&fault),
             None => {
-                for line in error.render().to_string().trim_end().lines() {
+                let help = verbs::in_language(&error.render().to_string(), self.text());
+                for line in help.trim_end().lines() {
                     let _ = self.printer().line(line);
                 }
                 Ended::Done

@@ -29,7 +29,7 @@ pub(super) async fn talk(runner: Runner, edits: bool) -> Outcome<Ended> {
     let session = match here.drawer().remote.session().await {
         Ok(line) => Some(line),
         Err(error) if error.kind() == ErrorKind::Unsupported => {
-            return Err(not_ours(&error, here.server()));
+            return Err(not_ours(&error, here.server(), printer.text()));
         }
         // Too many sessions, or just lost: commands work, and it is tried again.
         Err(error) => {

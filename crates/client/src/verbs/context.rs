@@ -16,6 +16,8 @@ use crate::shell::Here;
 
 /// The environment variable with the password.
 pub const PASSWORD_VARIABLE: &str = "GAVETA_PASSWORD";
+/// The environment variable with the name to sign in under.
+pub const USER_VARIABLE: &str = "GAVETA_USER";
 
 /// What a verb may use.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct Context {
     /// Switched by Ctrl-C and SIGTERM.
     pub cancel: Cancel,
     pub(crate) password: Option<Secret>,
+    /// The command as it may be typed again. Not escaped for a terminal.
+    pub typed: Option<String>,
     here: Option<Arc<Here>>,
 }
 
@@ -35,16 +39,18 @@ impl Context {
             printer,
             cancel: Cancel::new(),
             password: password.map(Secret),
+            typed: None,
             here: None,
         }
     }
 
     /// The context of one command of the shell, with a switch of its own.
-    pub(crate) fn in_shell(&self, here: Arc<Here>) -> Self {
+    pub(crate) fn in_shell(&self, here: Arc<Here>, typed: String) -> Self {
         Self {
             printer: Arc::clone(&self.printer),
             cancel: Cancel::new(),
             password: self.password.clone(),
+            typed: Some(typed),
             here: Some(here),
         }
     }
@@ -116,13 +122,18 @@ impl Context {
                 return Ok(drawer.clone());
             }
             let known = drawer.passwords();
+            if let (Some(password), Some(_)) = (&given, &known.user) {
+                return drawer.lent(password).await;
+            }
             return Ok(drawer.with_passwords(Passwords {
+                user: known.user.clone(),
                 given,
                 file: file.or_else(|| known.file.clone()),
                 variable: known.variable.clone(),
             }));
         }
         let passwords = Passwords {
+            user: connection.user.clone(),
             given,
             file,
             variable: self.password.clone(),
@@ -132,7 +143,8 @@ impl Context {
             None => token_of_environment(),
         };
         let sign_in = token.map(by_secret);
-        Drawer::open_as(server, passwords, Arc::clone(&self.printer), sign_in).await
+        let printer = Arc::clone(&self.printer);
+        Drawer::open_as(server, passwords, connection.fingerprint, printer, sign_in).await
     }
 
     /// The drawer that an address is in: for the link of a share, what the link opens.
@@ -152,6 +164,7 @@ impl Context {
             &address.server,
             &Secret(secret.0.clone()),
             password,
+            connection.fingerprint,
             Arc::clone(&self.printer),
         )
         .await

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Connection, Context, Run};
 use crate::address::Address;
+use crate::drawer::Drawer;
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 
 #[derive(Args)]
@@ -62,11 +63,27 @@ impl Delete {
             } else {
                 "shell-deleted-file"
             };
-            context.printer.note(&context.text().say(key, &[]));
+            let gone = context.text().say(key, &[]);
+            match context.here() {
+                Some(here) if keeps_trash(&drawer).await => {
+                    here.remember_deleted(vec![path.clone()]);
+                    let how = context.text().say("shell-deleted-undo", &[]);
+                    context.printer.note(&format!("{gone} {how}"));
+                }
+                _ => context.printer.note(&gone),
+            }
         } else {
             told(context, &drawer.show(&path), self.dry_run)?;
         }
         Ok(Ended::Done)
+    }
+}
+
+/// Can what is deleted there be brought back?
+pub(super) async fn keeps_trash(drawer: &Drawer) -> bool {
+    match drawer.remote.trash() {
+        Some(trash) => trash.state().await.is_ok(),
+        None => false,
     }
 }
 

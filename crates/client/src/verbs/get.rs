@@ -118,6 +118,7 @@ impl Get {
                     Some((_, drawer)) => drawer.clone(),
                     None => {
                         let drawer = context.open_at(name, &self.connection).await?;
+                        drawer.remote.warm_up();
                         drawer.need(Action::Read).await?;
                         drawers.push((name, drawer.clone()));
                         drawer
@@ -216,7 +217,9 @@ mod tests {
             to: to.map(OsString::from),
             how: Transferring::plain(),
             connection: Connection {
+                user: None,
                 password_file: None,
+                fingerprint: None,
             },
         };
         let context = Context::new(quiet(), None);

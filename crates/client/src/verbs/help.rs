@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Context, Run, Verb, complaint, in_shell, verb_in_shell};
+use super::{Context, Run, Verb, complaint, in_language, in_shell, verb_in_shell};
 use crate::fault::{Ended, Outcome};
 use crate::terminal;
 
@@ -22,6 +22,7 @@ impl Run for Help {
             return Err(complaint::unknown(word, text));
         };
         let help = verb.command_in_shell(text).render_help().to_string();
+        let help = in_language(&help, text);
         for line in help.trim_end().lines() {
             context.printer.line(line)?;
         }

@@ -112,6 +112,7 @@ impl Moving {
             let plan = MovePlan {
                 replace,
                 version: None,
+                ..Default::default()
             };
             let done = match how {
                 How::Move => drawer.remote.rename(from, &to, plan).await,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clap::Args;
 use gaveta_core::{Action, Entry, ErrorKind, RemovePlan, Store};
 
-use super::delete::{is_folder, told};
+use super::delete::{is_folder, keeps_trash, told};
 use super::{Connection, Context, Run};
 use crate::address::{Address, Server};
 use crate::answer::Answer;
@@ -26,6 +26,8 @@ pub(super) struct Rm {
     yes: bool,
     #[arg(short = 'n', long, help = "arg-dry-run")]
     dry_run: bool,
+    #[arg(long, visible_alias = "para-sempre", help = "arg-rm-forever")]
+    forever: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -54,13 +56,31 @@ impl Rm {
         if !self.dry_run {
             for drawer in drawers.values() {
                 drawer.need(Action::Delete).await?;
+                if self.forever {
+                    drawer.need(Action::Manage).await?;
+                }
             }
         }
-        for (drawer, entry) in found {
-            match self.remove(&drawer, &entry).await {
-                Ok(()) => told(context, &drawer.show(&entry.path), self.dry_run)?,
+        let mut gone = Vec::new();
+        for (drawer, entry) in &found {
+            match self.remove(drawer, entry).await {
+                Ok(()) => {
+                    told(context, &drawer.show(&entry.path), self.dry_run)?;
+                    gone.push(entry.path.clone());
+                }
                 Err(fault) => fail(context, &mut tally, fault)?,
             }
+        }
+        if let (Some(here), Some((drawer, _))) = (context.here(), found.first())
+            && !gone.is_empty()
+            && !self.dry_run
+            && !self.forever
+            && keeps_trash(drawer).await
+        {
+            here.remember_deleted(gone);
+            context
+                .printer
+                .note(&context.text().say("shell-deleted-undo", &[]));
         }
         Ok(tally.ended())
     }
@@ -114,7 +134,8 @@ impl Rm {
         }
         let plan = RemovePlan {
             recursive: self.recursive && entry.is_folder(),
-            version: None,
+            forever: self.forever,
+            ..RemovePlan::default()
         };
         let removed = drawer.remote.remove(&entry.path, plan).await;
         removed.map_err(|error| drawer.named(error, &entry.path))

@@ -54,6 +54,7 @@ impl Run for Send {
         let (files, target) = self.split(&context)?;
         let prepared = async {
             let drawer = context.open_at(&target, &self.connection).await?;
+            drawer.remote.warm_up();
             let action = if self.how.replace {
                 Action::Replace
             } else {

@@ -84,8 +84,12 @@ impl Run for Share {
             let made = drawer.remote.make_share(&new).await;
             let share = made.map_err(|error| drawer.named(error, &path))?;
             let server = drawer.remote.address();
+            let scheme = match drawer.remote.is_encrypted() {
+                true => "https",
+                false => "http",
+            };
             let link = format!(
-                "http://{server}{}",
+                "{scheme}://{server}{}",
                 share.link.as_deref().unwrap_or_default()
             );
             if context.printer.is_json() {

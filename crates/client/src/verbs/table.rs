@@ -1,8 +1,9 @@
 //! The table of verbs. It feeds the command line, the shell, their help, completion and the manual.
 
 use super::{
-    Names, Verb, audit, cat, cd, copy, delete, df, events, exit, get, help, info, lcd, list, lls,
-    lpwd, mirror, mkdir, pwd, rename, rm, send, share, token, uploads,
+    Names, Verb, audit, cat, cd, copy, delete, df, events, exit, forget, get, help, info, lcd,
+    list, lls, lpwd, mirror, mkdir, purge, pwd, rename, restore, rm, send, share, token, trash,
+    undo, uploads, verify, versions,
 };
 
 /// Every verb, in the order of the help.
@@ -27,6 +28,24 @@ pub static VERBS: &[Verb] = &[
         .portuguese("rm")
         .on_command_line("HOST[:PORT]/NAME…")
         .in_shell("shell-usage-rm", Names::Remote),
+    Verb::new::<undo::Undo>("undo", &["desfazer"], "verb-undo")
+        .on_command_line("HOST[:PORT]")
+        .in_shell("shell-usage-none", Names::None),
+    Verb::new::<trash::List>("trash", &["lixeira"], "verb-trash")
+        .on_command_line("HOST[:PORT]/PATH")
+        .in_shell("shell-usage-trash", Names::RemoteFolder),
+    Verb::new::<restore::Restore>("restore", &["restaurar"], "verb-restore")
+        .on_command_line("HOST[:PORT]/NAME")
+        .in_shell("shell-usage-restore", Names::Remote),
+    Verb::new::<versions::Versions>("versions", &["versões", "versoes"], "verb-versions")
+        .on_command_line("HOST[:PORT]/NAME")
+        .in_shell("shell-usage-versions", Names::Remote),
+    Verb::new::<purge::Purge>("purge", &["esvaziar"], "verb-purge")
+        .on_command_line("HOST[:PORT]/PATH")
+        .in_shell("shell-usage-trash", Names::RemoteFolder),
+    Verb::new::<verify::Verify>("verify", &["verificar"], "verb-verify")
+        .on_command_line("HOST[:PORT] | FOLDER")
+        .in_shell("shell-usage-none", Names::None),
     Verb::new::<rename::Move>("move", &["mover", "mv", "rename", "renomear"], "verb-move")
         .on_command_line("HOST[:PORT]/NAME… HOST[:PORT]/PATH")
         .in_shell("shell-usage-move", Names::Remote),
@@ -58,6 +77,8 @@ pub static VERBS: &[Verb] = &[
     Verb::new::<df::Df>("df", &["espaço", "espaco", "space"], "verb-df")
         .on_command_line("HOST[:PORT]")
         .in_shell("shell-usage-none", Names::None),
+    Verb::new::<forget::Forget>("forget", &["esquecer"], "verb-forget")
+        .on_command_line("HOST[:PORT]"),
     Verb::new::<cd::Cd>("cd", &["entrar"], "verb-cd")
         .in_shell("shell-usage-cd", Names::RemoteFolder),
     Verb::new::<pwd::Pwd>("pwd", &["onde"], "verb-pwd").in_shell("shell-usage-none", Names::None),

@@ -15,12 +15,17 @@ use super::Context;
 use super::conflict::Asker;
 use crate::drawer::{Drawer, about};
 use crate::fault::{Ended, Fault, Outcome, Sentence, Tally};
-use crate::printer::progress::{Names, Progress};
+use crate::printer::progress::{Names, Progress, Stopped};
 
 /// The most files at once that may be asked for.
 const MAX_PARALLEL: i64 = 64;
+/// A command longer than this, in letters, is not told again.
+const LONGEST_TYPED: usize = 160;
 /// The slowest limit, in bytes per second: less would look like a line that is dead.
 const MIN_RATE: u64 = 1000;
+
+/// How often a server is asked how much it has.
+const ASK_PROGRESS: Duration = Duration::from_millis(500);
 
 /// How much of the line and of both machines a transfer may take.
 #[derive(Debug, Clone, Args)]
@@ -37,6 +42,14 @@ impl Pace {
     pub(super) fn apply(&self, options: &mut Options) {
         options.parallel = self.parallel.map(usize::from);
         options.limit_rate = self.limit_rate;
+    }
+}
+
+/// A server is asked what it has; what is handed to this machine's disk is there.
+pub(super) fn ask_progress(resume: Option<&Resume>) -> Option<Duration> {
+    match resume {
+        Some(Resume::Derive(_)) => None,
+        Some(Resume::Remember(_)) | None => Some(ASK_PROGRESS),
     }
 }
 
@@ -169,10 +182,13 @@ pub(super) async fn run(
     let mut options = Options {
         existing,
         dry_run: how.dry_run,
+        ask_progress: ask_progress(target.resume.as_ref()),
         resume: target.resume,
         ..Options::default()
     };
     how.pace.apply(&mut options);
+    // From this size on a later run goes on with what was cut.
+    let kept = options.resume.is_some().then_some(options.big);
     let since = Instant::now();
     let observer = Arc::clone(&progress) as Arc<dyn gaveta_transfer::Observer>;
     let summary = transfer(
@@ -202,10 +218,44 @@ pub(super) async fn run(
     };
     tell(context, &report)?;
     if summary.cancelled {
-        Err(Fault::Interrupted)
+        stopped(context, &progress, kept)
     } else {
         Ok(tally.ended())
     }
+}
+
+/// Tells that it was stopped, and what goes on where it was cut.
+fn stopped(context: &Context, progress: &Progress, kept: Option<u64>) -> Outcome<Ended> {
+    let printer = &context.printer;
+    let goes_on = |file: &Stopped| kept.is_some_and(|big| file.size >= big) && file.bytes > 0;
+    let files: Vec<Stopped> = progress.stopped().into_iter().filter(goes_on).collect();
+    // Programs, and those who want no remarks, are told as of any command.
+    let Some(first) = files.first().filter(|_| printer.tells_notes()) else {
+        return Err(Fault::Interrupted);
+    };
+    let text = context.text();
+    let again = match &context.typed {
+        Some(typed) if typed.chars().count() <= LONGEST_TYPED => escape(typed).into_owned(),
+        _ => text.say("client-stopped-again", &[]),
+    };
+    let line = if files.len() == 1 {
+        let name = escape(&progress.names().source(&first.to)).into_owned();
+        let size = text.size(first.bytes);
+        text.say(
+            "client-stopped",
+            &[
+                ("name", name.into()),
+                ("size", size.into()),
+                ("again", again.into()),
+            ],
+        )
+    } else {
+        let count = files.len() as u64;
+        let args = [("count", count.into()), ("again", again.into())];
+        text.say("client-stopped-several", &args)
+    };
+    printer.note(&line);
+    Ok(Ended::Interrupted)
 }
 
 /// Adds the failures of a summary. Beyond those that are kept by name only the number is known.

@@ -114,9 +114,10 @@ async fn list(context: &Context, drawer: &Drawer) -> Outcome<Ended> {
         .json(&json!({"type": "summary", "uploads": count, "bytes": bytes}))?;
     let text = context.text();
     let args = [("count", count.into()), ("size", text.size(bytes).into())];
-    context
-        .printer
-        .note(&text.say("client-uploads-total", &args));
+    context.printer.note(&match count {
+        0 => text.say("client-uploads-none", &[]),
+        _ => text.say("client-uploads-total", &args),
+    });
     Ok(Ended::Done)
 }
 

@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FallocateFlags, Mode, OFlags, ResolveFlags, StatxFlags, XattrFlags, openat2, statx,
+    Advice, AtFlags, FallocateFlags, Mode, OFlags, ResolveFlags, StatxFlags, XattrFlags, openat2,
+    statx,
 };
 use rustix::io::{Errno, Result};
 use rustix::path::Arg;
@@ -80,9 +81,46 @@ pub(crate) fn preallocate(file: impl AsFd, length: u64) -> Result<()> {
     }
 }
 
+/// Reads what the system has in memory of a file at this offset, without waiting for its disk.
+/// None: it has nothing of it, or cannot tell (before Linux 4.14, or on some file systems).
+pub(crate) fn read_cached(file: impl AsFd, into: &mut [u8], offset: u64) -> Option<usize> {
+    let mut into = [std::io::IoSliceMut::new(into)];
+    rustix::io::preadv2(file, &mut into, offset, rustix::io::ReadWriteFlags::NOWAIT).ok()
+}
+
 /// Makes what was written to an open file or folder survive a power cut.
 pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     rustix::fs::fsync(open)
+}
+
+/// Has the disk begin with what was written in this range. Waits for nothing but its queue, and
+/// promises nothing. Its name is of what the call is for when nothing is left to write
+/// (`posix_fadvise(2)`, `POSIX_FADV_DONTNEED`): Linux begins with what is, and lets only go what is
+/// on the disk already.
+pub(crate) fn begin_flush(file: impl AsFd, range: std::ops::Range<u64>) {
+    if let Some(length) = std::num::NonZeroU64::new(range.end.saturating_sub(range.start)) {
+        let _ = rustix::fs::fadvise(file, range.start, Some(length), Advice::DontNeed);
+    }
+}
+
+/// Does the file system's journal keep the order of all changes of names, so that the flush of one
+/// folder makes those before it in others survive too? So ext4 (its journal has one order for all)
+/// and XFS (its log too); of others it is not relied on.
+pub(crate) fn orders_names(folder: impl AsFd) -> bool {
+    const EXT4: i64 = 0xEF53;
+    const XFS: i64 = 0x5846_5342;
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_lossless,
+        reason = "the width differs from system to system"
+    )]
+    rustix::fs::fstatfs(folder).is_ok_and(|all| [EXT4, XFS].contains(&(all.f_type as i64)))
+}
+
+/// Lets the system forget what it holds of a file in memory, so that it is read from the disk. Best
+/// effort.
+pub(crate) fn forget_cached(file: impl AsFd) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
 /// What tells one start of the system from another: what was not flushed survives only within one.

@@ -54,6 +54,11 @@ pub(crate) fn preallocate(_file: impl AsFd, _length: u64) -> Result<()> {
     Ok(())
 }
 
+/// The system does not tell.
+pub(crate) fn read_cached(_file: impl AsFd, _into: &mut [u8], _offset: u64) -> Option<usize> {
+    None
+}
+
 /// Makes what was written to an open file or folder survive a power cut.
 pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     #[cfg(target_vendor = "apple")]
@@ -62,6 +67,17 @@ pub(crate) fn flush(open: impl AsFd) -> Result<()> {
     }
     rustix::fs::fsync(open)
 }
+
+/// The disk begins when it is flushed.
+pub(crate) fn begin_flush(_file: impl AsFd, _range: std::ops::Range<u64>) {}
+
+/// Not relied on.
+pub(crate) fn orders_names(_folder: impl AsFd) -> bool {
+    false
+}
+
+/// It is read as the system gives it.
+pub(crate) fn forget_cached(_file: impl AsFd) {}
 
 /// The system does not say which start of it this is.
 pub(crate) fn boot() -> Option<String> {

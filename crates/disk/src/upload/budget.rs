@@ -10,7 +10,7 @@ const ALL: usize = 24 << 20;
 /// What one permit is.
 const UNIT: usize = 1 << 10;
 /// The largest and the smallest piece that is gathered before it is written.
-const LARGEST: usize = 256 << 10;
+const LARGEST: usize = 1 << 20;
 const SMALLEST: usize = 64 << 10;
 
 /// The room for pieces on their way to the disk. First come, first served.

@@ -31,7 +31,9 @@ impl Body {
             return Err(Error::new(ErrorKind::DigestMismatch));
         }
         // A write that failed in the middle, or was refused, may have left bytes behind the end.
-        self.staged.file.set_len(length)?;
+        if os::meta_of(&self.staged.file).os()?.size != length {
+            self.staged.file.set_len(length)?;
+        }
         if self.in_place {
             let meta = os::meta_of(&self.staged.file).os()?;
             return Ok(meta.entry(target.clone(), Some(digest)));
@@ -56,6 +58,7 @@ impl Body {
             replace,
             &attributes,
             Coming::Content,
+            Some(&self.plan.owner),
         )
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gaveta_core::{
-    Check, Content, Entry, Error, ErrorKind, Pieces, Result, Seal, Upload, UploadState,
+    CHUNK, Check, Content, Entry, Error, ErrorKind, Pieces, Result, Seal, Upload, UploadState,
 };
 use tokio::sync::OwnedRwLockReadGuard;
 
@@ -55,6 +55,13 @@ impl Drop for DiskUpload {
         // can be loaded before it is saved.
         let body = self.body.clone();
         let phase = body.phase.clone().try_write_owned();
+        if let Ok(phase) = &phase
+            && **phase == Phase::Ended
+            && lock(&body.progress).arrived.end() <= CHUNK
+        {
+            // Nothing is left to do, and closing a small file does not block.
+            return;
+        }
         match (tokio::runtime::Handle::try_current(), phase) {
             // At once where it can be, so that a server that is going down still does it.
             (Ok(runtime), Ok(phase)) => {
@@ -70,6 +77,12 @@ impl Drop for DiskUpload {
 #[async_trait]
 impl Upload for DiskUpload {
     async fn state(&self) -> Result<UploadState> {
+        Ok(self.body.state())
+    }
+
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        drop(self.open().await?);
+        self.body.leases.end_within(&range).await;
         Ok(self.body.state())
     }
 

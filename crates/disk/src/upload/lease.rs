@@ -69,6 +69,21 @@ impl Leases {
         Ok(lease)
     }
 
+    /// Ends the writes of what lies in this range, and waits for what they have in hand.
+    pub(super) async fn end_within(&self, range: &Range<u64>) {
+        let mut evicted = Vec::new();
+        for holder in lock(&self.0).held.values() {
+            let theirs = claim(&holder.range);
+            if theirs.start < range.end && range.start < theirs.end {
+                holder.lost.send_replace(true);
+                evicted.push(Arc::clone(&holder.piece));
+            }
+        }
+        for piece in evicted {
+            drop(piece.lock_owned().await);
+        }
+    }
+
     /// Ends every write: the upload is committed or discarded.
     pub(super) fn end_all(&self) {
         for holder in lock(&self.0).held.values() {

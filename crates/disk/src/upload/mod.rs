@@ -1,7 +1,9 @@
 //! Content under way: staged, written at any range, published whole.
 
+mod ahead;
 mod budget;
 mod commit;
+mod gathered;
 mod handle;
 mod journal;
 mod kept;
@@ -34,6 +36,7 @@ use crate::os;
 use crate::publish::{Coming, check_replace, check_version};
 use crate::staged::{Place, Staged, random_bytes};
 use crate::store::{joined, run};
+use ahead::Ahead;
 pub(crate) use budget::Budget;
 pub(crate) use handle::DiskUpload;
 use journal::Journal;
@@ -45,6 +48,8 @@ use sums::Sums;
 /// How much room is taken before content comes. A length is only a word: many who announce much and
 /// send nothing would fill the disk for everybody.
 const ROOM_AHEAD: u64 = 4 << 20;
+/// For less, none is taken ahead: its only write asks for as much.
+const WORTH_ROOM: u64 = 256 << 10;
 
 /// How far an upload is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +153,10 @@ pub(crate) struct Body {
     /// Held while the state is saved, or bytes that it lists are overwritten.
     saving: Mutex<()>,
     leases: Arc<Leases>,
+    /// Held while bytes go into the file: the system lets one in at a time, and who waits there
+    /// would spin on the processor that the others need.
+    writing: Mutex<()>,
+    ahead: Mutex<Ahead>,
     /// How many hold it.
     handles: AtomicUsize,
     /// For the crash tests' bad example only.
@@ -219,7 +228,7 @@ fn begin_now(base: &Arc<Base>, mut plan: WritePlan, parts: &[Part]) -> Result<Di
         }
         (target, OnDrop::Discard) => {
             let near = target.clone().unwrap_or_else(Path::root);
-            (None, Place::near(base, &near)?.create()?)
+            (None, base.roomy(|| Place::near(base, &near)?.create())?)
         }
     };
     let keeping = shelf.map(|shelf| Keeping::new(shelf, 0));
@@ -378,6 +387,8 @@ impl Body {
             progress: Mutex::new(progress),
             saving: Mutex::default(),
             leases: Arc::default(),
+            writing: Mutex::default(),
+            ahead: Mutex::default(),
             handles: AtomicUsize::new(0),
             in_place: false,
         }
@@ -419,23 +430,31 @@ impl Body {
         }
     }
 
-    /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes.
+    /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes of what is
+    /// not small.
     fn take_room(&self, length: u64) -> Result<()> {
         let file = &self.staged.file;
-        let all = rustix::fs::fstatvfs(file).os()?;
-        let root = rustix::process::geteuid().is_root();
-        let blocks = if root { all.f_bfree } else { all.f_bavail };
-        let free = blocks.saturating_mul(all.f_frsize);
-        let taken = os::meta_of(file).os()?.size;
-        // Asked first: filling the disk only to find that it is too small would hurt others. A file
-        // system that counts no blocks does not tell.
-        if all.f_blocks > 0 && length.saturating_sub(taken) > free {
-            return Err(Error::new(ErrorKind::NoSpace));
+        let room = || -> Result<Option<u64>> {
+            let all = rustix::fs::fstatvfs(file).os()?;
+            let root = rustix::process::geteuid().is_root();
+            let blocks = if root { all.f_bfree } else { all.f_bavail };
+            // A file system that counts no blocks does not tell.
+            Ok((all.f_blocks > 0).then(|| blocks.saturating_mul(all.f_frsize)))
+        };
+        let wanted = length.saturating_sub(os::meta_of(file).os()?.size);
+        let fits = |room: Option<u64>| room.is_none_or(|free| wanted <= free);
+        // Asked first: filling the disk only to find that it is too small would hurt others.
+        if !fits(room()?) {
+            self.base.make_room(wanted);
+            if !fits(room()?) {
+                return Err(Error::new(ErrorKind::NoSpace));
+            }
         }
-        if length == 0 {
+        if length < WORTH_ROOM {
             Ok(())
         } else {
-            os::preallocate(file, length.min(ROOM_AHEAD)).os()
+            self.base
+                .roomy(|| os::preallocate(file, length.min(ROOM_AHEAD)).os())
         }
     }
 
@@ -448,6 +467,7 @@ impl Body {
         lock(&self.base.live).remove(&self.id);
         let gone = match &self.keeping {
             Some(keeping) => keeping.shelf.forget(&self.base, &self.id),
+            None if self.staged.is_published() => Ok(()),
             None => {
                 crate::base::unlink_quietly(&*self.staged.place.folder, &self.staged.place.name);
                 Ok(())

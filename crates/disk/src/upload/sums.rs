@@ -11,8 +11,8 @@ use std::ops::Range;
 use gaveta_core::{CHUNK, ChunkDigest, ChunkHasher, chunk};
 
 /// How many chunks of one upload are hashed on the way at once. The oldest go first: they are
-/// hashed from the file later.
-const MAX_OPEN: usize = 32;
+/// hashed from the file later. A hasher takes about 2 KiB.
+const MAX_OPEN: usize = 128;
 
 /// What is known of the chunks.
 #[derive(Debug, Default)]

@@ -1,32 +1,29 @@
 //! One write: gathers what arrives into large pieces and writes each on a blocking thread, while
 //! the next is gathered. It holds two pieces at most, and all writes together what the budget gives.
 
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use gaveta_core::{
-    CHUNK, Check, ChunkDigest, Content, Digest, Error, ErrorKind, Hasher, Piece, Pieces, Result,
-    chunk,
+    CHUNK, Check, ChunkDigest, ChunkHasher, Content, Digest, Error, ErrorKind, Hasher, Piece,
+    Pieces, Result, chunk,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
+use super::gathered::{Gathered, write_all};
 use super::lease::Lease;
 use super::sums::{cut, span};
 use super::{Body, Phase};
 use crate::failpoint;
 use crate::locks::lock;
+use crate::reading::read_range;
 use crate::store::{check_offset, joined};
 
 /// How long what was gathered waits for more.
 const IDLE: Duration = Duration::from_millis(25);
-
-/// A write that starts with so much is likely to go on: its piece is not grown step by step.
-const WORTH_ROOM: usize = 8 << 10;
 
 /// Writes content from `offset` on, and says how much was kept.
 pub(super) async fn write(
@@ -82,7 +79,8 @@ enum Counts {
 #[derive(Debug)]
 struct Write {
     start: u64,
-    bytes: Bytes,
+    end: u64,
+    parts: Vec<Bytes>,
     counts: Counts,
     /// The digest of the chunk that ends here.
     close: Option<ChunkDigest>,
@@ -97,7 +95,7 @@ struct Writer<'a> {
     offset: u64,
     /// Where the next byte received goes; `gathered` ends here.
     at: u64,
-    gathered: Vec<u8>,
+    gathered: Gathered,
     /// How much is gathered before it is written, and the room for it.
     wanted: usize,
     room: Option<OwnedSemaphorePermit>,
@@ -121,7 +119,7 @@ impl<'a> Writer<'a> {
             lease: body.leases.take(offset).await?,
             offset,
             at: offset,
-            gathered: Vec::new(),
+            gathered: Gathered::default(),
             wanted: 0,
             room: None,
             running: None,
@@ -209,11 +207,8 @@ impl<'a> Writer<'a> {
                 self.room = self.body.base.budget.take(self.wanted).await;
             }
             let part = bytes.split_to(bytes.len().min(self.wanted - self.gathered.len()));
-            if self.gathered.is_empty() && part.len() >= WORTH_ROOM {
-                self.gathered.reserve_exact(self.wanted);
-            }
-            self.gathered.extend_from_slice(&part);
             self.at += part.len() as u64;
+            self.gathered.push(part, self.wanted, &self.body.base.pool);
             if self.gathered.len() >= self.wanted && hold != Some(self.at) {
                 self.write_gathered(None).await?;
             }
@@ -232,10 +227,10 @@ impl<'a> Writer<'a> {
         if *phase == Phase::Ended {
             return Err(Error::new(ErrorKind::UploadLost));
         }
-        let bytes = Bytes::from(std::mem::take(&mut self.gathered));
         let write = Write {
-            start: self.at - bytes.len() as u64,
-            bytes,
+            start: self.at - self.gathered.len() as u64,
+            end: self.at,
+            parts: self.gathered.take(),
             counts: self.counts,
             close,
             hasher: self.checked.as_ref().map(|(_, hasher)| hasher.clone()),
@@ -243,8 +238,10 @@ impl<'a> Writer<'a> {
         };
         let body = self.body.clone();
         self.running = Some(tokio::task::spawn_blocking(move || {
+            let range = write.start..write.end;
             let written = body.write_piece(write);
             drop((turn, phase));
+            body.begin_flush(range);
             written
         }));
         Ok(())
@@ -282,12 +279,12 @@ impl<'a> Writer<'a> {
 impl Body {
     /// Writes one piece, and sums it up on the way.
     fn write_piece(&self, write: Write) -> Result<Option<Hasher>> {
-        if let (true, Some(expected)) = (write.bytes.is_empty(), write.close) {
+        if let (true, Some(expected)) = (write.parts.is_empty(), write.close) {
             // The digest came after the last bytes were written.
             self.close_chunk(write.start.saturating_sub(1) / CHUNK, expected)?;
             return Ok(write.hasher);
         }
-        let range = write.start..write.start + write.bytes.len() as u64;
+        let range = write.start..write.end;
         let clear = match write.counts {
             // Half of an older chunk is of no use.
             Counts::WhenClosed => span(range.start / CHUNK, lock(&self.progress).length),
@@ -298,15 +295,18 @@ impl Body {
             // Asked before anything is written, and again when it counts.
             lock(&self.progress).check_pieces(&range)?;
         }
-        self.staged.file.write_all_at(&write.bytes, write.start)?;
+        self.base.roomy(|| {
+            let _turn = lock(&self.writing);
+            write_all(&self.staged.file, &write.parts, write.start)
+        })?;
         failpoint::pass("after-write")?;
-        self.sum_up(&range, &write.bytes);
+        self.sum_up(write.start, &write.parts);
         let mut hasher = write.hasher;
         match write.counts {
             Counts::Now => lock(&self.progress).arrive(range.clone())?,
             Counts::WhenChecked => {
                 if let Some(hasher) = &mut hasher {
-                    hasher.update(&write.bytes);
+                    write.parts.iter().for_each(|part| hasher.update(part));
                 }
             }
             Counts::WhenClosed => {}
@@ -321,22 +321,23 @@ impl Body {
         Ok(hasher)
     }
 
-    /// Adds written bytes to the sums of their chunks.
-    fn sum_up(&self, range: &Range<u64>, bytes: &[u8]) {
-        let mut rest = bytes;
-        for (index, part) in cut(range.clone()) {
-            let length = usize::try_from(part.end - part.start).unwrap_or(usize::MAX);
-            let Some((now, later)) = rest.split_at_checked(length) else {
-                return;
-            };
-            rest = later;
-            let loan = lock(&self.progress).sums.lend(index, &part);
-            if let Some(mut loan) = loan {
-                // Not under the lock: pieces of other chunks are hashed at the same time.
-                loan.hasher.update(now);
-                let mut progress = lock(&self.progress);
-                let length = progress.length;
-                progress.sums.take_back(loan, length);
+    /// Adds written parts, the first from `start` on, to the sums of their chunks.
+    fn sum_up(&self, mut start: u64, parts: &[Bytes]) {
+        for bytes in parts {
+            let range = start..start + bytes.len() as u64;
+            start = range.end;
+            let mut rest = bytes.clone();
+            for (index, part) in cut(range) {
+                let length = usize::try_from(part.end - part.start).unwrap_or(usize::MAX);
+                let now = rest.split_to(length.min(rest.len()));
+                let loan = lock(&self.progress).sums.lend(index, &part);
+                if let Some(mut loan) = loan {
+                    // Not under the lock: pieces of other chunks are hashed at the same time.
+                    loan.hasher.update(&now);
+                    let mut progress = lock(&self.progress);
+                    let length = progress.length;
+                    progress.sums.take_back(loan, length);
+                }
             }
         }
     }
@@ -348,8 +349,16 @@ impl Body {
             let length = progress.length.unwrap_or(u64::MAX);
             (length, progress.sums.digest(index, length))
         };
-        // None: somebody newer writes there.
-        let found = found.ok_or_else(|| Error::new(ErrorKind::UploadLost))?;
+        let found = match found {
+            Some(found) => found,
+            // More chunks come at once than are summed on the way.
+            None => {
+                let span = chunk::span(index, length);
+                let mut hasher = ChunkHasher::new(index);
+                hasher.update(&read_range(&self.staged.file, span)?);
+                hasher.close(length <= CHUNK)
+            }
+        };
         if found != expected {
             return Err(Error::new(ErrorKind::DigestMismatch));
         }

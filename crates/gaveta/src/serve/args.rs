@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gaveta_core::Actions;
+use gaveta_disk::TrashOptions;
 
 use super::logging::{LogFormat, LogLevel};
+use super::tls::TlsArgs;
 
 /// How durable an acknowledged change is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,9 +77,60 @@ pub(crate) struct ServeArgs {
     pub(super) max_file_size: Option<u64>,
     #[arg(long, value_name = "SIZE", value_parser = size, help = "help-serve-max-upload-bytes")]
     pub(super) max_upload_bytes: Option<u64>,
+    #[arg(long, value_name = "NUMBER", help = "help-serve-max-connections")]
+    pub(super) max_connections_per_address: Option<usize>,
+    #[arg(long, value_name = "NUMBER", help = "help-serve-max-requests")]
+    pub(super) max_requests_per_address: Option<u32>,
+    #[arg(long, value_name = "SIZE", value_parser = size, help = "help-serve-max-rate")]
+    pub(super) max_rate_per_account: Option<u64>,
     #[arg(long, value_name = "TIME", value_parser = span, default_value = "7d",
         help = "help-serve-upload-expiry")]
     pub(super) upload_expiry: Duration,
+    #[arg(long, value_name = "TIME", value_parser = keep, default_value = "30d",
+        help = "help-serve-trash")]
+    pub(super) trash: Keep,
+    #[arg(long, value_name = "PERCENT", default_value_t = 20,
+        value_parser = clap::value_parser!(u8).range(1..=100), help = "help-serve-trash-share")]
+    pub(super) trash_share: u8,
+    #[arg(long, help = "help-serve-trash-yields")]
+    pub(super) trash_yields: bool,
+    #[arg(long, value_name = "TIME", value_parser = span, help = "help-serve-verify-every")]
+    pub(super) verify_every: Option<Duration>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
+}
+
+/// How long what is deleted or replaced is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// It is not.
+    Off,
+    /// So long.
+    For(Duration),
+}
+
+impl ServeArgs {
+    /// The trash that was asked for. A folder that is only read has none.
+    pub(super) fn trash(&self) -> Option<TrashOptions> {
+        match self.trash {
+            Keep::For(keep) if !self.read_only => Some(TrashOptions {
+                keep,
+                share: self.trash_share,
+                yields: self.trash_yields,
+            }),
+            Keep::For(_) | Keep::Off => None,
+        }
+    }
+}
+
+/// A time, or `off`.
+fn keep(text: &str) -> Result<Keep, String> {
+    match text {
+        "off" => Ok(Keep::Off),
+        time => span(time)
+            .map(Keep::For)
+            .map_err(|forms| format!("{forms}, off")),
+    }
 }
 
 /// So many seconds, or so many minutes, hours, days or weeks (`s`, `m`, `h`, `d`, `w`).
@@ -141,6 +194,13 @@ fn size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_trash_is_kept_for_a_time_or_not() {
+        assert_eq!(keep("off"), Ok(Keep::Off));
+        assert_eq!(keep("2d"), Ok(Keep::For(Duration::from_secs(172_800))));
+        assert!(keep("Off").is_err() && keep("0").is_err());
+    }
 
     #[test]
     fn times_are_read_with_their_units() {

@@ -85,11 +85,12 @@ pub(super) fn folder(given: Option<&Path>, text: &Text) -> Result<PathBuf, Refus
     }
 }
 
-/// Nobody may fetch the password, or replace it, through the drawer.
+/// Nobody may fetch the password or the key, or replace them, through the drawer. Each secret has
+/// its own sentence.
 pub(super) fn keep_apart(
     folder: &Path,
     state: &Path,
-    password_file: Option<&Path>,
+    secrets: &[(Option<&Path>, &str)],
     text: &Text,
 ) -> Result<(), Refusal> {
     let beneath = |key: &str, path: &Path| {
@@ -102,12 +103,23 @@ pub(super) fn keep_apart(
     if gaveta_disk::contains(folder, state) {
         return Err(beneath("serve-state-beneath", state));
     }
-    match password_file {
-        Some(file) if gaveta_disk::contains(folder, file) => {
-            Err(beneath("serve-password-file-beneath", file))
+    for (file, key) in secrets {
+        if let Some(file) = file
+            && gaveta_disk::contains(folder, file)
+        {
+            return Err(beneath(key, file));
         }
-        _ => Ok(()),
     }
+    Ok(())
+}
+
+/// Where it is written what accounts with a quota keep in this folder: one file for each folder,
+/// for several servers may share the state.
+pub(super) fn usage(state: &Path, folder: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = gaveta_core::Digest::of(folder.as_os_str().as_bytes());
+    let name: String = folder.to_string().chars().take(16).collect();
+    state.join(format!("usage-{name}.jsonl"))
 }
 
 /// The file of the accounts and what it says, outside the folder that is served.

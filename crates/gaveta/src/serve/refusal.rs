@@ -33,7 +33,6 @@ pub(super) fn cannot_bind(text: &Text, error: &BindError) -> Refusal {
         Refusal(Exit::Port, text.say(key, &args))
     };
     match error {
-        BindError::NotLoopback(host) => at("serve-not-loopback", host, &""),
         BindError::NoHost(host, error) => at("serve-no-host", host, error),
         BindError::InUse(address) => at("serve-port-in-use", address, &""),
         BindError::Forbidden(address) => at("serve-port-forbidden", address, &""),

@@ -44,7 +44,7 @@ fn tab_completes_verbs_options_and_names_of_both_sides() {
         let shell = Shell::in_locale(&house, locale);
 
         let verb = either(locale, "enviar", "send");
-        shell.type_line(either(locale, "envi", "sen"));
+        shell.type_line(either(locale, "envia", "sen"));
         press_tab(&shell);
         typed(&shell, verb);
         wipe(&shell);

@@ -124,6 +124,34 @@ fn gaveta_alone_asks_what_to_do_and_takes_enter_for_the_default() {
 }
 
 #[test]
+fn gaveta_alone_serves_when_told_to_and_takes_enter_for_the_port() {
+    for locale in LOCALES {
+        let house = House::open_with(SECRET);
+        let free = {
+            let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            listener.local_addr().unwrap().port()
+        };
+        // Enter takes the port of the surroundings, which nobody else has.
+        let mut alone = plain(&house, locale);
+        alone.env("GAVETA_PORT", free.to_string());
+        let mut terminal = Terminal::start(alone, Plan::default());
+        terminal.wait_for(either(locale, "[s]ervir", "[s]erve"));
+        terminal.type_text("s\n");
+        terminal.wait_for(&format!("[{free}]"));
+        terminal.type_text("0\n");
+        terminal.wait_for(either(locale, "Isto não serve: 0", "This does not fit: 0"));
+        terminal.type_text("\n");
+        terminal.wait_for(&format!("gaveta connect localhost:{free}"));
+        assert!(house.home.path().join("server_files").is_dir());
+        house.write("a", "a");
+        house.run(["send", "a", &format!("localhost:{free}/")]).ok();
+        assert_eq!(house.local("server_files/a"), b"a");
+        terminal.press(gaveta_testkit::terminal::Key::Control('c'));
+        assert_eq!(terminal.exit_code(), 0, "{}", terminal.picture());
+    }
+}
+
+#[test]
 fn gaveta_alone_without_a_terminal_tells_its_usage() {
     let house = House::open_with(SECRET);
     for locale in LOCALES {

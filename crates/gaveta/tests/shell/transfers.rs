@@ -170,3 +170,103 @@ fn what_others_do_meanwhile_does_not_tear_the_bars() {
         shell.leave();
     }
 }
+
+/// Stopped, a big file goes on from where it was cut, and the line says how.
+#[test]
+fn after_ctrl_c_one_line_says_how_to_go_on() {
+    for locale in LOCALES {
+        let house = House::open_with(SECRET);
+        let line = Line::to(&house);
+        house.write("a big.bin", content(24 << 20));
+        let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
+        line.proxy.pace(Direction::Up, 1 << 20);
+        let typed = either(locale, "enviar 'a big.bin'", "send 'a big.bin'");
+        let mark = shell.enter(typed);
+        let before = line.proxy.forwarded(Direction::Up);
+        // More than a chunk for each stream: some are whole by then.
+        shell.terminal.wait_until("some chunks", |_| {
+            (line.proxy.forwarded(Direction::Up) > before + (14 << 20)).then_some(())
+        });
+        shell.terminal.press(Key::Control('c'));
+        let seen = shell.rest(mark);
+        says(
+            &seen,
+            either(
+                locale,
+                "Parado. a big.bin continua de",
+                "Stopped. a big.bin goes on from",
+            ),
+        );
+        let again = seen.join(" ");
+        let again = again.rsplit_once(": ").unwrap().1.trim();
+        assert!(
+            again.starts_with(either(locale, "enviar a", "send a")),
+            "{again}"
+        );
+        no_bar_is_left(&seen);
+        line.proxy.heal();
+        // What it says may be typed, and goes on.
+        let seen = shell.run(again);
+        says(&seen, either(locale, "já de antes", "from an earlier run"));
+        assert_eq!(house.served("a big.bin"), content(24 << 20));
+        shell.leave();
+    }
+}
+
+/// Where what was begun is to be thrown away and the line is dead, stopping takes a while: who
+/// presses Ctrl-C again is asked whether to leave.
+#[test]
+fn a_second_ctrl_c_in_a_hung_transfer_asks() {
+    for locale in LOCALES {
+        let house = House::open_with(SECRET);
+        let line = Line::to(&house);
+        house.write("big.bin", content(8 << 20));
+        let mut command = command(&house, locale, line.port());
+        // Nothing can be remembered: what was begun is of no use later.
+        command.env_remove("HOME").env_remove("XDG_STATE_HOME");
+        let shell = Shell::start(command, Plan::default());
+        line.proxy.pace(Direction::Up, 1 << 20);
+        let mark = shell.enter(either(locale, "enviar big.bin", "send big.bin"));
+        shell.terminal.wait_until("a bar", |screen| {
+            let rows = screen.lines_from(mark.next());
+            rows.iter().any(|row| row.contains('%')).then_some(())
+        });
+        line.proxy.stall(Direction::Up);
+        let question = either(locale, "Sair do servidor?", "Leave the server?");
+        shell.terminal.press(Key::Control('c'));
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        shell.terminal.press(Key::Control('c'));
+        shell.terminal.wait_for_after(mark, question);
+        shell.terminal.type_text("n\n");
+        shell.wait_for_prompt(Some(mark));
+        line.proxy.heal();
+        says(&shell.run("pwd"), "/");
+        assert!(!house.served.path().join("big.bin").exists());
+        shell.leave();
+    }
+}
+
+/// Ctrl-C makes the system throw away what is on its way to the screen, unless it is told not to:
+/// bars that were never shown would then take rows away that are not theirs.
+#[test]
+fn ctrl_c_takes_no_row_away_that_stood_above_the_bars() {
+    for locale in LOCALES {
+        let (house, line, names) = ten_files();
+        let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
+        line.proxy.pace(Direction::Up, 400 << 10);
+        let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
+        wait_for_bars(&shell, mark);
+        // A terminal that is busy with something else while more is drawn.
+        shell.terminal.pause(true);
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        shell.terminal.press(Key::Control('c'));
+        shell.terminal.pause(false);
+        let seen = shell.rest(mark);
+        says(&seen, either(locale, "parado", "stopped"));
+        no_bar_is_left(&seen);
+        let above = shell.terminal.look(|screen| screen.lines_from(Mark::TOP));
+        says(&above, either(locale, "Bem-vindo", "Welcome"));
+        says(&above, names);
+        shell.leave();
+    }
+}

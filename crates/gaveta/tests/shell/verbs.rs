@@ -7,16 +7,27 @@ use crate::common::{House, content, finish, tree};
 use crate::harness::{ENGLISH, LOCALES, PORTUGUESE, SECRET, Shell, WHO, command, either, says};
 
 /// The words of each verb in Portuguese and in English.
-const WORDS: [(&str, &str); 18] = [
+const WORDS: [(&str, &str); 29] = [
     ("listar", "list"),
     ("enviar", "send"),
     ("baixar", "get"),
+    ("espelhar", "mirror"),
     ("deletar", "delete"),
     ("rm", "rm"),
+    ("desfazer", "undo"),
+    ("lixeira", "trash"),
+    ("restaurar", "restore"),
+    ("versões", "versions"),
+    ("esvaziar", "purge"),
+    ("verificar", "verify"),
     ("mover", "move"),
     ("copiar", "copy"),
     ("pasta", "mkdir"),
     ("info", "info"),
+    ("envios", "uploads"),
+    ("compartilhar", "share"),
+    ("token", "token"),
+    ("auditoria", "audit"),
     ("ver", "cat"),
     ("espaço", "df"),
     ("entrar", "cd"),
@@ -29,10 +40,11 @@ const WORDS: [(&str, &str); 18] = [
 ];
 
 /// The usual words and the other language's, which work in both.
-const ALWAYS: [(&str, &str); 18] = [
+const ALWAYS: [(&str, &str); 19] = [
     ("ls", "list"),
     ("put", "send"),
     ("get", "baixar"),
+    ("sync", "espelhar"),
     ("apagar", "delete"),
     ("remover", "rm"),
     ("mv", "move"),

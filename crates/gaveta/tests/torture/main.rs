@@ -168,7 +168,8 @@ impl Torture {
             .current_dir(self.trees.home());
         let at = |path: &str| format!("{}/{path}", self.line.address());
         match direction {
-            Direction::Up => command.args(["send", "--replace", "source", &at("")]),
+            // Not `send --replace`: that sends small files again that are there already, as it says.
+            Direction::Up => command.args(["mirror", "source", &at("source")]),
             Direction::Down => command.args(["get", "--replace", &at("source"), "back/"]),
         };
         command
@@ -230,7 +231,7 @@ impl Torture {
                 _ => (self.line.received() - before.1, 0),
             };
             println!(
-                "round {round}: send, {harm:?}, in flight: {in_flight}, {connections} connections"
+                "round {round}: mirror, {harm:?}, in flight: {in_flight}, {connections} connections"
             );
             self.judge(wanted, taken, allowed + digests + heads);
         } else {

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Account, Action, Check, ErrorKind, EventKind, MovePlan, OnDrop, Owner, Path, ReadPlan,
-    RemovePlan, Replace, Seal, Store, TouchPlan, WritePlan,
+    Account, Action, Actions, Check, ErrorKind, EventKind, Grant, Grants, MovePlan, OnDrop, Owner,
+    Path, ReadPlan, RemovePlan, Replace, RestorePlan, Role, Seal, Store, TouchPlan, TrashPlan,
+    VerifyOrder, WritePlan,
 };
 use gaveta_testkit::MemoryStore;
 use gaveta_testkit::conformance::{self, Abilities, Subject};
@@ -25,7 +26,7 @@ pub(super) fn drawer() -> Arc<Drawer> {
     };
     let entrance = Entrance::new(Accounts::new(base, &Book::default())).unwrap();
     Drawer::new(
-        Arc::new(MemoryStore::new()),
+        Arc::new(MemoryStore::with_trash()),
         entrance,
         super::ledger::UploadLimits::default(),
     )
@@ -106,6 +107,7 @@ async fn a_visitor_adds_and_changes_nothing() {
     let onto = |replace: Replace| MovePlan {
         replace,
         version: None,
+        ..Default::default()
     };
     let only = || Replace::Only(there.version.clone());
     let kinds = [
@@ -261,6 +263,7 @@ async fn what_happens_is_announced_once_it_has() {
             RemovePlan {
                 recursive: true,
                 version: None,
+                ..Default::default()
             },
         )
         .await
@@ -287,4 +290,121 @@ async fn what_happens_is_announced_once_it_has() {
             "/f: deleted by admin",
         ]
     );
+}
+
+#[tokio::test]
+async fn the_trash_shows_and_gives_back_no_more_than_one_may_alive() {
+    let drawer = drawer();
+    let (admin, visitor) = (administrator(&drawer), visitor(&drawer));
+    let grants = [
+        ("mine", Role::Editor.actions()),
+        ("look", Role::Viewer.actions()),
+        ("drop", Actions::parse("create,delete").unwrap()),
+    ];
+    let grants = Grants::new(grants.map(|(at, actions)| Grant {
+        path: path(at),
+        actions,
+    }));
+    let standing = Box::new(Account::named("ana", grants));
+    let ana = drawer.view(drawer.entrance.pass(standing, Origin::INSIDE).unwrap());
+    let mut ids = std::collections::HashMap::new();
+    for at in ["mine/a", "look/a", "drop/a", "hidden/a"] {
+        put(&admin, at, "text", Replace::Always).await.unwrap();
+        admin
+            .remove(&path(at), RemovePlan::default())
+            .await
+            .unwrap();
+        let all = admin.bin().unwrap().trashed(TrashPlan::default()).await;
+        let one = all.unwrap().next().await.unwrap().unwrap();
+        assert_eq!(one.by, Some(Owner::of("admin")));
+        ids.insert(at, one.id);
+    }
+    let listed = async |view: &View| {
+        let all = view
+            .bin()
+            .unwrap()
+            .trashed(TrashPlan::default())
+            .await
+            .unwrap();
+        let mut all: Vec<_> = all
+            .map(|one| one.unwrap().entry.path.to_string())
+            .collect()
+            .await;
+        all.sort();
+        all
+    };
+    assert_eq!(listed(&ana).await, ["/look/a", "/mine/a"]);
+    assert_eq!(listed(&visitor).await.len(), 4);
+    let kind = |result: gaveta_core::Result<()>| result.map_err(|error| error.kind());
+    let back = async |view: &View, at: &str, to: Option<&str>| {
+        let plan = RestorePlan {
+            to: to.map(path),
+            ..RestorePlan::default()
+        };
+        kind(
+            view.bin()
+                .unwrap()
+                .restore(&ids[at], plan)
+                .await
+                .map(|_| ()),
+        )
+    };
+    let opened =
+        async |view: &View, at: &str| kind(view.bin().unwrap().open(&ids[at]).await.map(|_| ()));
+    // What one may not see is not there.
+    for at in ["drop/a", "hidden/a"] {
+        assert_eq!(opened(&ana, at).await, Err(ErrorKind::NotFound), "{at}");
+        assert_eq!(
+            back(&ana, at, Some("mine/got")).await,
+            Err(ErrorKind::NotFound),
+            "{at}"
+        );
+        assert_eq!(
+            kind(ana.bin().unwrap().purge(&ids[at]).await),
+            Err(ErrorKind::NotFound)
+        );
+    }
+    // What one may only look at does not come back by one's hand, nor elsewhere.
+    assert_eq!(opened(&ana, "look/a").await, Ok(()));
+    assert_eq!(back(&ana, "look/a", None).await, Err(ErrorKind::Denied));
+    assert_eq!(
+        back(&ana, "look/a", Some("mine/got")).await,
+        Err(ErrorKind::Denied)
+    );
+    assert_eq!(
+        back(&ana, "mine/a", Some("look/put")).await,
+        Err(ErrorKind::Denied)
+    );
+    assert_eq!(
+        back(&visitor, "mine/a", None).await,
+        Err(ErrorKind::SignInNeeded)
+    );
+    // Destroying is for who looks after the server.
+    assert_eq!(
+        kind(ana.bin().unwrap().purge(&ids["mine/a"]).await),
+        Err(ErrorKind::Denied)
+    );
+    assert!(ana.empty(TrashPlan::default()).await.is_err());
+    let forever = RemovePlan {
+        forever: true,
+        ..RemovePlan::default()
+    };
+    put(&ana, "mine/b", "text", Replace::Always).await.unwrap();
+    assert_eq!(
+        kind(ana.remove(&path("mine/b"), forever).await),
+        Err(ErrorKind::Denied)
+    );
+    let tell = VerifyOrder::Tell { after: 0 };
+    assert!(ana.verify(tell).await.is_err() && ana.upkeep().is_none());
+    let mut events = drawer.events();
+    assert_eq!(back(&ana, "mine/a", None).await, Ok(()));
+    let event = events.try_recv().unwrap();
+    assert_eq!((event.by.as_str(), event.path.as_str()), ("ana", "mine/a"));
+    assert!(matches!(event.kind, EventKind::Created(_)));
+    // Onto something that is there: only who may replace it.
+    put(&admin, "hidden/a", "new", Replace::Always)
+        .await
+        .unwrap();
+    assert_eq!(admin.empty(TrashPlan::default()).await.unwrap(), (3, false));
+    assert!(listed(&admin).await.is_empty());
 }

@@ -118,6 +118,11 @@ impl Gate {
         &*self.store
     }
 
+    /// As [`Gate::own`], for what goes on by itself.
+    pub(super) fn own_shared(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
     /// The store, against the evidence, for what outlives the call.
     pub(crate) fn keep(&self, _: Allowed) -> Arc<dyn Store> {
         Arc::clone(&self.store)

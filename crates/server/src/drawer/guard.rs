@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
-    Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, ListPlan, Listing,
-    MovePlan, OnDrop, Operation, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan,
-    Replace, Result, Space, Store, TouchPlan, Upload, UploadId, UploadState, Version, WritePlan,
+    Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, Finding, ListPlan,
+    Listing, MovePlan, OnDrop, Operation, Outline, Path, Piece, Pieces, ReadPlan, Reading,
+    RemovePlan, Replace, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId,
+    UploadState, VerifyOrder, VerifyState, Version, WritePlan,
 };
 
 use super::Drawer;
@@ -21,7 +23,8 @@ use super::ledger::Finished;
 use super::pass::{By, Door, Origin, Pass, WhileAllowed};
 use super::sight;
 use super::telling::{Telling, Told};
-use super::upload::{GuardedUpload, Tale};
+use super::trash::GuardedTrash;
+use super::upload::{GuardedUpload, Tale, piece_length};
 
 /// The drawer as one account sees it: a [`Store`] that refuses what the account may not do, and
 /// shows nothing that it may not list.
@@ -74,7 +77,7 @@ impl View {
         sight::event(&*self.pass.now().ok()?, event)
     }
 
-    fn allow(&self, action: Action, path: &Path) -> Result<Allowed> {
+    pub(super) fn allow(&self, action: Action, path: &Path) -> Result<Allowed> {
         Gate::allow(&*self.pass.now()?, action, path)
     }
 
@@ -83,7 +86,7 @@ impl View {
         need.check(&*self.pass.now()?)
     }
 
-    fn allow_beneath(&self, action: Action, path: &Path) -> Result<Allowed> {
+    pub(super) fn allow_beneath(&self, action: Action, path: &Path) -> Result<Allowed> {
         Gate::allow_beneath(&*self.pass.now()?, action, path)
     }
 
@@ -91,7 +94,7 @@ impl View {
         self.drawer.gate.store(allowed)
     }
 
-    fn event(&self, path: &Path, kind: EventKind) -> Event {
+    pub(super) fn event(&self, path: &Path, kind: EventKind) -> Event {
         Event {
             path: path.clone(),
             kind,
@@ -129,7 +132,11 @@ impl View {
 
     /// What `replace` becomes for somebody who may create, but perhaps not replace: onto nothing,
     /// `Never`, so that whoever loses the race for a new name cannot replace the winner's.
-    async fn narrow(&self, target: &Path, replace: Replace) -> Result<(Allowed, Replace, bool)> {
+    pub(super) async fn narrow(
+        &self,
+        target: &Path,
+        replace: Replace,
+    ) -> Result<(Allowed, Replace, bool)> {
         let create = self.allow(Action::Create, target)?;
         self.drawer.no_lookalike(target).await?;
         if replace == Replace::Never || self.may(Action::Replace, target) {
@@ -149,12 +156,18 @@ impl View {
     async fn onto(&self, to: &Path, plan: MovePlan) -> Result<(Allowed, MovePlan, bool)> {
         self.allow_beneath(Action::Create, to)?;
         let (allowed, replace, narrowed) = self.narrow(to, plan.replace).await?;
-        Ok((allowed, MovePlan { replace, ..plan }, narrowed))
+        let by = Some(self.account().owner());
+        let plan = MovePlan {
+            replace,
+            by,
+            ..plan
+        };
+        Ok((allowed, plan, narrowed))
     }
 
     /// The rules of rename and copy about what is taken: whoever may not see all of it would come
     /// to see it elsewhere.
-    fn taken(&self, from: &Path) -> Result<()> {
+    pub(super) fn taken(&self, from: &Path) -> Result<()> {
         self.allow_beneath(Action::Read, from)?;
         self.allow_beneath(Action::List, from).map(|_| ())
     }
@@ -211,10 +224,11 @@ impl Store for View {
         let allowed = telling.step(self.allow(Action::Read, path))?;
         let reading = telling.step(self.store(allowed).read(path, plan).await)?;
         telling.step(self.not_used_up(path))?;
-        Ok(Arc::new(MeteredReading {
-            view: self.clone(),
+        Ok(Arc::new(MeteredReading::new(
+            self,
             reading,
-        }))
+            Operation::Read,
+        )))
     }
     async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
         let telling = Telling::new(self, Operation::Outline, path);
@@ -257,6 +271,7 @@ impl Store for View {
             replace: Replace::Always,
             narrowed: false,
             kept: Some(state.id),
+            holding: None,
             parts: Vec::new(),
             tale: Tale::default(),
         }))
@@ -287,17 +302,29 @@ impl Store for View {
     }
 
     async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
-        // A folder goes with all that is in it, or only when nothing is.
         let telling = Telling::new(self, Operation::Remove, path);
+        if plan.forever {
+            telling.step(self.allow_beneath(Action::Manage, path))?;
+        }
+        let plan = RemovePlan {
+            by: Some(self.account().owner()),
+            ..plan
+        };
+        // A folder goes with all that is in it, or only when nothing is.
         let allowed = telling.step(self.allow_beneath(Action::Delete, path))?;
         let store = self.drawer.gate.keep(allowed);
         let (this, at) = (self.clone(), path.clone());
+        let drawer = Arc::clone(&self.drawer);
         let (path, long) = (path.clone(), plan.recursive);
         Self::change(
             &self.drawer,
             long,
             telling,
-            async move { store.remove(&path, plan).await },
+            async move {
+                store.remove(&path, plan).await?;
+                drawer.quotas.gone(&path);
+                Ok(())
+            },
             move |()| Some(this.event(&at, EventKind::Deleted)),
         )
         .await
@@ -309,6 +336,7 @@ impl Store for View {
         telling.step(self.taken(from))?;
         let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
         let store = self.drawer.gate.keep(allowed);
+        let drawer = Arc::clone(&self.drawer);
         let (this, at) = (self.clone(), from.clone());
         let (from, to) = (from.clone(), to.clone());
         Self::change(
@@ -316,10 +344,12 @@ impl Store for View {
             false,
             telling,
             async move {
-                store
+                let entry = store
                     .rename(&from, &to, plan)
                     .await
-                    .map_err(|error| race_lost(error, narrowed))
+                    .map_err(|error| race_lost(error, narrowed))?;
+                drawer.quotas.moved(&from, &to);
+                Ok(entry)
             },
             move |entry: &Entry| {
                 let moved = entry.path != at;
@@ -334,18 +364,24 @@ impl Store for View {
         telling.step(self.taken(from))?;
         let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
         let replaces = telling.step(self.replaces(to, &plan.replace).await)?;
+        let copied = telling.step(self.room_for_copy(from, to).await)?;
         let store = self.drawer.gate.keep(allowed);
-        let this = self.clone();
+        let (this, keeper) = (self.clone(), self.clone());
         let (from, to) = (from.clone(), to.clone());
         Self::change(
             &self.drawer,
             true,
             telling,
             async move {
-                store
+                let entry = store
                     .copy(&from, &to, plan)
                     .await
-                    .map_err(|error| race_lost(error, narrowed))
+                    .map_err(|error| race_lost(error, narrowed))?;
+                keeper.keeps(&entry);
+                for (path, size) in copied.files {
+                    keeper.keeps_file(&path, size);
+                }
+                Ok(entry)
             },
             move |entry: &Entry| Some(this.written(entry, replaces)),
         )
@@ -368,10 +404,21 @@ impl Store for View {
         .await
     }
 
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        let inner = self.drawer.gate.own().trash()?;
+        Some(Arc::new(GuardedTrash::new(self.clone(), inner)))
+    }
+
+    /// It is looked after by [`View::verify`] alone.
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        None
+    }
+
     async fn space(&self) -> Result<Space> {
         let telling = Telling::of(self, Operation::Space.code(), None);
         let allowed = telling.refused(self.allow(Action::List, &Path::root()))?;
-        self.store(allowed).space().await
+        let space = self.store(allowed).space().await?;
+        Ok(self.share_of(space))
     }
 }
 
@@ -394,6 +441,7 @@ impl View {
             self.allow(Action::Read, target)?;
         }
         // Whoever does not look after the server uploads in no name but his own.
+        self.recount(plan.length.unwrap_or(0)).await?;
         let at = plan.target.clone().unwrap_or_else(Path::root);
         let owner = match self.may(Action::Manage, &at) {
             true => plan.owner,
@@ -407,9 +455,17 @@ impl View {
         let place = match plan.on_drop {
             OnDrop::Keep => {
                 let ledger = &self.drawer.ledger;
-                Some(ledger.take(&plan.owner, plan.length.unwrap_or(0))?)
+                Some(ledger.take(&plan.owner, plan.length.unwrap_or(0), self.room())?)
             }
             OnDrop::Discard => None,
+        };
+        let holding = match (&place, self.pass.now()?.quota()) {
+            (None, Some(_)) => {
+                let holding = self.drawer.quotas.hold(self.account().name());
+                self.holds(&holding, plan.length.unwrap_or(0))?;
+                Some(holding)
+            }
+            _ => None,
         };
         let (target, replace) = (plan.target.clone(), plan.replace.clone());
         let parts = plan.parts.clone();
@@ -434,6 +490,7 @@ impl View {
             replace,
             narrowed,
             kept,
+            holding,
             parts,
             tale: Tale::default(),
         }))
@@ -500,6 +557,21 @@ impl View {
         self.event(&entry.path, kind)
     }
 
+    /// Reads everything again, or tells how far that is. For who looks after the server.
+    pub(crate) async fn verify(&self, order: VerifyOrder) -> Result<(VerifyState, Vec<Finding>)> {
+        let telling = Telling::of(self, Operation::Verify.code(), None);
+        let looks = matches!(order, VerifyOrder::Tell { .. });
+        let allowed = self.allow(Action::Manage, &Path::root());
+        let allowed = telling.clone().refused(allowed)?;
+        let store = self.drawer.gate.keep(allowed);
+        let ordered = self.drawer.verifier.order(&store, order).await;
+        // Only looking how far it is changes nothing.
+        if !looks {
+            telling.over(&ordered);
+        }
+        ordered
+    }
+
     /// What became of an upload that was committed not long ago.
     pub(crate) fn finished(&self, id: &UploadId) -> Option<Finished> {
         let finished = self.drawer.ledger.finished(id)?;
@@ -515,12 +587,22 @@ impl View {
 
 /// Counts what is read, and ends when it may no longer be read.
 #[derive(Debug)]
-struct MeteredReading {
+pub(super) struct MeteredReading {
     view: View,
     reading: Arc<dyn Reading>,
+    /// As what it is told.
+    operation: Operation,
 }
 
 impl MeteredReading {
+    pub(super) fn new(view: &View, reading: Arc<dyn Reading>, operation: Operation) -> Self {
+        Self {
+            view: view.clone(),
+            reading,
+            operation,
+        }
+    }
+
     fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
         let need = Need::here(Action::Read, &self.entry().path);
         WhileAllowed::new(stream, &self.view.pass, need)
@@ -540,7 +622,7 @@ impl MeteredReading {
     }
 
     fn told<S>(&self, stream: S, range: std::ops::Range<u64>, taken: Option<Taken>) -> Told<S> {
-        let telling = Telling::new(&self.view, Operation::Read, &self.entry().path);
+        let telling = Telling::new(&self.view, self.operation, &self.entry().path);
         let length = range.end.saturating_sub(range.start);
         Told::new(stream, length, telling, taken)
     }
@@ -558,11 +640,12 @@ impl Reading for MeteredReading {
             Err(error) => return Box::pin(stream::iter([Err(error)])),
         };
         let content = self.watched(self.reading.stream(range.clone()));
-        let content = content.inspect(move |piece| {
+        let content = self.view.paced(content, |bytes: &Bytes| bytes.len() as u64);
+        let content: Content = Box::pin(content.inspect(move |piece| {
             if let Ok(bytes) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
-        });
+        }));
         Box::pin(self.told(content, range, taken))
     }
 
@@ -573,11 +656,12 @@ impl Reading for MeteredReading {
             Err(error) => return Box::pin(stream::iter([Err(error)])),
         };
         let pieces = self.watched(self.reading.chunks(range.clone()));
-        let pieces = pieces.inspect(move |piece| {
+        let pieces = self.view.paced(pieces, piece_length);
+        let pieces: Pieces = Box::pin(pieces.inspect(move |piece| {
             if let Ok(Piece::Bytes(bytes)) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
-        });
+        }));
         Box::pin(self.told(pieces, range, taken))
     }
 }

@@ -21,17 +21,13 @@ const FORGET: Duration = Duration::from_secs(15 * 60);
 /// How many addresses, and how many pairs of a name and an address, are kept in mind.
 const PLACES: usize = 4096;
 
-/// How long an address is asked to wait: the source of a `Busy` about guesses.
+/// How long an address is asked to wait: the source of a `Busy` about guesses and requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryAfter(pub(crate) Duration);
 
 impl fmt::Display for RetryAfter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "too many wrong passwords; wait {} s",
-            self.0.as_secs().max(1)
-        )
+        write!(f, "too often from here; wait {} s", self.0.as_secs().max(1))
     }
 }
 
@@ -173,7 +169,7 @@ fn ceil(wait: Duration) -> Duration {
 
 /// Who an address is: IPv4 whole, IPv6 by its /64, which one household has for itself. The loopback
 /// is one: whoever is on this machine may call from any of its sixteen million addresses.
-fn prefix(address: IpAddr) -> Ipv6Addr {
+pub(super) fn prefix(address: IpAddr) -> Ipv6Addr {
     match address {
         loopback if loopback.to_canonical().is_loopback() => Ipv6Addr::LOCALHOST,
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use gaveta_core::{Entry, Error, ErrorKind, Owner, Result, UploadId, UploadState};
 
+use super::quota;
+
 /// How many committed uploads are remembered, so that a client whose answer was lost learns how
 /// it ended.
 const REMEMBERED: usize = 4096;
@@ -58,7 +60,8 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 struct Book {
     open: HashMap<UploadId, Line>,
-    owners: HashMap<Owner, usize>,
+    /// How many of each, and their bytes.
+    owners: HashMap<Owner, (usize, u64)>,
     /// Open ones, and places taken for those that are just being begun.
     count: usize,
     bytes: u64,
@@ -74,15 +77,18 @@ struct Line {
 
 impl Book {
     fn add(&mut self, owner: &Owner, bytes: u64) {
-        *self.owners.entry(owner.clone()).or_default() += 1;
+        let of_one = self.owners.entry(owner.clone()).or_default();
+        of_one.0 += 1;
+        of_one.1 = of_one.1.saturating_add(bytes);
         self.count += 1;
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
     fn take_off(&mut self, owner: &Owner, bytes: u64) {
-        if let Some(count) = self.owners.get_mut(owner) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(of_one) = self.owners.get_mut(owner) {
+            of_one.0 = of_one.0.saturating_sub(1);
+            of_one.1 = of_one.1.saturating_sub(bytes);
+            if of_one.0 == 0 {
                 self.owners.remove(owner);
             }
         }
@@ -120,13 +126,27 @@ impl Ledger {
         self.book().count
     }
 
+    /// How many bytes of this owner are under way.
+    pub(crate) fn bytes_of(&self, owner: &Owner) -> u64 {
+        self.book().owners.get(owner).map_or(0, |of_one| of_one.1)
+    }
+
     /// Takes a place for one more, of this many bytes. It is free again when the place is dropped.
+    /// All of the owner's together take no more than `room`, where there is a quota.
     ///
     /// # Errors
     /// `Busy` when there are too many, `NoSpace` when they are too large together.
-    pub(crate) fn take(self: &Arc<Self>, owner: &Owner, bytes: u64) -> Result<Place> {
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        owner: &Owner,
+        bytes: u64,
+        room: Option<u64>,
+    ) -> Result<Place> {
         let mut book = self.book();
-        let of_one = book.owners.get(owner).copied().unwrap_or(0);
+        let (of_one, held) = book.owners.get(owner).copied().unwrap_or_default();
+        if room.is_some_and(|room| held.checked_add(bytes).is_none_or(|sum| sum > room)) {
+            return Err(quota::full(&owner.0));
+        }
         if book.count >= self.limits.uploads || of_one >= self.limits.uploads_of_one {
             return Err(Error::new(ErrorKind::Busy).because("too many uploads are under way"));
         }
@@ -152,7 +172,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `NoSpace`.
-    pub(crate) fn grow(&self, id: &UploadId, end: u64) -> Result<()> {
+    pub(crate) fn grow(&self, id: &UploadId, end: u64, room: Option<u64>) -> Result<()> {
         let mut book = self.book();
         let Some(more) = book
             .open
@@ -165,10 +185,18 @@ impl Ledger {
             return Ok(());
         }
         self.fits(&book, more)?;
-        book.bytes = book.bytes.saturating_add(more);
+        let book = &mut *book;
         if let Some(line) = book.open.get_mut(id) {
+            if let Some(of_one) = book.owners.get_mut(&line.owner) {
+                let sum = of_one.1.saturating_add(more);
+                if room.is_some_and(|room| sum > room) {
+                    return Err(quota::full(&line.owner.0));
+                }
+                of_one.1 = sum;
+            }
             line.bytes = end;
         }
+        book.bytes = book.bytes.saturating_add(more);
         Ok(())
     }
 
@@ -300,43 +328,46 @@ mod tests {
         let ledger = Ledger::new(limits(3, 2, 1000));
         let (ana, bob) = (owner("ana"), owner("bob"));
         let kind = |taken: Result<Place>| taken.map(|_| ()).map_err(|error| error.kind());
-        ledger.take(&ana, 1).unwrap().settle(&id(1));
-        let second = ledger.take(&ana, 1).unwrap();
-        assert_eq!(kind(ledger.take(&ana, 1)), Err(ErrorKind::Busy));
-        ledger.take(&bob, 1).unwrap().settle(&id(2));
-        assert_eq!(kind(ledger.take(&bob, 1)), Err(ErrorKind::Busy));
+        ledger.take(&ana, 1, None).unwrap().settle(&id(1));
+        let second = ledger.take(&ana, 1, None).unwrap();
+        assert_eq!(kind(ledger.take(&ana, 1, None)), Err(ErrorKind::Busy));
+        ledger.take(&bob, 1, None).unwrap().settle(&id(2));
+        assert_eq!(kind(ledger.take(&bob, 1, None)), Err(ErrorKind::Busy));
         drop(second);
-        ledger.take(&bob, 1).unwrap().settle(&id(3));
+        ledger.take(&bob, 1, None).unwrap().settle(&id(3));
         ledger.gone(&id(1));
         ledger.gone(&id(1));
         assert_eq!(ledger.count(), 2);
-        assert_eq!(kind(ledger.take(&ana, 998)), Ok(()));
-        assert_eq!(kind(ledger.take(&ana, 999)), Err(ErrorKind::NoSpace));
-        assert_eq!(kind(ledger.take(&ana, u64::MAX)), Err(ErrorKind::NoSpace));
+        assert_eq!(kind(ledger.take(&ana, 998, None)), Ok(()));
+        assert_eq!(kind(ledger.take(&ana, 999, None)), Err(ErrorKind::NoSpace));
+        assert_eq!(
+            kind(ledger.take(&ana, u64::MAX, None)),
+            Err(ErrorKind::NoSpace)
+        );
     }
 
     #[test]
     fn an_upload_of_unknown_length_takes_room_as_it_grows() {
         let ledger = Ledger::new(limits(9, 9, 100));
-        ledger.take(&owner("a"), 0).unwrap().settle(&id(1));
-        ledger.grow(&id(1), 60).unwrap();
-        ledger.grow(&id(1), 50).unwrap();
-        ledger.grow(&id(1), 100).unwrap();
+        ledger.take(&owner("a"), 0, None).unwrap().settle(&id(1));
+        ledger.grow(&id(1), 60, None).unwrap();
+        ledger.grow(&id(1), 50, None).unwrap();
+        ledger.grow(&id(1), 100, None).unwrap();
         assert_eq!(
-            ledger.grow(&id(1), 101).unwrap_err().kind(),
+            ledger.grow(&id(1), 101, None).unwrap_err().kind(),
             ErrorKind::NoSpace
         );
         ledger.committed(&id(1), &entry(), None);
         assert!(ledger.finished(&id(1)).is_some());
-        ledger.take(&owner("a"), 100).unwrap().settle(&id(2));
+        ledger.take(&owner("a"), 100, None).unwrap().settle(&id(2));
     }
 
     #[test]
     fn what_the_store_no_longer_has_is_struck_and_what_it_has_entered() {
         let ledger = Ledger::new(limits(9, 9, 100));
-        ledger.take(&owner("a"), 40).unwrap().settle(&id(1));
+        ledger.take(&owner("a"), 40, None).unwrap().settle(&id(1));
         let known = ledger.known();
-        ledger.take(&owner("a"), 40).unwrap().settle(&id(2));
+        ledger.take(&owner("a"), 40, None).unwrap().settle(&id(2));
         let state = UploadState {
             id: id(3),
             target: None,
@@ -352,11 +383,11 @@ mod tests {
         ledger.settle_with(&known, &[id(3)].into());
         assert_eq!(ledger.known(), [id(2), id(3)].into());
         assert_eq!(
-            ledger.take(&owner("a"), 1).unwrap_err().kind(),
+            ledger.take(&owner("a"), 1, None).unwrap_err().kind(),
             ErrorKind::NoSpace
         );
         ledger.gone(&id(3));
-        assert!(ledger.take(&owner("a"), 60).is_ok());
+        assert!(ledger.take(&owner("a"), 60, None).is_ok());
     }
 
     #[test]
@@ -371,7 +402,10 @@ mod tests {
             UploadId::from_bytes(bytes)
         };
         for n in 0..REMEMBERED as u32 + 10 {
-            ledger.take(&owner("a"), 1).unwrap().settle(&numbered(n));
+            ledger
+                .take(&owner("a"), 1, None)
+                .unwrap()
+                .settle(&numbered(n));
             ledger.committed(&numbered(n), &entry(), None);
         }
         assert!(ledger.finished(&numbered(9)).is_none());

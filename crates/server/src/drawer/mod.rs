@@ -10,13 +10,19 @@ pub(crate) mod guesses;
 mod keeping;
 pub(crate) mod keys;
 pub(crate) mod ledger;
+pub(crate) mod limits;
 pub(crate) mod meters;
 pub(crate) mod pass;
 pub(crate) mod password;
+pub(crate) mod quota;
 mod secrets;
+mod share;
 mod sight;
 mod telling;
+mod trash;
 mod upload;
+pub(crate) mod verify;
+mod verifying;
 
 #[cfg(test)]
 mod conformance;
@@ -35,8 +41,11 @@ use gate::Gate;
 pub(crate) use guard::View;
 use keys::admission::Keys;
 use ledger::{Ledger, UploadLimits};
+use limits::{Fairness, Shares};
 use meters::Meters;
 use pass::{Origin, Pass};
+use quota::Quotas;
+use verifying::Verifier;
 
 /// How many events a session may lag behind before it misses some. Shared by all sessions.
 const EVENTS: usize = 256;
@@ -64,12 +73,18 @@ pub(crate) struct Drawer {
     pub(crate) meters: Meters,
     /// Counts the uploads under way.
     pub(crate) ledger: Arc<Ledger>,
+    /// Who has how much of the connections, requests and bytes.
+    pub(crate) fairness: Arc<Fairness>,
+    /// What accounts with a quota keep.
+    quotas: Arc<Quotas>,
     /// Where whoever asks becomes an account.
     pub(crate) entrance: Entrance,
     /// Tokens and shares.
     pub(crate) keys: Arc<Keys>,
     /// Who did what.
     pub(crate) audit: Audit,
+    /// Reads everything again.
+    verifier: Verifier,
 }
 
 impl Drawer {
@@ -102,10 +117,25 @@ impl Drawer {
             large_pages: Arc::new(Semaphore::new(SORTED)),
             meters: Meters::default(),
             ledger: Ledger::new(limits),
+            fairness: Fairness::new(Shares::default()),
+            quotas: Arc::default(),
             entrance,
             keys,
             audit,
+            verifier: Verifier::default(),
         })
+    }
+
+    /// The same drawer with these shares, and this book of what accounts keep.
+    pub(crate) fn sharing(self: Arc<Self>, shares: Shares, quotas: Quotas) -> Arc<Self> {
+        match Arc::try_unwrap(self) {
+            Ok(drawer) => Arc::new(Self {
+                fairness: Fairness::new(shares),
+                quotas: Arc::new(quotas),
+                ..drawer
+            }),
+            Err(shared) => shared,
+        }
     }
 
     /// The drawer as whoever holds this pass sees it.
@@ -125,6 +155,11 @@ impl Drawer {
             }
         }
         Ok(())
+    }
+
+    /// Reads everything again, whenever the last time is so long ago. For ever.
+    pub(crate) async fn keep_verifying(self: Arc<Self>, every: Duration) {
+        self.verifier.every(self.gate.own_shared(), every).await;
     }
 
     /// What happens from now on.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -17,6 +17,8 @@ use zeroize::{Zeroize, Zeroizing};
 use super::guesses::Guesses;
 pub use super::secrets::{Kept, Known, PasswordProblem, Source, is_weak};
 
+/// A hash of a password that nobody knows.
+static NOBODY: OnceLock<Arc<AdminPassword>> = OnceLock::new();
 /// The longest password, in bytes.
 pub(super) const LONGEST: usize = 1024;
 /// What comparing with a hash may cost at most: KiB of memory, and passes over it.
@@ -143,9 +145,17 @@ impl Doorkeeper {
                 Err(error) => Err(Error::new(ErrorKind::Io).because(error.to_string())),
             }
         };
-        let nobodys = blake3::Hash::from_bytes(random()?).to_hex();
+        // One of the whole process, for it takes a hash to make.
+        let nobody = match NOBODY.get() {
+            Some(nobody) => Arc::clone(nobody),
+            None => {
+                let nobodys = blake3::Hash::from_bytes(random()?).to_hex();
+                let made = Arc::new(AdminPassword::new(&nobodys)?);
+                Arc::clone(NOBODY.get_or_init(|| made))
+            }
+        };
         Ok(Self {
-            nobody: Arc::new(AdminPassword::new(&nobodys)?),
+            nobody,
             guesses: Guesses::default(),
             slots: Semaphore::new(AT_ONCE),
             waiting: AtomicUsize::new(0),

@@ -17,6 +17,7 @@ use super::gate::Need;
 use super::guard::{View, race_lost, used_up};
 use super::keys::shares::Taken;
 use super::pass::{By, WhileAllowed};
+use super::quota::Holding;
 use super::telling::Telling;
 
 /// An upload behind the rules: metered, counted, and announced when it is published. The view that
@@ -32,6 +33,8 @@ pub(super) struct GuardedUpload {
     pub(super) narrowed: bool,
     /// Its entry in the ledger; none for one that nobody keeps.
     pub(super) kept: Option<UploadId>,
+    /// What counts against the account's quota, where nobody keeps it.
+    pub(super) holding: Option<Holding>,
     /// What goes with it when it is committed.
     pub(super) parts: Vec<UploadId>,
     /// What is told of it when it is over.
@@ -81,18 +84,28 @@ impl GuardedUpload {
 
     /// Takes the room for what comes beyond what was declared.
     fn grow(&self, offset: u64) -> impl FnMut(u64) -> Result<()> + Send + 'static {
-        let (drawer, kept) = (Arc::clone(&self.drawer), self.kept.clone());
+        let (view, kept) = (self.view.clone(), self.kept.clone());
+        let holding = self.holding.clone();
         let received = Arc::clone(&self.tale.received);
         let mut end = offset;
         move |bytes| {
             end = end.saturating_add(bytes);
-            drawer.meters.written(bytes);
+            view.drawer.meters.written(bytes);
             received.fetch_add(bytes, Ordering::Relaxed);
-            match &kept {
-                Some(id) => drawer.ledger.grow(id, end),
-                None => Ok(()),
+            match (&kept, &holding) {
+                (Some(id), _) => view.drawer.ledger.grow(id, end, view.room()),
+                (None, Some(holding)) => view.holds(holding, end),
+                (None, None) => Ok(()),
             }
         }
+    }
+}
+
+/// The bytes of content in a piece.
+pub(super) fn piece_length(piece: &Piece) -> u64 {
+    match piece {
+        Piece::Bytes(bytes) => bytes.len() as u64,
+        _ => 0,
     }
 }
 
@@ -112,6 +125,10 @@ impl Upload for GuardedUpload {
         self.inner.state().await
     }
 
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.inner.take_over(range).await
+    }
+
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let mut grow = self.grow(offset);
         let metered = self.watched(content).map(move |piece| {
@@ -119,6 +136,7 @@ impl Upload for GuardedUpload {
             grow(bytes.len() as u64)?;
             Ok(bytes)
         });
+        let metered = self.view.paced(metered, |bytes: &Bytes| bytes.len() as u64);
         self.inner.write(offset, Box::pin(metered), check).await
     }
 
@@ -131,6 +149,7 @@ impl Upload for GuardedUpload {
             }
             Ok(piece)
         });
+        let metered = self.view.paced(metered, piece_length);
         self.inner.write_chunks(offset, Box::pin(metered)).await
     }
 
@@ -142,7 +161,7 @@ impl Upload for GuardedUpload {
     async fn set_length(&self, length: u64) -> Result<()> {
         self.view.check(&self.need())?;
         if let Some(id) = &self.kept {
-            self.drawer.ledger.grow(id, length)?;
+            self.drawer.ledger.grow(id, length, self.view.room())?;
         }
         self.inner.set_length(length).await
     }
@@ -177,6 +196,7 @@ impl Upload for GuardedUpload {
             self.view.clone(),
             Arc::clone(&self.drawer),
         );
+        let keeper = self.view.clone();
         let (narrowed, kept, parts) = (self.narrowed, self.kept.clone(), self.parts.clone());
         View::change(
             &self.drawer,
@@ -192,6 +212,7 @@ impl Upload for GuardedUpload {
                         return Err(race_lost(error, narrowed));
                     }
                 };
+                keeper.keeps(&entry);
                 if let Some(id) = kept {
                     drawer.ledger.committed(&id, &entry, note);
                 }

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep};
 use super::body::{Body, stream};
 use super::content::refuse;
 use super::error;
-use super::files::query::Query;
 use super::headers::prefers_html;
+use super::query::Query;
 use crate::drawer::View;
 use crate::drawer::audit::reading::AuditReader;
 

@@ -156,25 +156,25 @@ where
 
 /// Where a lent body comes back to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Home(Arc<Mutex<Option<Incoming>>>);
+pub(crate) struct Home(Arc<Mutex<Option<Incoming>>>);
 
 impl Home {
     /// The body, once it was given back.
-    pub(super) fn take(&self) -> Option<Incoming> {
+    pub(crate) fn take(&self) -> Option<Incoming> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 /// A body lent to the store; dropped, it comes back, so that what was not read can be read away.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(crate) struct Lent {
     body: Option<Incoming>,
     home: Home,
 }
 
 impl Lent {
     /// Lends the body; it comes back to this home.
-    pub(super) fn new(body: Incoming, home: &Home) -> Self {
+    pub(crate) fn new(body: Incoming, home: &Home) -> Self {
         Self {
             body: Some(body),
             home: home.clone(),

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use gaveta_core::{Error, ErrorKind};
+use gaveta_text::Lang;
 use gaveta_wire::body::{ErrorBody, Failure};
 use gaveta_wire::header as names;
 use http::header::{self, HeaderValue};
@@ -11,7 +12,8 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 
 use super::body::{Body, full};
-use super::headers::{escape_html, own_page, prefers_html};
+use super::headers::prefers_html;
+use super::html::{self, Frame, Wants, advice, own_page, shown, texts};
 use crate::drawer::guesses::RetryAfter;
 
 /// How long a client that was told "busy" waits when nothing better is known.
@@ -46,6 +48,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::ReadOnly | ErrorKind::Denied | ErrorKind::Permission => StatusCode::FORBIDDEN,
+        ErrorKind::Insecure => StatusCode::UPGRADE_REQUIRED,
         ErrorKind::Locked => StatusCode::LOCKED,
         ErrorKind::SignInNeeded | ErrorKind::WrongPassword => StatusCode::UNAUTHORIZED,
         ErrorKind::Busy if retry_after(error).is_some() => StatusCode::TOO_MANY_REQUESTS,
@@ -74,27 +77,29 @@ fn retry_after(error: &Error) -> Option<Duration> {
 
 /// The whole answer to an error: status, fields, and a body as JSON
 /// ([`Failure`]) or, for who prefers it, a page.
-pub(crate) fn answer(error: &Error, prefers_html: bool) -> Response<Body> {
-    answer_with(error, status(error), prefers_html)
+pub(crate) fn answer(error: &Error, wants: impl Into<Wants>) -> Response<Body> {
+    answer_with(error, status(error), wants)
 }
 
 /// As [`answer`], with a status that only the door can know (421, 415).
-pub(crate) fn answer_with(error: &Error, status: StatusCode, prefers_html: bool) -> Response<Body> {
+pub(crate) fn answer_with(
+    error: &Error,
+    status: StatusCode,
+    wants: impl Into<Wants>,
+) -> Response<Body> {
     log(error, status);
-    let body = ErrorBody::from(error);
-    let (kind, text) = if prefers_html {
-        ("text/html; charset=utf-8", page(status, &body))
-    } else {
-        ("application/json", json(body))
+    let (kind, text) = match wants.into() {
+        Wants::Page(lang) => ("text/html; charset=utf-8", page(lang, status, error)),
+        Wants::Json => ("application/json", json(ErrorBody::from(error))),
     };
     let mut response = Response::new(full(text));
+    if kind.starts_with("text/html") {
+        own_page(response.headers_mut());
+    }
     fields(&mut response, error, status);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if prefers_html {
-        own_page(response.headers_mut());
-    }
     response
 }
 
@@ -134,6 +139,14 @@ pub(crate) fn fields(response: &mut Response<Body>, error: &Error, status: Statu
     let headers = response.headers_mut();
     headers.insert(names::ERROR, HeaderValue::from_static(error.kind().code()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::UPGRADE_REQUIRED && error.kind() == ErrorKind::Insecure {
+        // RFC 9110, section 15.5.22: it must name what is wanted.
+        headers.insert(
+            header::UPGRADE,
+            HeaderValue::from_static("TLS/1.3, TLS/1.2"),
+        );
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(
             header::WWW_AUTHENTICATE,
@@ -160,19 +173,41 @@ fn json(error: ErrorBody) -> String {
     text
 }
 
-fn page(status: StatusCode, body: &ErrorBody) -> String {
-    let shown = |text: &str| escape_html(&gaveta_text::escape(text));
-    let path = body
-        .path
-        .as_deref()
-        .map(|path| format!("<p><code>{}</code></p>\n", shown(path)));
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{status}</title>\n\
-         <h1>{status}</h1>\n<p>{}</p>\n{}</html>\n",
-        shown(&body.message),
-        path.unwrap_or_default(),
-    )
+/// What went wrong, and what somebody can do about it. It says no more than the JSON does: what
+/// lies behind our own faults stays in the log.
+fn page(lang: Lang, status: StatusCode, error: &Error) -> String {
+    let text = texts(lang);
+    let body = ErrorBody::from(error);
+    let kind = text.kind(error.kind());
+    let mut letters = kind.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let title: String = first.chain(letters).collect();
+    let why = (error.kind() == ErrorKind::BadRequest).then_some(&body.message);
+    let main = maud::html! {
+        section.card.trouble {
+            (html::icon("alert"))
+            h1 { (title) }
+            @if let Some(path) = &body.path { p { code { bdi { (shown(path)) } } } }
+            @if let Some(why) = why { p lang="en" { (shown(why)) } }
+            @if let Some(advice) = advice(text, error.kind()) { p { (advice) } }
+            p.links {
+                a.button href="/" { (text.say("page-error-home", &[])) }
+                @if matches!(error.kind(), ErrorKind::SignInNeeded | ErrorKind::WrongPassword) {
+                    a.button href="/.gaveta/sign-in" { (text.say("page-sign-in", &[])) }
+                }
+            }
+            p.quiet-text { (status.as_u16()) " · " code { (body.code) } }
+        }
+    };
+    let frame = Frame {
+        lang,
+        title: &title,
+        who: None,
+        folder: None,
+        sought: "",
+        back: "/",
+    };
+    html::page(&frame, &main)
 }
 
 /// Our faults at warn, the client's at debug: the request's own line tells of those.
@@ -227,7 +262,7 @@ mod tests {
         let text = response.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8(text.to_vec()).unwrap();
         assert!(
-            !text.contains("<script") && text.contains("&lt;script"),
+            text.matches("<script").count() == 1 && text.contains("&lt;script"),
             "{text}"
         );
         assert!(!text.contains("secret"));

@@ -2,11 +2,12 @@
 
 use futures_util::TryStreamExt;
 use gaveta_core::{Content, Error, ErrorKind, Result};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Request, header};
+use hyper::body::Incoming;
 use multer::{Constraints, Multipart, SizeLimit};
 
-use super::content::{Lent, request_content, small_body};
-use super::files::query::Query;
+use super::content::{Home, Lent, request_content, small_body};
+use super::query::Query;
 
 /// The longest body of a form without files, in bytes: the names of some thousand entries.
 const SMALL: usize = 512 * 1024;
@@ -21,7 +22,6 @@ const MULTIPART: &str = "multipart/form-data";
 #[derive(Debug)]
 pub(crate) enum Form {
     /// Fields.
-    #[expect(dead_code, reason = "a drop has no use for a form without files")]
     Fields(Query),
     /// Fields and files, one after another.
     Parts(Parts),
@@ -36,11 +36,10 @@ pub(crate) struct Parts(Multipart<'static>);
 #[derive(Debug)]
 pub(crate) enum Part {
     /// A field: its name and value.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a drop passes over fields"))]
     Field(String, String),
     /// A file: the name it has where it comes from, and what it holds. A browser sends a nameless,
     /// empty file where none was chosen; that is no part.
-    File(String, Contents),
+    File(String, Box<Contents>),
 }
 
 /// What a file of a form holds.
@@ -59,11 +58,26 @@ impl Contents {
     }
 }
 
+/// Is this request surely sent by a page of ours? Those of elsewhere are refused before any door;
+/// a form may only come from a browser that says where it comes from (the Fetch standard has it
+/// send `Origin` with every POST), so that no older one is made to send what its user did not ask
+/// for.
+///
+/// # Errors
+/// `Denied`.
+pub(crate) fn is_ours(headers: &HeaderMap) -> Result<()> {
+    let says = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    match says {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::Denied)),
+    }
+}
+
 /// Reads a form: its fields at once, its files as they are asked for.
 ///
 /// # Errors
 /// `BadRequest` for what is no form, `TooLarge` for too many fields, and those of the body.
-pub(super) async fn read(headers: &HeaderMap, body: Lent) -> Result<Form> {
+pub(crate) async fn read(headers: &HeaderMap, body: Lent) -> Result<Form> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
@@ -104,7 +118,7 @@ impl Parts {
             let name = field.name().unwrap_or_default().to_owned();
             match field.file_name().map(str::to_owned) {
                 Some(file) if name == "file" && !file.is_empty() => {
-                    return Ok(Some(Part::File(file, Contents(field))));
+                    return Ok(Some(Part::File(file, Box::new(Contents(field)))));
                 }
                 Some(_) => {}
                 None if name == "file" => {}
@@ -133,6 +147,12 @@ fn failed(error: multer::Error) -> Error {
         }
         other => Error::bad_request(format!("no form: {other}")),
     }
+}
+
+/// A request's body, lent, and its head.
+pub(crate) fn apart(request: Request<Incoming>, home: &Home) -> (http::request::Parts, Lent) {
+    let (head, body) = request.into_parts();
+    (head, Lent::new(body, home))
 }
 
 #[cfg(test)]

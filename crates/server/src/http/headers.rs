@@ -1,12 +1,15 @@
 //! Header fields that more than one door gives or reads.
 
+use super::html::{Wants, language};
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// What every response carries, whatever it is: nothing of ours is guessed at, framed, embedded or
-/// told on by another origin.
+/// told on by another origin. A referrer stays within our origin: without one, a browser would send
+/// `Origin: null` with every form (Fetch, "append a request Origin header").
 const EVERYWHERE: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    (header::REFERRER_POLICY, "same-origin"),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
@@ -14,10 +17,13 @@ const EVERYWHERE: [(HeaderName, &str); 4] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Sets what every response carries.
+/// Sets what every response carries. What a door has set already stands: a preview may be framed by
+/// our own page.
 pub(crate) fn everywhere(headers: &mut HeaderMap) {
     for (name, value) in EVERYWHERE {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert_with(|| HeaderValue::from_static(value));
     }
 }
 
@@ -30,22 +36,36 @@ pub(crate) fn user_content(headers: &mut HeaderMap) {
     );
 }
 
-/// Sets what a page of ours carries: no script, no outside; styles that stand in the page.
-pub(crate) fn own_page(headers: &mut HeaderMap) {
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
-             form-action 'none'; frame-ancestors 'none'",
-        ),
-    );
+/// Would a browser run what it asks for, or take it for the look of a page (Fetch Metadata,
+/// `Sec-Fetch-Dest`)? No file of the drawer is given for that: our scripts and styles lie
+/// elsewhere, and files share our origin.
+pub(crate) fn loads_code(headers: &HeaderMap) -> bool {
+    const CODE: [&[u8]; 10] = [
+        b"script",
+        b"style",
+        b"worker",
+        b"sharedworker",
+        b"serviceworker",
+        b"audioworklet",
+        b"paintworklet",
+        b"xslt",
+        b"object",
+        b"embed",
+    ];
+    headers
+        .get_all("sec-fetch-dest")
+        .iter()
+        .any(|dest| CODE.contains(&dest.as_bytes()))
 }
 
-/// Would the client rather have a page than JSON? Only when it names `text/html` and ranks it no
-/// lower than JSON (RFC 9110, section 12.5.1).
-pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
+/// Would the client rather have a page than JSON, and in which language? Only when it names
+/// `text/html` and ranks it no lower than JSON (RFC 9110, section 12.5.1).
+pub(crate) fn prefers_html(headers: &HeaderMap) -> Wants {
     let html = weight(headers, "text/html");
-    html > 0 && html >= weight(headers, "application/json")
+    match html > 0 && html >= weight(headers, "application/json") {
+        true => Wants::Page(language(headers)),
+        false => Wants::Json,
+    }
 }
 
 /// The weight, in thousandths, of a media type that `Accept` names; 0 when it does not.
@@ -78,22 +98,6 @@ fn thousandths(q: &str) -> u16 {
     }
 }
 
-/// A text that is safe within HTML, in text and in quoted attributes.
-pub(crate) fn escape_html(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +107,7 @@ mod tests {
         let prefers = |accept: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, accept.parse().unwrap());
-            prefers_html(&headers)
+            prefers_html(&headers).is_page()
         };
         assert!(prefers(
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -114,14 +118,6 @@ mod tests {
         assert!(!prefers("application/json, text/html;q=0.9"));
         assert!(!prefers("text/html;q=0"));
         assert!(!prefers("text/html;q=nonsense"));
-        assert!(!prefers_html(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn nothing_leaves_its_place_in_html() {
-        assert_eq!(
-            escape_html(r#"<a b='c' d="e">&"#),
-            "&lt;a b=&#39;c&#39; d=&quot;e&quot;&gt;&amp;"
-        );
+        assert!(!prefers_html(&HeaderMap::new()).is_page());
     }
 }

@@ -1,7 +1,9 @@
 //! The HTTP door: files, the session and single commands.
 
 pub(crate) mod audit;
+pub(crate) mod base;
 pub(crate) mod body;
+pub(crate) mod caller;
 pub(crate) mod chunks;
 pub(crate) mod command;
 mod conditional;
@@ -12,7 +14,12 @@ mod fields;
 pub(crate) mod files;
 pub(crate) mod form;
 pub(crate) mod headers;
+pub(crate) mod html;
 pub(crate) mod keys;
+mod media;
+pub(crate) mod page;
+pub(crate) mod query;
+pub(crate) mod range;
 pub(crate) mod reply;
 pub(crate) mod router;
 mod sending;
@@ -21,7 +28,11 @@ pub(crate) mod share;
 mod sign_in;
 pub(crate) mod stranger;
 pub(crate) mod talk;
+pub(crate) mod trash;
+mod unencrypted;
 pub(crate) mod uploads;
+pub(crate) mod walk;
+pub(crate) mod zip;
 
 /// What the files door is told.
 #[derive(Debug, Clone, Default)]

@@ -5,6 +5,7 @@ use gaveta_core::{Action, Answer, Command, Cursor, Error, ErrorKind, Order, Path
 use gaveta_wire::MAX_MESSAGE;
 use gaveta_wire::body::{EndBody, EntryBody, ErrorBody};
 use gaveta_wire::session::{AccountBody, AnswerBody, CALLS, Outcome, Parsed, Reply, Request};
+use gaveta_wire::trash::{FindingBody, TrashStateBody, TrashedBody, VerifyBody};
 
 use crate::drawer::View;
 use crate::execute::{execute, ordered};
@@ -85,6 +86,19 @@ pub(crate) fn account(view: &View) -> AccountBody {
     }
 }
 
+/// As many as fit into one message, at least one; and whether some were left out.
+fn fitting<T: serde::Serialize>(all: impl Iterator<Item = T>) -> (Vec<T>, bool) {
+    let (mut fit, mut length) = (Vec::new(), ENVELOPE);
+    for one in all {
+        length += serde_json::to_vec(&one).map_or(0, |json| json.len() + 1);
+        if length > MAX_MESSAGE && !fit.is_empty() {
+            return (fit, true);
+        }
+        fit.push(one);
+    }
+    (fit, false)
+}
+
 fn body(answer: Answer, order: Option<Order>) -> AnswerBody {
     match answer {
         Answer::Done => AnswerBody::Done,
@@ -93,6 +107,22 @@ fn body(answer: Answer, order: Option<Order>) -> AnswerBody {
             total: space.total,
             free: space.free,
         },
+        Answer::Trash { list, next } => {
+            let (shown, cut) = fitting(list.iter().map(TrashedBody::from));
+            let last = shown.last().map(|last| last.id.clone());
+            let next = match cut {
+                true => last,
+                false => next.map(|next| next.to_string()),
+            };
+            AnswerBody::Trash { list: shown, next }
+        }
+        Answer::TrashState(state) => AnswerBody::TrashState(TrashStateBody::from(&state)),
+        Answer::Purged { things, more } => AnswerBody::Purged { things, more },
+        Answer::Verify(state, findings) => {
+            let (list, _) = fitting(findings.iter().map(FindingBody::from));
+            let body = VerifyBody::new(&state, &[]);
+            AnswerBody::Verify(VerifyBody { list, ..body })
+        }
         Answer::Page {
             entries,
             unnameable,

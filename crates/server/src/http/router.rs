@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_core::{Error, ErrorKind, Result};
+use gaveta_core::{Action, Error, ErrorKind, Path, Result};
 use gaveta_wire::keys::in_link;
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -12,17 +12,27 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use zeroize::Zeroizing;
 
-use super::body::{Body, full};
+use super::base::Within;
+use super::body::{Body, empty, full};
+use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
+use super::html::Wants;
 use super::{
-    audit, chunks, command, error, files, keys, session, share, sign_in, stranger, uploads,
+    audit, chunks, command, error, files, keys, page, session, share, sign_in, stranger, trash,
+    unencrypted, uploads, zip,
 };
+use crate::drawer::View;
 use crate::drawer::entrance::Credential;
 use crate::drawer::pass::{Door, Origin, Pass};
 use crate::port::line::Line;
 use crate::port::log::RequestLog;
+use crate::port::tls::Tls;
 use crate::server::House;
+
+/// How a browser signs in (RFC 9110, section 11.6.1: a 401 names a scheme): by the form there. The
+/// scheme is of draft-broyer-http-cookie-auth; browsers pass over one that they do not know.
+const BY_COOKIE: &str = "Cookie realm=\"gaveta\", form-action=\"/.gaveta/sign-in\"";
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(crate) async fn answer(
@@ -33,8 +43,26 @@ pub(crate) async fn answer(
     house.drawer.meters.request();
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
-    let mut response = route(request, &line, &house, &mut log).await;
+    let browser = request.headers().contains_key("sec-fetch-site");
+    let mut response = match outside(request, &house) {
+        Ok(request) => route(request, &line, &house, &mut log).await,
+        Err(response) => *response,
+    };
+    if browser && response.status() == StatusCode::UNAUTHORIZED {
+        // A browser would ask by itself, in a window of its own, over a page that asks already.
+        let by_cookie = HeaderValue::from_static(BY_COOKIE);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, by_cookie);
+    }
+    house.base.put_on(response.headers_mut());
     everywhere(response.headers_mut());
+    if line.is_encrypted() && house.tls.as_ref().is_some_and(Tls::is_whole_host) {
+        // RFC 6797: a month, and no subdomain.
+        let strict = HeaderValue::from_static("max-age=2592000");
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, strict);
+    }
     log.answered(response.status(), promised(&response));
     response.map(|body| match multiplexed {
         true => body.with_room(&line).logged(log),
@@ -50,6 +78,33 @@ fn promised(response: &Response<Body>) -> Option<u64> {
         .or_else(|| http_body::Body::size_hint(response.body()).exact())
 }
 
+/// The request as it is within the prefix a proxy serves us under, or the answer to one that is
+/// not.
+fn outside(
+    mut request: Request<Incoming>,
+    house: &House,
+) -> Result<Request<Incoming>, Box<Response<Body>>> {
+    let html = prefers_html(request.headers());
+    match house.base.take_off(&mut request) {
+        Some(Within::Target) => Ok(request),
+        Some(Within::Bare) => {
+            refuse(request);
+            let mut response = Response::new(empty());
+            *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+            let place = HeaderValue::from_static("/");
+            response.headers_mut().insert(header::LOCATION, place);
+            Err(Box::new(response))
+        }
+        None => {
+            refuse(request);
+            Err(Box::new(error::answer(
+                &Error::new(ErrorKind::NotFound),
+                html,
+            )))
+        }
+    }
+}
+
 async fn route(
     request: Request<Incoming>,
     line: &Arc<Line>,
@@ -61,16 +116,31 @@ async fn route(
     let own = path.starts_with(route::OWN);
     // A link to a share is there to be followed, from wherever it was sent to.
     let shared = in_link(path).map(|(secret, _)| Zeroizing::new(secret.to_owned()));
-    if let Err(refusal) = stranger::check(&request, &house.hosts, own && shared.is_none()) {
+    let caller = Caller::of(&request, line, house);
+    log.caller(caller.ip);
+    let ours = own && shared.is_none();
+    if let Err(refusal) = stranger::check(&request, &house.hosts, line.local(), &caller, ours) {
         refuse(request);
         return error::answer_with(&refusal.error, refusal.status, html);
     }
+    // Before the password is looked at: it came in the open, and is not to come so again.
+    let secret =
+        path == sign_in::SIGN_IN || shared.is_some() || unencrypted::has_credentials(&request);
+    if !caller.served || !caller.credentials && secret {
+        let response = unencrypted::answer(&request, caller.served, html);
+        refuse(request);
+        return response;
+    }
     let origin = Origin {
-        ip: Some(line.peer().ip()),
+        ip: Some(caller.ip),
         door: Door::Http,
     };
+    if let Err(failed) = house.drawer.fairness.request(caller.ip) {
+        refuse(request);
+        return error::answer(&failed, html);
+    }
     // Behind TLS a cookie is for TLS alone.
-    let secure = false;
+    let secure = caller.secure;
     match (path, request.method()) {
         (sign_in::SIGN_IN, &Method::POST) => {
             return sign_in::sign_in(request, origin, secure, house).await;
@@ -116,12 +186,21 @@ async fn route(
     if keys::is_here(path_of(&request)) {
         return keys::serve(request, &view).await;
     }
+    if zip::is_here(path_of(&request)) {
+        return zip::serve(request, &view, &house.archives, &house.walks).await;
+    }
+    if page::is_here(path_of(&request)) {
+        return page::serve(request, &view, house).await;
+    }
+    if trash::is_here(path_of(&request)) {
+        return trash::serve(request, &view).await;
+    }
     match (path_of(&request), request.method()) {
         (route::AUDIT, &Method::GET | &Method::HEAD) => audit::serve(request, &view),
         (route::AUDIT, _) => wrong_method(request, "GET, HEAD", html),
-        (route::SESSION, &Method::GET) => session::open(request, view, line, house),
+        (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
-        (route::HEALTH, &Method::GET | &Method::HEAD) => health(house),
+        (route::HEALTH, &Method::GET | &Method::HEAD) => health(house, &view),
         (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
@@ -137,19 +216,22 @@ fn path_of(request: &Request<Incoming>) -> &str {
     request.uri().path()
 }
 
-/// That the server serves, and what it counted since it started.
-fn health(house: &House) -> Response<Body> {
+/// That the server serves, and, to whoever may list the root, what it counted since it started.
+fn health(house: &House, view: &View) -> Response<Body> {
     let totals = house.drawer.meters.totals();
-    let mut text = serde_json::json!({
-        "status": "ok",
-        "requests": totals.requests,
-        "received": totals.written,
-        "sent": totals.read,
-        "connections": totals.connected,
-        "sessions": totals.sessions,
-        "uploads": house.drawer.ledger.count(),
-    })
-    .to_string();
+    let told = match view.may(Action::List, &Path::root()) {
+        true => serde_json::json!({
+            "status": "ok",
+            "requests": totals.requests,
+            "received": totals.written,
+            "sent": totals.read,
+            "connections": totals.connected,
+            "sessions": totals.sessions,
+            "uploads": house.drawer.ledger.count(),
+        }),
+        false => serde_json::json!({ "status": "ok" }),
+    };
+    let mut text = told.to_string();
     text.push('\n');
     let mut response = Response::new(full(text));
     let headers = response.headers_mut();
@@ -161,7 +243,7 @@ fn health(house: &House) -> Response<Body> {
     response
 }
 
-fn wrong_method(request: Request<Incoming>, allow: &'static str, html: bool) -> Response<Body> {
+fn wrong_method(request: Request<Incoming>, allow: &'static str, html: Wants) -> Response<Body> {
     refuse(request);
     let failed = Error::new(ErrorKind::Unsupported);
     let mut response = error::answer_with(&failed, StatusCode::METHOD_NOT_ALLOWED, html);

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::body::{Body, empty};
+use super::caller::Caller;
 use super::{error, talk};
 use crate::drawer::View;
 use crate::drawer::pass::Door;
@@ -35,6 +36,7 @@ pub(crate) fn open(
     mut request: Request<Incoming>,
     view: View,
     line: &Arc<Line>,
+    caller: Caller,
     house: &Arc<House>,
 ) -> Response<Body> {
     let key = match handshake(&request) {
@@ -77,7 +79,7 @@ pub(crate) fn open(
         let io = TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         tokio::select! {
-            () = talk::talk(socket, view, &line, &house) => {}
+            () = talk::talk(socket, view, &line, caller, &house) => {}
             () = too_late(&house) => {}
         }
         drop(place);

@@ -45,18 +45,18 @@ pub(crate) async fn sign_in(
     secure: bool,
     house: &Arc<House>,
 ) -> Response<Body> {
-    let html = prefers_html(request.headers());
+    let wants = prefers_html(request.headers());
     let name = cookie_name(request.headers());
     match signed_in(request, origin, house).await {
         Ok((secret, account, back)) => {
-            let mut response = match html {
+            let mut response = match wants.is_page() {
                 true => see(&back),
                 false => json(&account),
             };
             set(&mut response, &name, &secret, secure);
             response
         }
-        Err(failed) => error::answer(&failed, html),
+        Err(failed) => error::answer(&failed, wants),
     }
 }
 
@@ -98,13 +98,13 @@ pub(crate) fn sign_out(
     secure: bool,
     house: &Arc<House>,
 ) -> Response<Body> {
-    let html = prefers_html(request.headers());
+    let wants = prefers_html(request.headers());
     let name = cookie_name(request.headers());
     if let Some(secret) = cookie(request.headers()) {
         house.drawer.entrance.cookies.end(&secret);
     }
     refuse(request);
-    let mut response = match html {
+    let mut response = match wants.is_page() {
         true => see("/"),
         false => {
             let mut response = Response::new(empty());

@@ -1,11 +1,14 @@
 //! A browser on this machine is a stranger too: a page of another origin, or a name that was
 //! rebound to this address, must get nothing.
 
+use super::caller::Caller;
+use crate::port::tls::Shown;
 use gaveta_core::{Error, ErrorKind};
 use http::header::{self, HeaderMap, HeaderName};
 use http::uri::Authority;
 use http::{Method, Request, StatusCode};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -22,26 +25,40 @@ pub(crate) struct Refusal {
 
 /// The names this server answers to beside those of the loopback, in lower case, without ports.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hosts(Vec<String>);
+pub(crate) struct Hosts {
+    names: Vec<String>,
+    certificate: Option<Arc<Shown>>,
+}
 
 impl Hosts {
     /// Also answers to these.
-    pub(crate) fn also(names: &[String]) -> Self {
-        Self(names.iter().map(|name| name.to_ascii_lowercase()).collect())
+    pub(crate) fn also(names: &[String], certificate: Option<Arc<Shown>>) -> Self {
+        Self {
+            names: names.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            certificate,
+        }
     }
 
-    fn knows(&self, host: &str) -> bool {
+    /// Is it the loopback, the address the request came to, a name that was told, or one that the
+    /// certificate is for?
+    fn knows(&self, host: &str, local: Option<IpAddr>) -> bool {
         let host = host.to_ascii_lowercase();
-        if host == "localhost" || self.0.contains(&host) {
+        if host == "localhost" || self.names.contains(&host) {
             return true;
         }
-        if let Ok(v4) = host.parse::<Ipv4Addr>() {
-            return v4.is_loopback();
+        let certified = self.certificate.as_ref();
+        if certified.is_some_and(|shown| shown.is_for(&host)) {
+            return true;
         }
-        host.strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .and_then(|inner| inner.parse::<Ipv6Addr>().ok())
-            .is_some_and(|v6| IpAddr::V6(v6).to_canonical().is_loopback())
+        let ip = match host.parse::<Ipv4Addr>() {
+            Ok(v4) => Some(IpAddr::V4(v4)),
+            Err(_) => host
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+                .and_then(|inner| inner.parse::<Ipv6Addr>().ok())
+                .map(|v6| IpAddr::V6(v6).to_canonical()),
+        };
+        ip.is_some_and(|ip| ip.is_loopback() || local == Some(ip))
     }
 }
 
@@ -53,13 +70,19 @@ impl Hosts {
 ///
 /// # Errors
 /// 421 for a host that is not this server; 403 for another origin.
-pub(crate) fn check<B>(request: &Request<B>, hosts: &Hosts, own: bool) -> Result<(), Refusal> {
+pub(crate) fn check<B>(
+    request: &Request<B>,
+    hosts: &Hosts,
+    local: Option<IpAddr>,
+    caller: &Caller,
+    own: bool,
+) -> Result<(), Refusal> {
     let authority = authority(request).ok_or_else(misdirected)?;
-    if !hosts.knows(authority.host()) {
+    if !hosts.knows(authority.host(), local) {
         return Err(misdirected());
     }
     let headers = request.headers();
-    if !same_origin(headers, &authority) {
+    if !same_origin(headers, &authority, caller.https) {
         return Err(foreign());
     }
     let Some(site) = single(headers, &SEC_FETCH_SITE) else {
@@ -80,7 +103,7 @@ pub(crate) fn check<B>(request: &Request<B>, hosts: &Hosts, own: bool) -> Result
 }
 
 /// Whom the request is for. A request that says it twice, differently, says nothing.
-fn authority<B>(request: &Request<B>) -> Option<Authority> {
+pub(super) fn authority<B>(request: &Request<B>) -> Option<Authority> {
     let mut named = request.headers().get_all(header::HOST).iter();
     let host = match named.next() {
         Some(value) => Some(Authority::try_from(value.as_bytes()).ok()?),
@@ -105,8 +128,9 @@ fn authority<B>(request: &Request<B>) -> Option<Authority> {
     port_is_sound.then_some(authority)
 }
 
-/// Is there no origin, or our own? `null`, several, and nonsense are foreign.
-fn same_origin(headers: &HeaderMap, authority: &Authority) -> bool {
+/// Is there no origin, or our own? `null`, several, and nonsense are foreign; so is the other
+/// scheme, where the scheme is known.
+fn same_origin(headers: &HeaderMap, authority: &Authority, https: Option<bool>) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else {
         return true;
@@ -114,15 +138,17 @@ fn same_origin(headers: &HeaderMap, authority: &Authority) -> bool {
     if origins.next().is_some() {
         return false;
     }
-    let Some(origin) = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.strip_prefix("http://"))
+    let Some((scheme, origin)) = origin.to_str().ok().and_then(|text| text.split_once("://"))
     else {
         return false;
     };
+    let usual_port = match scheme {
+        "http" if https != Some(true) => ":80",
+        "https" if https != Some(false) => ":443",
+        _ => return false,
+    };
     let plain = |text: &str| {
-        text.strip_suffix(":80")
+        text.strip_suffix(usual_port)
             .unwrap_or(text)
             .to_ascii_lowercase()
     };
@@ -141,7 +167,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
 }
 
 fn misdirected() -> Refusal {
-    let why = "this server answers only to localhost: the Host of the request is another";
+    let why = "the Host of the request is none of this server's names (see --allow-host)";
     Refusal {
         status: StatusCode::MISDIRECTED_REQUEST,
         error: Error::bad_request(why),
@@ -159,15 +185,49 @@ fn foreign() -> Refusal {
 mod tests {
     use super::*;
 
+    fn caller(https: Option<bool>) -> Caller {
+        Caller {
+            ip: [127, 0, 0, 1].into(),
+            secure: https == Some(true),
+            https,
+            credentials: true,
+            served: true,
+        }
+    }
+
+    #[test]
+    fn an_address_of_its_own_is_a_name_and_the_scheme_is_part_of_the_origin() {
+        let local = Some(IpAddr::from([192, 0, 2, 7]));
+        let to = |host: &str, origin: &str, https| {
+            let request = Request::get("/").header("host", host);
+            let request = request.header("origin", origin).body(()).unwrap();
+            check(&request, &Hosts::default(), local, &caller(https), false).is_ok()
+        };
+        assert!(to("192.0.2.7:4283", "https://192.0.2.7:4283", Some(true)));
+        assert!(!to("192.0.2.8:4283", "https://192.0.2.8:4283", Some(true)));
+        assert!(to("192.0.2.7", "https://192.0.2.7:443", Some(true)));
+        assert!(!to("192.0.2.7", "http://192.0.2.7", Some(true)));
+        assert!(!to("192.0.2.7", "https://192.0.2.7", Some(false)));
+        assert!(to("192.0.2.7", "https://192.0.2.7", None));
+        assert!(to("192.0.2.7", "http://192.0.2.7", None));
+        assert!(!to("192.0.2.7", "ftp://192.0.2.7", None));
+    }
+
     fn status(method: &str, fields: &[(&str, &str)], own: bool) -> Option<u16> {
         let mut request = Request::builder().method(method).uri("/");
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let hosts = Hosts::also(&["Gaveta.Example".to_owned()]);
-        check(&request.body(()).unwrap(), &hosts, own)
-            .err()
-            .map(|r| r.status.as_u16())
+        let hosts = Hosts::also(&["Gaveta.Example".to_owned()], None);
+        check(
+            &request.body(()).unwrap(),
+            &hosts,
+            None,
+            &caller(Some(false)),
+            own,
+        )
+        .err()
+        .map(|r| r.status.as_u16())
     }
 
     #[test]
@@ -223,7 +283,8 @@ mod tests {
         let request = Request::get("http://evil.example/")
             .header("host", "localhost")
             .body(());
-        assert!(check(&request.unwrap(), &Hosts::default(), false).is_err());
+        let (hosts, caller) = (Hosts::default(), caller(Some(false)));
+        assert!(check(&request.unwrap(), &hosts, None, &caller, false).is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use zeroize::Zeroizing;
 
+use super::caller::Caller;
 use super::reply;
 use crate::drawer::View;
 use crate::drawer::entrance::Credential;
@@ -42,6 +43,7 @@ pub(crate) async fn talk<S>(
     socket: WebSocketStream<S>,
     view: View,
     line: &Arc<Line>,
+    caller: Caller,
     house: &Arc<House>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -53,7 +55,8 @@ pub(crate) async fn talk<S>(
     let talk = Talk {
         socket,
         view,
-        line: Arc::clone(line),
+        _line: Arc::clone(line),
+        caller,
         house: Arc::clone(house),
         watches: Vec::new(),
         running: JoinSet::new(),
@@ -72,7 +75,9 @@ pub(crate) async fn talk<S>(
 struct Talk<S> {
     socket: WebSocketStream<S>,
     view: View,
-    line: Arc<Line>,
+    /// Its place is taken for as long as this goes on.
+    _line: Arc<Line>,
+    caller: Caller,
     house: Arc<House>,
     watches: Vec<Path>,
     running: JoinSet<Reply>,
@@ -184,8 +189,11 @@ where
                 let password = Zeroizing::new(secret.0);
                 let shown = Credential::Password(name, password);
                 let origin = self.view.pass().origin();
-                let pass = self.house.drawer.admit(shown, origin).await;
-                pass.map(|pass| self.become_(pass))
+                match self.caller.credentials {
+                    true => self.house.drawer.admit(shown, origin).await,
+                    false => Err(Error::new(ErrorKind::Insecure)),
+                }
+                .map(|pass| self.become_(pass))
             }
             Parsed::SignOut => {
                 let origin = self.view.pass().origin();

@@ -35,7 +35,13 @@ pub(crate) async fn accept(listener: TcpListener, house: Arc<House>) {
                     turn_away(socket);
                     continue;
                 };
-                let line = Line::open(peer, Arc::clone(&house.drawer), Some(place));
+                let Some(seat) = house.drawer.fairness.seat(peer.ip()) else {
+                    tracing::warn!(target: "gaveta::connection", %peer, "has its share");
+                    turn_away(socket);
+                    continue;
+                };
+                let local = socket.local_addr().ok().map(|address| address.ip());
+                let line = Line::open(peer, local, Arc::clone(&house.drawer), Some((place, seat)));
                 tokio::spawn(connection::serve(socket, line, Arc::clone(&house)));
             }
             Err(error) if belongs_to_peer(&error) => {

@@ -12,21 +12,28 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_rustls::server::TlsStream;
 
 use super::line::Line;
 use super::paced::{Pace, Paced};
+use super::tls::{self, Tls};
 use crate::http::router;
 use crate::server::House;
 
 /// What an HTTP/2 client that knows its server says first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// HTTP/1: the most header fields, the longest head, and the most bytes of one buffer.
+/// HTTP/1: the most header fields, and the longest head.
 const FIELDS: usize = 100;
-const BUFFER: usize = 32 * 1024;
+const HEAD: usize = 32 * 1024;
+/// HTTP/1: the most bytes of one buffer. It grows as far only for a peer who fills it. The first few
+/// connections may read much at once; the more there are, the less.
+const LARGEST: usize = 256 * 1024;
+const SMALLEST: usize = 32 * 1024;
+const BUFFERS: usize = 2 * 1024 * 1024;
 /// HTTP/2: requests at once, and what may wait to leave of each.
 const STREAMS: u32 = 256;
 const SEND_BUFFER: usize = 128 * 1024;
@@ -37,7 +44,7 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 /// stay within some tens of MiB, whatever their peers send while the disk is slow.
 const WIDEST: u32 = 4 * 1024 * 1024;
 const NARROWEST: u32 = 128 * 1024;
-const WINDOWS: usize = 16 * 1024 * 1024;
+const WINDOWS: usize = 8 * 1024 * 1024;
 const HEADER_LIST: u32 = 64 * 1024;
 /// HTTP/2: how often the peer is asked whether it is there, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(30);
@@ -46,11 +53,25 @@ const PONG: Duration = Duration::from_secs(20);
 /// Fewer bytes than this in one stall are no progress.
 const PROGRESS: u64 = 1024;
 
-/// What speaks first. TLS (a first byte of 0x16) and SSH (`SSH-`) will be told apart here.
+/// The first byte of a TLS handshake (RFC 8446, section 5.1): no HTTP begins with it.
+const HANDSHAKE: u8 = 0x16;
+
+/// What is spoken once the line is as it will stay. SSH (`SSH-`) will be told apart in [`serve`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     Http1,
     Http2,
+}
+
+impl Protocol {
+    /// What was agreed on during the handshake (RFC 7301). None for what is no conversation.
+    fn agreed(name: Option<&[u8]>) -> Option<Self> {
+        match name {
+            Some(tls::H2) => Some(Self::Http2),
+            Some(tls::ACME) => None,
+            _ => Some(Self::Http1),
+        }
+    }
 }
 
 /// Serves a connection to its end.
@@ -58,37 +79,73 @@ pub(crate) async fn serve(mut socket: TcpStream, line: Arc<Line>, house: Arc<Hou
     let work = async {
         // Answers are small or in large pieces: waiting to fill a packet only delays them.
         let _ = socket.set_nodelay(true);
-        let sniffed = timeout(house.limits.head, sniff(&mut socket)).await;
-        let Ok(Ok(Some((protocol, before)))) = sniffed else {
-            return;
-        };
-        if protocol == Protocol::Http1 {
-            let pace = Pace {
-                head: Some(house.limits.head),
-                stall: house.limits.stall,
-            };
-            http1(
-                Paced::new(socket, before, Arc::clone(&line), pace),
-                &line,
-                &house,
-            )
-            .await;
-        } else {
-            let pace = Pace {
-                head: None,
-                stall: house.limits.stall,
-            };
-            http2(
-                Paced::new(socket, before, Arc::clone(&line), pace),
-                &line,
-                &house,
-            )
-            .await;
+        let mut first = [0];
+        match timeout(house.limits.head, socket.peek(&mut first)).await {
+            Ok(Ok(1..)) => {}
+            _ => return,
+        }
+        match &house.tls {
+            Some(tls) if first == [HANDSHAKE] => {
+                let shaken = timeout(house.limits.head, shake(socket, tls, &line, &house)).await;
+                if let Ok(Some((socket, protocol))) = shaken {
+                    speak(socket, protocol, Bytes::new(), &line, &house).await;
+                }
+            }
+            _ => {
+                let sniffed = timeout(house.limits.head, sniff(&mut socket)).await;
+                if let Ok(Ok(Some((protocol, before)))) = sniffed {
+                    speak(socket, protocol, before, &line, &house).await;
+                }
+            }
         }
     };
     tokio::select! {
         () = work => {}
         () = house.over() => {}
+    }
+}
+
+/// Shakes hands, under the deadline of the caller and when it is this address's turn. None when
+/// that fails, or was all there is to it: a look at a name by ACME.
+async fn shake(
+    socket: TcpStream,
+    tls: &Tls,
+    line: &Arc<Line>,
+    house: &Arc<House>,
+) -> Option<(TlsStream<TcpStream>, Protocol)> {
+    let _turn = house.shaking.turn(line.peer().ip()).await?;
+    match tls.acceptor().accept(socket).await {
+        Ok(socket) => {
+            line.encrypt();
+            let protocol = Protocol::agreed(socket.get_ref().1.alpn_protocol())?;
+            Some((socket, protocol))
+        }
+        Err(error) => {
+            let why = gaveta_text::escape(&error.to_string()).into_owned();
+            tracing::debug!(target: "gaveta::connection", peer = %line.peer(), why, "no handshake");
+            None
+        }
+    }
+}
+
+/// Speaks HTTP until the end.
+async fn speak<S>(
+    socket: S,
+    protocol: Protocol,
+    before: Bytes,
+    line: &Arc<Line>,
+    house: &Arc<House>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pace = Pace {
+        head: (protocol == Protocol::Http1).then_some(house.limits.head),
+        stall: house.limits.stall,
+    };
+    let paced = Paced::new(socket, before, Arc::clone(line), pace);
+    match protocol {
+        Protocol::Http1 => http1(paced, line, house).await,
+        Protocol::Http2 => http2(paced, line, house).await,
     }
 }
 
@@ -114,7 +171,10 @@ async fn sniff(socket: &mut TcpStream) -> io::Result<Option<(Protocol, Bytes)>> 
     }
 }
 
-async fn http1(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
+async fn http1<S>(paced: Paced<S>, line: &Arc<Line>, house: &Arc<House>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(|request: Request<Incoming>| {
         let (line, house) = (Arc::clone(line), Arc::clone(house));
         async move { Ok::<_, Infallible>(router::answer(request, line, house).await) }
@@ -125,7 +185,8 @@ async fn http1(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
         // on, the shorter deadline of the line holds.
         .header_read_timeout(house.limits.idle)
         .max_headers(FIELDS)
-        .max_buf_size(BUFFER)
+        .max_header_size(HEAD)
+        .max_buf_size(buffer(house.drawer.meters.totals().connected))
         .half_close(false)
         .serve_connection(TokioIo::new(paced), service)
         .with_upgrades();
@@ -145,7 +206,10 @@ async fn http1(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
     told(line, ended);
 }
 
-async fn http2(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
+async fn http2<S>(paced: Paced<S>, line: &Arc<Line>, house: &Arc<House>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (service_line, service_house) = (Arc::clone(line), Arc::clone(house));
     let service = service_fn(move |request: Request<Incoming>| {
         let (line, house) = (Arc::clone(&service_line), Arc::clone(&service_house));
@@ -183,6 +247,11 @@ async fn http2(paced: Paced<TcpStream>, line: &Arc<Line>, house: &Arc<House>) {
         }
     };
     told(line, ended);
+}
+
+/// The buffer of a connection that comes as this many-eth.
+fn buffer(connected: usize) -> usize {
+    (BUFFERS / connected.max(1)).clamp(SMALLEST, LARGEST)
 }
 
 /// The window of a connection that comes as this many-eth.
@@ -264,6 +333,9 @@ mod tests {
         assert_eq!(window(1), WIDEST);
         assert_eq!(window(1000), NARROWEST);
         let of_fifty: u64 = (1..=50).map(|n| u64::from(window(n))).sum();
-        assert!(of_fifty < 64 << 20, "{of_fifty}");
+        assert!(of_fifty < 40 << 20, "{of_fifty}");
+        assert_eq!((buffer(0), buffer(1000)), (LARGEST, SMALLEST));
+        let of_many: usize = (1..=400).map(buffer).sum();
+        assert!(of_many < 20 << 20, "{of_many}");
     }
 }

@@ -1,12 +1,13 @@
 //! One connection: who is at the other end, what went over it, and whether it moves.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drawer::Drawer;
+use crate::drawer::limits::Seat;
 
 /// Bytes that the streamed answers of one connection hold at once. HTTP/2 answers many requests
 /// side by side, and a peer who opens every window and reads nothing would have each of them hold
@@ -18,6 +19,9 @@ pub(crate) const ROOM: usize = 8 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Line {
     peer: SocketAddr,
+    /// The address it came to; none when the system does not say.
+    local: Option<IpAddr>,
+    encrypted: AtomicBool,
     received: AtomicU64,
     sent: AtomicU64,
     begun: AtomicU64,
@@ -31,20 +35,23 @@ pub(crate) struct Line {
     /// [`ROOM`], less what is held now.
     room: Arc<Semaphore>,
     drawer: Arc<Drawer>,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<(OwnedSemaphorePermit, Seat)>,
 }
 
 impl Line {
     /// A new connection, told to the console.
     pub(crate) fn open(
         peer: SocketAddr,
+        local: Option<IpAddr>,
         drawer: Arc<Drawer>,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<(OwnedSemaphorePermit, Seat)>,
     ) -> Arc<Self> {
         let connected = drawer.meters.connected();
         tracing::info!(target: "gaveta::connection", %peer, connected, "connected");
         Arc::new(Self {
             peer,
+            local: local.map(|ip| ip.to_canonical()),
+            encrypted: AtomicBool::new(false),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             begun: AtomicU64::new(0),
@@ -68,6 +75,27 @@ impl Line {
     /// Who is at the other end.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// The address of this machine that it came to.
+    pub(crate) fn local(&self) -> Option<IpAddr> {
+        self.local
+    }
+
+    /// Are both its ends on this machine?
+    pub(crate) fn is_local(&self) -> bool {
+        let here = |ip: IpAddr| ip.to_canonical().is_loopback();
+        here(self.peer.ip()) && self.local.is_none_or(here)
+    }
+
+    /// A handshake succeeded: all that comes is encrypted.
+    pub(super) fn encrypt(&self) {
+        self.encrypted.store(true, Ordering::Release);
+    }
+
+    /// Is it encrypted?
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypted.load(Ordering::Acquire)
     }
 
     /// Bytes that came over it.
@@ -164,7 +192,7 @@ pub(crate) mod tests {
         let accounts = Accounts::new(Base::default(), &Book::default());
         let entrance = Entrance::new(accounts).unwrap();
         let drawer = Drawer::new(Arc::new(MemoryStore::new()), entrance, Default::default());
-        Line::open("127.0.0.1:1".parse().unwrap(), drawer, None)
+        Line::open("127.0.0.1:1".parse().unwrap(), None, drawer, None)
     }
 
     #[tokio::test]

@@ -20,8 +20,6 @@ pub struct Listening {
 /// Why nobody can listen there.
 #[derive(Debug)]
 pub enum BindError {
-    /// The host is not this machine alone. Until accounts and TLS exist that is refused.
-    NotLoopback(String),
     /// The host has no address.
     NoHost(String, io::Error),
     /// Another program listens there.
@@ -35,7 +33,6 @@ pub enum BindError {
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotLoopback(host) => write!(f, "{host}: not a loopback address"),
             Self::NoHost(host, error) => write!(f, "{host}: {error}"),
             Self::InUse(address) => write!(f, "{address}: in use"),
             Self::Forbidden(address) => write!(f, "{address}: not permitted"),
@@ -54,12 +51,6 @@ impl Listening {
     /// [`BindError`].
     pub fn bind(host: &str, port: u16) -> Result<Self, BindError> {
         let addresses = resolve(host)?;
-        if let Some(outside) = addresses.iter().find(|ip| !ip.to_canonical().is_loopback()) {
-            return Err(BindError::NotLoopback(match host == outside.to_string() {
-                true => host.to_owned(),
-                false => format!("{host} ({outside})"),
-            }));
-        }
         let mut tried = 0;
         loop {
             tried += 1;
@@ -92,6 +83,12 @@ impl Listening {
     /// Where.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Can others than this machine reach it?
+    pub fn is_outside(&self) -> bool {
+        let outside = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+        self.addresses.iter().any(outside)
     }
 
     /// The sockets, for the runtime.
@@ -159,13 +156,22 @@ mod tests {
     }
 
     #[test]
-    fn other_hosts_are_refused() {
-        for host in ["0.0.0.0", "::", "[::]", "192.0.2.1", "::ffff:10.0.0.1"] {
-            let error = Listening::bind(host, 0).unwrap_err();
-            assert!(
-                matches!(error, BindError::NotLoopback(_)),
-                "{host}: {error}"
-            );
+    fn what_others_can_reach_is_told_from_the_loopback() {
+        // Nothing listens there: only the addresses are looked at.
+        let at = |address: &str| Listening {
+            sockets: Vec::new(),
+            addresses: vec![address.parse().unwrap()],
+        };
+        for outside in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[::ffff:10.0.0.1]:1"] {
+            assert!(at(outside).is_outside(), "{outside}");
+        }
+        for inside in [
+            "127.0.0.1:1",
+            "127.8.9.1:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(!at(inside).is_outside(), "{inside}");
         }
         let error = Listening::bind("", 0).unwrap_err();
         assert!(!matches!(error, BindError::InUse(_)), "{error}");

@@ -1,5 +1,6 @@
 //! One request in the log: who asked for what, how it ended, how much and how long it took.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub(crate) struct RequestLog {
     received_before: u64,
     multiplexed: bool,
     account: String,
+    /// Who asks behind a proxy.
+    forwarded: Option<IpAddr>,
     since: Instant,
     status: Option<StatusCode>,
     /// How many bytes the answer has, where it says so.
@@ -53,6 +56,7 @@ impl RequestLog {
             received_before: line.received(),
             multiplexed: request.version() == http::Version::HTTP_2,
             account: "-".to_owned(),
+            forwarded: None,
             since: Instant::now(),
             status: None,
             promised: None,
@@ -62,6 +66,11 @@ impl RequestLog {
             waiting: false,
             line,
         }
+    }
+
+    /// From where it is asked, where that is not the other end of the line.
+    pub(crate) fn caller(&mut self, ip: IpAddr) {
+        self.forwarded = (ip != self.line.peer().ip().to_canonical()).then_some(ip);
     }
 
     /// Who asks.
@@ -141,6 +150,7 @@ impl Drop for RequestLog {
         tracing::info!(
             target: "gaveta::request",
             peer = %self.line.peer(),
+            forwarded = self.forwarded.map(tracing::field::display),
             account = self.account,
             method = %self.method,
             path = self.target,

@@ -6,5 +6,6 @@ pub(crate) mod line;
 pub(crate) mod listen;
 pub(crate) mod log;
 mod paced;
+pub(crate) mod tls;
 
 pub(crate) use accept::accept;

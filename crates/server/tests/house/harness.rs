@@ -33,7 +33,7 @@ impl House {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::of(Arc::new(MemoryStore::new()), change).await
+        Self::of(Arc::new(MemoryStore::with_trash()), change).await
     }
 
     pub(crate) async fn of(store: Arc<dyn Store>, change: impl FnOnce(&mut Config)) -> Self {

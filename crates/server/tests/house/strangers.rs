@@ -124,7 +124,7 @@ async fn every_answer_carries_what_keeps_browsers_honest() {
         let reply = house.ask(method, target, fields, b"").await;
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("cross-origin-resource-policy", "same-origin"),
             ("x-frame-options", "DENY"),
         ] {

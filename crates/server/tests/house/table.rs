@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt;
 use gaveta_core::{Account, AccountKind, Action, Actions, Grant, Grants, Operation, Path};
 use gaveta_server::{AdminPassword, Book, Record};
 use gaveta_wire::session::CALLS;
@@ -40,6 +41,7 @@ enum Door {
     Files,
     Uploads,
     Chunks,
+    Trash,
     Session,
     Command,
 }
@@ -310,6 +312,12 @@ fn rows_of(operation: Operation) -> Vec<Row> {
                 Call(r#"{"id":1,"do":"delete","path":"team","recursive":true}"#),
                 &[(Delete, "team", true)],
             ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"delete","path":"team/gone","forever":true}"#),
+                &[(Manage, "team/gone", true), (Delete, "team/gone", true)],
+            ),
         ],
         Operation::Rename => vec![
             row(
@@ -387,6 +395,121 @@ fn rows_of(operation: Operation) -> Vec<Row> {
             Call(r#"{"id":1,"do":"touch","path":"team/a","modified":"2020-01-01T00:00:00Z"}"#),
             &[(Replace, "team/a", false)],
         )],
+        Operation::Trash => vec![
+            // Each sees what he may.
+            row(op, Door::Session, Call(r#"{"id":1,"do":"trash"}"#), &[]),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"trash","path":"team"}"#),
+                &[(List, "team", false)],
+            ),
+        ],
+        Operation::OpenTrashed => vec![row(
+            op,
+            Door::Trash,
+            Request("GET", "/.gaveta/trash/TRASHED", &[], ""),
+            &[(List, "team/trashed", false), (Read, "team/trashed", false)],
+        )],
+        Operation::Restore => vec![
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"restore","trashed":"TRASHED"}"#),
+                &[
+                    (List, "team/trashed", false),
+                    (Delete, "team/trashed", true),
+                    (Create, "team/trashed", true),
+                ],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"restore","trashed":"TRASHED","to":"other/back"}"#),
+                &[
+                    (List, "team/trashed", false),
+                    (Delete, "team/trashed", true),
+                    (Create, "team/trashed", true),
+                    (Read, "team/trashed", true),
+                    (Create, "other/back", true),
+                ],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(
+                    r#"{"id":1,"do":"restore","trashed":"TRASHED","to":"team/a","replace":"always"}"#,
+                ),
+                &[
+                    (List, "team/trashed", false),
+                    (Delete, "team/trashed", true),
+                    (Create, "team/trashed", true),
+                    (Read, "team/trashed", true),
+                    (Create, "team/a", true),
+                    (Replace, "team/a", false),
+                ],
+            ),
+        ],
+        Operation::Purge => vec![
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"purge","trashed":"TRASHED"}"#),
+                &[
+                    (List, "team/trashed", false),
+                    (Manage, "team/trashed", true),
+                ],
+            ),
+            row(
+                op,
+                Door::Trash,
+                Request("DELETE", "/.gaveta/trash/TRASHED", &[], ""),
+                &[
+                    (List, "team/trashed", false),
+                    (Manage, "team/trashed", true),
+                ],
+            ),
+        ],
+        Operation::EmptyTrash => vec![
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"empty-trash","path":"team"}"#),
+                &[(Manage, "team", true), (List, "team", false)],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"empty-trash"}"#),
+                &[(Manage, "", true)],
+            ),
+        ],
+        Operation::TrashState => vec![row(
+            op,
+            Door::Session,
+            Call(r#"{"id":1,"do":"trash-state"}"#),
+            &[(List, "", false)],
+        )],
+        Operation::Verify => vec![
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"verify"}"#),
+                &[(Manage, "", false)],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"verify-start"}"#),
+                &[(Manage, "", false)],
+            ),
+            row(
+                op,
+                Door::Session,
+                Call(r#"{"id":1,"do":"verify-stop"}"#),
+                &[(Manage, "", false)],
+            ),
+        ],
     }
 }
 
@@ -448,7 +571,22 @@ async fn house() -> House {
     ] {
         house.put(at, b"old").await;
     }
+    house.put("team/trashed", b"old").await;
+    let trashed = path("team/trashed");
     house
+        .store
+        .remove(&trashed, Default::default())
+        .await
+        .unwrap();
+    house
+}
+
+/// What is asked, of the thing that is in the trash.
+async fn about(house: &House, text: &str) -> String {
+    let trash = house.store.trash().unwrap();
+    let mut all = trash.trashed(Default::default()).await.unwrap();
+    let one = all.next().await.unwrap().unwrap();
+    text.replace("TRASHED", one.id.as_str())
 }
 
 fn sign_in(name: &str) -> Option<String> {
@@ -467,7 +605,8 @@ async fn tried(row: &Row, name: &str) -> Vec<(Door, u16)> {
         How::Request(method, target, fields, body) => {
             let house = house().await;
             let fields = [&who[..], fields].concat();
-            let reply = house.ask(method, target, &fields, body.as_bytes()).await;
+            let target = about(&house, target).await;
+            let reply = house.ask(method, &target, &fields, body.as_bytes()).await;
             vec![(row.door, reply.status)]
         }
         How::OwnUpload(method, rest, fields, body) => {
@@ -508,12 +647,14 @@ async fn tried(row: &Row, name: &str) -> Vec<(Door, u16)> {
             let watches = call.contains("\"watch\"");
             let mut statuses = Vec::new();
             if !watches {
-                let (status, _) = house().await.command(&who, call).await;
+                let house = house().await;
+                let call = about(&house, call).await;
+                let (status, _) = house.command(&who, &call).await;
                 statuses.push((Door::Command, status));
             }
             let house = house().await;
             let (mut session, _) = house.session_with(&who).await.unwrap();
-            let reply = session.ask(call).await;
+            let reply = session.ask(&about(&house, call).await).await;
             let status = match reply["error"]["code"].as_str() {
                 None => 200,
                 Some("sign-in-needed") => 401,
@@ -574,6 +715,12 @@ fn nothing_is_without_a_row() {
         .collect();
     assert_eq!(calls, CALLS.iter().copied().collect());
     let doors: BTreeSet<Door> = rows.iter().map(|row| row.door).collect();
-    let all = [Door::Files, Door::Uploads, Door::Chunks, Door::Session];
+    let all = [
+        Door::Files,
+        Door::Uploads,
+        Door::Chunks,
+        Door::Trash,
+        Door::Session,
+    ];
     assert_eq!(doors, all.into_iter().collect());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gaveta_core::{ErrorKind, Store};
 use gaveta_testkit::{FlakyStore, MemoryStore, Operation};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::harness::{Door, Reply};
 use super::{begin, offset, patch};
@@ -14,6 +14,7 @@ super::harness::on_every_store! {
     a_cut_upload_goes_on_from_what_arrived,
     a_newcomer_is_not_locked_out_by_a_dead_connection,
     who_sends_on_after_a_refusal_still_reads_it,
+    a_byte_a_second_is_no_progress_and_what_came_is_kept,
 }
 
 /// Sends a PATCH's head and this much of its body, on a connection that stays open.
@@ -90,6 +91,40 @@ async fn who_sends_on_after_a_refusal_still_reads_it(door: Door) {
     })
     .await;
     assert_eq!(Reply::parse(&got, false).status, 409);
+}
+
+async fn a_byte_a_second_is_no_progress_and_what_came_is_kept(door: Door) {
+    let all = gaveta_testkit::content(200_000, 5);
+    let at = begin(&door, "a", all.len()).await;
+    let mut line = hang(&door, &at, 0, all.len(), &all[..100_000]).await;
+    let mut got = Vec::new();
+    let mut drops = all[100_000..].chunks(1);
+    let dropped = async {
+        loop {
+            tokio::select! {
+                // The answer, the end, or a reset: it is over.
+                _ = line.stream.read_buf(&mut got) => return,
+                () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {
+                    let drop = drops.next().unwrap();
+                    if line.stream.write_all(drop).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    };
+    // Twice the deadline on progress: the server ends it, not this.
+    let ended = tokio::time::timeout(super::harness::PATIENCE, dropped).await;
+    ended.expect("whoever sends so slowly is dropped");
+    // A reset may take the answer away; if it came, it says why.
+    if !got.is_empty() {
+        got.extend(line.rest().await);
+        assert_eq!(Reply::parse(&got, false).status, 408);
+    }
+    let kept = offset(&door, &at).await;
+    assert!((100_000..100_060).contains(&kept), "{kept}");
+    assert_eq!(patch(&door, &at, kept, &all[kept..]).await.status, 204);
+    assert!(door.get("/a", &[]).await.body == all);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
     Content, Digest, Entry, Error, ErrorKind, ListPlan, Listed, MovePlan, OnDrop, Owner, Path,
-    ReadPlan, Replace, Result, Seal, Store, Version, WritePlan,
+    ReadPlan, Replace, Result, Seal, Store, Trash, Version, WritePlan,
 };
 use tokio::sync::mpsc;
 
@@ -60,6 +60,7 @@ pub(super) fn moving(replace: Replace) -> MovePlan {
     MovePlan {
         replace,
         version: None,
+        ..Default::default()
     }
 }
 
@@ -134,6 +135,24 @@ impl Bench {
     /// Is it claimed? Without a word.
     pub(super) fn has(&self, ability: Ability) -> bool {
         self.abilities.has(ability)
+    }
+
+    /// What was deleted or replaced, where the store keeps it; else says aloud that the section is
+    /// left out.
+    pub(super) async fn trash(&self) -> Option<Arc<dyn Trash>> {
+        let trash = self.store.trash();
+        let kept = match &trash {
+            Some(trash) => match trash.state().await {
+                Err(error) if error.kind() == ErrorKind::Unsupported => false,
+                state => state.map(|_| true).unwrap(),
+            },
+            None => false,
+        };
+        if !kept {
+            let (section, subject) = (&self.section, &self.subject);
+            eprintln!("skipped: {section} for {subject}: it has no trash");
+        }
+        trash.filter(|_| kept)
     }
 
     pub(super) fn owner(&self) -> Owner {

@@ -322,6 +322,48 @@ pub(super) async fn a_newer_writer_of_chunks_takes_over(b: &Bench) {
     );
 }
 
+pub(super) async fn who_takes_over_ends_older_writes(b: &Bench) {
+    let bytes = content(4 * CHUNK as usize, 12);
+    let upload = b.store.begin(sized(b.plan("file"), bytes.len())).await;
+    let upload = upload.unwrap();
+    let (low, low_pieces) = by_hand();
+    let (high, high_pieces) = by_hand();
+    let writes = async {
+        tokio::join!(
+            upload.write_chunks(0, low_pieces),
+            upload.write_chunks(2 * CHUNK, high_pieces)
+        )
+    };
+    let taking = async {
+        for (feed, range) in [(&low, 0..CHUNK), (&high, 2 * CHUNK..3 * CHUNK)] {
+            let mut chunk = pieces_of(&bytes, range.clone());
+            while let Some(piece) = chunk.next().await {
+                feed.send(piece).unwrap();
+            }
+            until_arrived(&*upload, range).await;
+        }
+        let state = upload.take_over(2 * CHUNK..4 * CHUNK).await.unwrap();
+        assert_eq!(state.arrived.total(), 2 * CHUNK);
+        // What the dead line still brings does not count; the other goes on.
+        for (feed, range) in [(&high, 3 * CHUNK..4 * CHUNK), (&low, CHUNK..2 * CHUNK)] {
+            let mut chunk = pieces_of(&bytes, range);
+            while let Some(piece) = chunk.next().await {
+                feed.send(piece).ok();
+            }
+        }
+        drop((low, high));
+    };
+    let ((low, high), ()) = tokio::join!(writes, taking);
+    assert_eq!(low.unwrap(), 2 * CHUNK);
+    refused!(high, ErrorKind::UploadLost);
+    let arrived = upload.state().await.unwrap().arrived;
+    assert!(!arrived.touches(&(3 * CHUNK..4 * CHUNK)), "{arrived:?}");
+    let rest = pieces_of(&bytes, 3 * CHUNK..4 * CHUNK);
+    assert_eq!(upload.write_chunks(3 * CHUNK, rest).await.unwrap(), CHUNK);
+    upload.commit(seal_of(&bytes)).await.unwrap();
+    assert!(b.bytes("file").await == bytes);
+}
+
 pub(super) async fn chunks_and_plain_writes_mix(b: &Bench) {
     let bytes = content(4 * CHUNK as usize + 1234, 10);
     let length = bytes.len() as u64;

@@ -18,6 +18,7 @@ pub(super) async fn an_empty_root(b: &Bench) {
     let all = RemovePlan {
         recursive: true,
         version: None,
+        ..Default::default()
     };
     b.put("keep", b"me").await;
     refused!(b.store.remove(&Path::root(), all).await, ErrorKind::BadMove);
@@ -149,6 +150,7 @@ pub(super) async fn removing_many(b: &Bench) {
     let many = RemovePlan {
         recursive: true,
         version: None,
+        ..Default::default()
     };
     b.store.remove(&p("tree"), many.clone()).await.unwrap();
     b.is_gone("tree").await;

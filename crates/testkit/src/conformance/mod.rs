@@ -29,6 +29,7 @@ mod moving;
 mod outlines;
 mod publishing;
 mod reading;
+mod trash;
 mod uploads;
 mod writers;
 mod writing;
@@ -315,6 +316,7 @@ sections! {
         a_cut_chunk_is_not_kept needs [Chunks, RandomWrites],
         chunks_that_do_not_fit needs [Chunks, RandomWrites],
         a_newer_writer_of_chunks_takes_over needs [Chunks, RandomWrites],
+        who_takes_over_ends_older_writes needs [Chunks, RandomWrites],
         chunks_and_plain_writes_mix needs [Chunks, RandomWrites, RetryCommit],
     ],
     outlines: [
@@ -327,6 +329,11 @@ sections! {
         parts_that_do_not_fit needs [Parts, Resume, RandomWrites, RetryCommit],
         ids_can_be_chosen needs [ChosenIds, Resume],
         notes_are_kept needs [Notes, Resume],
+    ],
+    trash: [
+        what_is_deleted_comes_back, what_is_replaced_is_kept needs [Replace],
+        folders_come_back_whole, the_way_back_is_not_free, the_trash_is_told_in_parts,
+        what_is_purged_is_gone, of_two_restores_one_wins,
     ],
 }
 

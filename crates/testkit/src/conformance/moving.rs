@@ -202,6 +202,7 @@ pub(super) async fn renaming_needs_its_version(b: &Bench) {
     let named = |version| MovePlan {
         replace: Replace::Never,
         version: Some(version),
+        ..Default::default()
     };
     for path in ["file", "folder"] {
         let plan = named(strange_version());

@@ -4,6 +4,7 @@
 //! in the middle of everything, gives a new version at every chance, and panics when a stream is
 //! polled after its end or a range runs backwards: mistakes that other stores may forgive.
 
+mod trash;
 mod tree;
 mod upload;
 
@@ -18,8 +19,8 @@ use futures_core::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use gaveta_core::{
     Content, Entry, Error, ErrorKind, ListPlan, Listed, Listing, MovePlan, OnDrop, Outline, Path,
-    Pieces, ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Upload, UploadId,
-    UploadState, Version, WritePlan, chunk,
+    Pieces, ReadPlan, Reading, RemovePlan, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload,
+    UploadId, UploadState, Version, WritePlan, chunk,
 };
 use tokio::sync::Notify;
 
@@ -63,6 +64,7 @@ impl State {
     fn free(&self, capacity: u64) -> u64 {
         capacity
             .saturating_sub(self.tree.used)
+            .saturating_sub(self.tree.held.as_ref().map_or(0, |held| held.bytes))
             .saturating_sub(upload::room(&self.staged))
     }
 }
@@ -94,6 +96,13 @@ impl MemoryStore {
                 capacity,
             }),
         }
+    }
+
+    /// An empty store that keeps what is deleted or replaced, as long as it lives.
+    pub fn with_trash() -> Self {
+        let store = Self::new();
+        store.shared.state().tree.held = Some(trash::Held::default());
+        store
     }
 
     /// Lets others run, then works on the state in one step.
@@ -300,6 +309,16 @@ impl Store for MemoryStore {
 
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
         self.with(|state, _| state.tree.touch(path, plan)).await
+    }
+
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        let kept = self.shared.state().tree.held.is_some();
+        kept.then(|| Arc::new(trash::MemoryTrash(self.clone())) as Arc<dyn Trash>)
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        let kept = self.shared.state().tree.held.is_some();
+        kept.then(|| Arc::new(trash::MemoryTrash(self.clone())) as Arc<dyn Upkeep>)
     }
 
     async fn space(&self) -> Result<Space> {

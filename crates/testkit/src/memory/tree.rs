@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use gaveta_core::{
-    Digest, Entry, Error, ErrorKind, Kind, MovePlan, Path, RemovePlan, Replace, Result, TouchPlan,
-    Version,
+    Digest, Entry, Error, ErrorKind, Kind, MovePlan, Owner, Path, RemovePlan, Replace, Result,
+    TouchPlan, Version,
 };
 
 /// What lies at a path.
@@ -35,6 +35,8 @@ pub(super) struct Tree {
     next_version: u64,
     /// Bytes of all contents.
     pub(super) used: u64,
+    /// What was deleted or replaced, where it is kept.
+    pub(super) held: Option<super::trash::Held>,
 }
 
 impl Tree {
@@ -51,6 +53,7 @@ impl Tree {
             root,
             next_version: 1,
             used: 0,
+            held: None,
         }
     }
 
@@ -93,6 +96,14 @@ impl Tree {
 
     pub(super) fn entry(&self, path: &Path) -> Result<Entry> {
         let node = self.find(path)?;
+        node.entry(path)
+    }
+}
+
+impl Node {
+    /// As it is shown at this path.
+    pub(super) fn entry(&self, path: &Path) -> Result<Entry> {
+        let node = self;
         let version = Version::parse(&format!("m{}", node.version));
         Ok(Entry {
             path: path.clone(),
@@ -111,9 +122,11 @@ impl Tree {
             executable: node.executable,
         })
     }
+}
 
+impl Tree {
     /// The paths of everything beneath a folder.
-    fn beneath(&self, folder: &Path) -> Vec<String> {
+    pub(super) fn beneath(&self, folder: &Path) -> Vec<String> {
         let prefix = if folder.is_root() {
             String::new()
         } else {
@@ -141,7 +154,7 @@ impl Tree {
             .collect()
     }
 
-    fn insert(&mut self, path: &str, node: Node) {
+    pub(super) fn insert(&mut self, path: &str, node: Node) {
         self.used += node
             .content
             .as_ref()
@@ -151,7 +164,7 @@ impl Tree {
         }
     }
 
-    fn take(&mut self, path: &str) -> Option<Node> {
+    pub(super) fn take(&mut self, path: &str) -> Option<Node> {
         let node = self.nodes.remove(path)?;
         self.used -= node
             .content
@@ -170,7 +183,7 @@ impl Tree {
     }
 
     /// Makes the folders above `path` that are missing.
-    fn make_way(&mut self, path: &Path) {
+    pub(super) fn make_way(&mut self, path: &Path) {
         let mut above = path.parent();
         while let Some(folder) = above.filter(|folder| self.node(folder).is_none()) {
             let node = self.new_folder();
@@ -227,9 +240,11 @@ impl Tree {
         content: Bytes,
         digest: Digest,
         looks: Looks,
+        by: Option<&Owner>,
     ) -> Result<Entry> {
         self.may_land(target, replace, false)?;
         self.make_way(target);
+        self.keep_replaced(target, by);
         let was = self.node(target).is_some_and(|node| node.executable);
         let node = Node {
             content: Some(content),
@@ -254,6 +269,9 @@ impl Tree {
         };
         if !plan.recursive && !beneath.is_empty() {
             return Err(Error::at(ErrorKind::NotEmpty, path));
+        }
+        if !plan.forever && self.held.is_some() {
+            return self.keep_deleted(path, plan.by.as_ref());
         }
         self.take(path.as_str());
         for path in beneath {
@@ -296,6 +314,7 @@ impl Tree {
         if from != to {
             let places = self.places(from, to)?;
             self.make_way(to);
+            self.keep_replaced(to, plan.by.as_ref());
             for (old, new) in places {
                 if let Some(node) = self.take(&old) {
                     self.insert(&new, node);
@@ -328,6 +347,7 @@ impl Tree {
             return Err(Error::at(ErrorKind::NoSpace, to));
         }
         self.make_way(to);
+        self.keep_replaced(to, plan.by.as_ref());
         for (old, new) in places {
             let version = self.version();
             if let Some(node) = self.nodes.get(&old).cloned() {

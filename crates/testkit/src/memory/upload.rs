@@ -488,6 +488,17 @@ impl Upload for MemoryUpload {
         self.with(|staged, _| Ok(staged.state(&self.id))).await
     }
 
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.with(|staged, _| {
+            for writer in staged.writers.values_mut() {
+                let end = writer.written.end.max(writer.written.start + 1);
+                writer.evicted |= writer.written.start < range.end && range.start < end;
+            }
+            Ok(staged.state(&self.id))
+        })
+        .await
+    }
+
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         let writer = self.with(|staged, _| staged.begin_write(offset)).await?;
         let _end = EndWrite(self, writer);
@@ -579,7 +590,14 @@ impl Upload for MemoryUpload {
         let Some(target) = &plan.target else {
             return Err(Error::bad_request("it has no target"));
         };
-        let entry = tree.publish(target, &plan.replace, content, digest, looks)?;
+        let entry = tree.publish(
+            target,
+            &plan.replace,
+            content,
+            digest,
+            looks,
+            Some(&plan.owner),
+        )?;
         staged.remove(&self.id);
         for part in &plan.parts {
             staged.remove(part);

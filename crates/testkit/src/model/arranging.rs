@@ -23,7 +23,11 @@ impl Run {
             Some(source) => Some(self.version(&from, source).await),
             None => None,
         };
-        let plan = MovePlan { replace, version };
+        let plan = MovePlan {
+            replace,
+            version,
+            ..MovePlan::default()
+        };
         self.tell(format!("rename: {rename}, {from:?} to {to:?}, {plan:?}"));
         let legitimate = self.model.moving(&from, &to, condition, source);
         let result = if rename {
@@ -67,7 +71,14 @@ impl Run {
         }
         let result = self
             .store
-            .remove(&path, RemovePlan { recursive, version })
+            .remove(
+                &path,
+                RemovePlan {
+                    recursive,
+                    version,
+                    ..RemovePlan::default()
+                },
+            )
             .await;
         if judge(&result, &legitimate)? {
             self.model.remove(&path);

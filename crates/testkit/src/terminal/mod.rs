@@ -151,6 +151,12 @@ impl Terminal {
         }
     }
 
+    /// Shows nothing of what the program writes as long as it is paused: a terminal that is busy.
+    /// What is written meanwhile waits where the system keeps it.
+    pub fn pause(&self, paused: bool) {
+        self.shared.pause(paused);
+    }
+
     /// Makes the window this size; the program hears of it.
     pub fn resize(&self, rows: u16, columns: u16) {
         self.shared.resize(

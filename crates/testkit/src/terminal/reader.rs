@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -94,6 +95,7 @@ pub(super) struct Shared {
     changed: Condvar,
     /// Closed to stop the reader.
     stop: Mutex<Option<PipeWriter>>,
+    paused: AtomicBool,
 }
 
 impl Shared {
@@ -119,6 +121,7 @@ impl Shared {
             }),
             changed: Condvar::new(),
             stop: Mutex::new(Some(stop)),
+            paused: AtomicBool::new(false),
         });
         let reader = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -134,6 +137,15 @@ impl Shared {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.is_none()
     }
 
     pub(super) fn stop(&self) {
@@ -212,6 +224,9 @@ impl Shared {
                 // Nothing is ever written there: it is the end that is read.
                 let _ = stopped.read(&mut [0]);
                 return;
+            }
+            while self.paused.load(Ordering::Relaxed) && !self.is_stopped() {
+                std::thread::sleep(GLANCE);
             }
             match rustix::io::read(&self.pty, &mut buffer) {
                 // The last program that had the terminal open has gone.

@@ -62,7 +62,6 @@ arg-mkdir-parents = Make missing folders on the way, too; no error when a folder
 arg-info-names = Entries or patterns
 
 # Addresses
-address-https = { $address }: encrypted connections (https) are not supported yet; use http:// or leave it out
 address-scheme = { $address }: an address begins with HOST, http:// or gaveta://
 address-no-host = "{ $address }" is no address: it must look like HOST[:PORT]/PATH, as in localhost/photo.jpg
 address-user = { $address }: no user names or passwords in an address; use --password-file

@@ -18,7 +18,6 @@ serve-port-in-use = { $address } is in use: another program listens there. Stop 
 serve-port-forbidden = { $address } may not be used: ports below 1024 are for root. Choose another with --port.
 serve-port-failed = Cannot listen at { $address }: { $reason }
 serve-no-host = The host { $address } has no address: { $reason }
-serve-not-loopback = { $address } is open to other machines, which is refused: until accounts and encryption exist, Gaveta serves this machine alone. Use --host localhost.
 
 serve-folder-missing = The folder { $folder } does not exist. Make it first; only the default folder is made by itself.
 serve-folder-is-file = { $folder } is not a folder.
@@ -43,7 +42,7 @@ serve-user-not-root = Only root can become the user { $name }: start as root, or
 serve-user-failed = Cannot become the user { $name }: { $reason }
 
 help-serve-folder = The folder to serve. Left out: ./server_files, made if missing
-help-serve-host = Where to listen: localhost, 127.0.0.1 or ::1
+help-serve-host = Where to listen: localhost, a name or an address, 0.0.0.0 for all. Off this machine it is encrypted
 help-serve-port = The port
 help-serve-read-only = Take no changes
 help-serve-durability = full: what is acknowledged survives a power cut. fast: it may not

@@ -57,3 +57,5 @@ token-removed = Token revoked: { $name }
 token-which = There is not exactly one token "{ $name }"; use the id of the list.
 token-words = Say: token add SERVER NAME, token list SERVER or token remove SERVER NAME
 serve-audit-beneath = The audit log { $path } lies within the served folder { $folder }: choose another place with --audit
+value-actions = ACTIONS
+value-word = WORD

@@ -98,5 +98,5 @@ ask-host = Server [{ $host }]:
 ask-again = This does not fit: { $word }
 
 client-no-address = it must be said where: HOST[:PORT]/PATH
-client-not-gaveta = { $server }: what answers there is no Gaveta server ({ $why })
+client-not-gaveta = { $server }: what answers there is no Gaveta server{ $why }
 client-other-protocol = { $server }: the server speaks version { $theirs } of the protocol, and this client { $ours }; update the older one

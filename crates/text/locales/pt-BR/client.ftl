@@ -62,7 +62,6 @@ arg-mkdir-parents = Cria também as pastas que faltam no caminho; não é erro s
 arg-info-names = Itens ou padrões
 
 # Endereços
-address-https = { $address }: conexões cifradas (https) ainda não são possíveis; use http:// ou nada
 address-scheme = { $address }: um endereço começa com HOST, http:// ou gaveta://
 address-no-host = "{ $address }" não é um endereço: ele tem a forma HOST[:PORTA]/CAMINHO, como localhost/foto.jpg
 address-user = { $address }: nada de usuário ou senha no endereço; use --password-file

@@ -18,7 +18,6 @@ serve-port-in-use = { $address } está em uso: outro programa escuta ali. Pare-o
 serve-port-forbidden = { $address } não pode ser usado: portas abaixo de 1024 são do root. Escolha outra com --port.
 serve-port-failed = Não é possível escutar em { $address }: { $reason }
 serve-no-host = A máquina { $address } não tem endereço: { $reason }
-serve-not-loopback = { $address } está aberto a outras máquinas, o que é recusado: até que existam contas e criptografia, o Gaveta serve só esta máquina. Use --host localhost.
 
 serve-folder-missing = A pasta { $folder } não existe. Crie-a antes; só a pasta padrão é criada sozinha.
 serve-folder-is-file = { $folder } não é uma pasta.
@@ -43,7 +42,7 @@ serve-user-not-root = Só o root pode tornar-se o usuário { $name }: inicie com
 serve-user-failed = Não é possível tornar-se o usuário { $name }: { $reason }
 
 help-serve-folder = A pasta a servir. Sem ela: ./server_files, criada se faltar
-help-serve-host = Onde escutar: localhost, 127.0.0.1 ou ::1
+help-serve-host = Onde escutar: localhost, um nome ou endereço, 0.0.0.0 para todos. Fora desta máquina, com criptografia
 help-serve-port = A porta
 help-serve-read-only = Não aceitar mudanças
 help-serve-durability = full: o que foi confirmado sobrevive a uma queda de energia. fast: talvez não

@@ -57,3 +57,5 @@ token-removed = Token revogado: { $name }
 token-which = Não há um só token "{ $name }"; use o id da lista.
 token-words = Diga: token add SERVIDOR NOME, token list SERVIDOR ou token remove SERVIDOR NOME
 serve-audit-beneath = O registro de auditoria { $path } está dentro da pasta servida { $folder }: escolha outro lugar com --audit
+value-actions = AÇÕES
+value-word = PALAVRA

@@ -98,5 +98,5 @@ ask-host = Servidor [{ $host }]:
 ask-again = Isto não serve: { $word }
 
 client-no-address = é preciso dizer onde: HOST[:PORTA]/CAMINHO
-client-not-gaveta = { $server }: o que responde ali não é um servidor Gaveta ({ $why })
+client-not-gaveta = { $server }: o que responde ali não é um servidor Gaveta{ $why }
 client-other-protocol = { $server }: o servidor fala a versão { $theirs } do protocolo, e este cliente a { $ours }; atualize o mais antigo

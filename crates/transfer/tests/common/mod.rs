@@ -167,6 +167,14 @@ impl Store for Hooked {
     async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
         self.inner.touch(path, plan).await
     }
+    fn trash(&self) -> Option<Arc<dyn gaveta_core::Trash>> {
+        self.inner.trash()
+    }
+
+    fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
+        self.inner.upkeep()
+    }
+
     async fn space(&self) -> Result<Space> {
         self.inner.space().await
     }
@@ -223,6 +231,9 @@ impl Drop for HookedUpload {
 impl Upload for HookedUpload {
     async fn state(&self) -> Result<UploadState> {
         self.inner.state().await
+    }
+    async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.inner.take_over(range).await
     }
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
         // Others get their turn, so that what may run at once does.

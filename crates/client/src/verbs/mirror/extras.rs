@@ -100,6 +100,7 @@ impl Extras {
                     let plan = RemovePlan {
                         recursive: extra.whole,
                         version: (!extra.entry.is_folder()).then(|| extra.entry.version.clone()),
+                        ..Default::default()
                     };
                     (target.remove(&extra.entry.path, plan).await, extra.entry)
                 }

@@ -22,6 +22,7 @@ use crate::exclude::Excludes;
 use crate::fault::Outcome;
 use crate::printer::progress::Progress;
 use crate::verbs::Context;
+use crate::verbs::transferring::ask_progress;
 
 /// How far the comparison may be ahead of the copies, in names.
 const AHEAD: usize = 4096;
@@ -65,9 +66,11 @@ impl Mirror {
             ..Look::default()
         };
         let comparing = Comparing(tokio::spawn(compare(source, target.clone(), look, found)));
+        let resume = sides.resume();
         let mut options = Options {
             dry_run: self.dry_run,
-            resume: sides.resume(),
+            ask_progress: ask_progress(resume.as_ref()),
+            resume,
             ..Options::default()
         };
         self.pace.apply(&mut options);

@@ -26,7 +26,7 @@ use toml_edit::{Document, Item, TableLike};
 use super::super::password::AdminPassword;
 
 /// The largest file that is read, in bytes.
-pub const LARGEST: u64 = 4 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
 /// The most accounts.
 const ACCOUNTS: usize = 10_000;
 /// The most grants, and the most keys, of one account.

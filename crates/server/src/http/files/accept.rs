@@ -31,7 +31,7 @@ impl Form {
 /// sense of it.
 pub(super) fn form(headers: &HeaderMap) -> Form {
     let lines = weight(headers, Form::Lines.content_type());
-    if prefers_html(headers) && weight(headers, "text/html") >= lines {
+    if prefers_html(headers).is_page() && weight(headers, "text/html") >= lines {
         Form::Html
     } else if lines > weight(headers, "application/json") {
         Form::Lines

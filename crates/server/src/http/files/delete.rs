@@ -15,7 +15,14 @@ pub(super) async fn delete(asked: &Asked<'_>) -> Result<Response<Body>, Refusal>
     let version = guard(asked).await?;
     asked
         .view
-        .remove(asked.path(), RemovePlan { recursive, version })
+        .remove(
+            asked.path(),
+            RemovePlan {
+                recursive,
+                version,
+                ..RemovePlan::default()
+            },
+        )
         .await?;
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -13,13 +13,17 @@ use http::{Response, StatusCode};
 
 use super::conditional::{self, Conditions, Verdict};
 use super::multipart::Multipart;
-use super::range::{self, Wanted};
-use super::{Asked, Refusal, digest, fields, listing, media};
+use super::{Asked, Refusal, digest, fields, listing};
 use crate::http::body::{Body, empty, stream_exact};
-use crate::http::headers::user_content;
+use crate::http::headers::{loads_code, user_content};
+use crate::http::media;
+use crate::http::range::{self, Wanted};
 
 /// Answers with a file, a part of it, or a folder's list.
 pub(super) async fn get(asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
+    if loads_code(&asked.head.headers) {
+        return Err(Error::at(ErrorKind::Denied, asked.path()).into());
+    }
     if asked.target.folder {
         return listing::list(asked).await;
     }
@@ -45,7 +49,11 @@ async fn shows_folder(asked: &Asked<'_>) -> bool {
     entry.is_ok_and(|entry| entry.is_folder())
 }
 
-async fn file(asked: &Asked<'_>, reading: Arc<dyn Reading>) -> Result<Response<Body>, Refusal> {
+/// Answers with what is open.
+pub(super) async fn file(
+    asked: &Asked<'_>,
+    reading: Arc<dyn Reading>,
+) -> Result<Response<Body>, Refusal> {
     let now = SystemTime::now();
     let entry = reading.entry().clone();
     let request = &asked.head.headers;

@@ -19,7 +19,7 @@ use super::page::Page;
 use super::render::{Json, Lines, Render};
 use super::{Asked, Refusal, fields};
 use crate::http::body::{Body, empty, stream as stream_body};
-use crate::http::headers::own_page;
+use crate::http::html::{Press, Who, language, own_page};
 
 /// What is gathered before it is sent, in bytes. What is ready earlier leaves when the store
 /// pauses.
@@ -27,7 +27,7 @@ const CHUNK: usize = 32 * 1024;
 /// How many names that no client can use are shown.
 const SHOWN: usize = 20;
 /// The entries of a browser's page, unless it asks for another number.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// Answers with the list of a folder, in the form that the client prefers.
 ///
@@ -41,6 +41,8 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
     }
     let mut listing = asked.view.list(asked.path(), plan.clone()).await?;
     let first = listing.next().await.transpose()?;
+    let press = Press::wanted(&asked.head.headers).filter(|_| form == Form::Html);
+    let pressed = press.is_some();
     let body = match asked.is_head() {
         true => empty(),
         false => {
@@ -49,7 +51,7 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
                 Some(first) => stream::iter([Ok(first)]).chain(listing).boxed(),
                 None => stream::empty().boxed(),
             };
-            stream_body(Box::pin(Rendered::new(asked, form, &plan, listing)))
+            stream_body(Box::pin(Rendered::new(asked, form, &plan, listing, press)))
         }
     };
     let mut response = Response::new(body);
@@ -62,6 +64,9 @@ pub(super) async fn list(asked: &Asked<'_>) -> Result<Response<Body>, Refusal> {
     headers.insert(header::VARY, HeaderValue::from_static("Accept"));
     if form == Form::Html {
         own_page(headers);
+    }
+    if pressed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
 }
@@ -107,6 +112,7 @@ struct Rendered {
     full: u64,
     end: EndBody,
     state: State,
+    press: Option<Press>,
 }
 
 enum State {
@@ -120,11 +126,23 @@ enum State {
 }
 
 impl Rendered {
-    fn new(asked: &Asked<'_>, form: Form, plan: &ListPlan, listing: Listing) -> Self {
+    fn new(
+        asked: &Asked<'_>,
+        form: Form,
+        plan: &ListPlan,
+        listing: Listing,
+        press: Option<Press>,
+    ) -> Self {
         let mut render: Box<dyn Render> = match form {
             Form::Json => Box::new(Json::default()),
             Form::Lines => Box::new(Lines),
-            Form::Html => Box::new(Page::new(asked.path().clone(), plan.clone())),
+            Form::Html => Box::new(Page::new(
+                asked.path().clone(),
+                plan.clone(),
+                language(&asked.head.headers),
+                Who::of(asked.view, asked.path()),
+                asked.head.uri.query(),
+            )),
         };
         let mut ready = Vec::new();
         render.head(asked.path(), &mut ready);
@@ -136,6 +154,7 @@ impl Rendered {
             full: plan.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE) as u64,
             end: EndBody::default(),
             state: State::Listing,
+            press,
         }
     }
 
@@ -160,7 +179,14 @@ impl Rendered {
     }
 
     fn send(&mut self) -> Poll<Option<Result<Bytes>>> {
-        Poll::Ready(Some(Ok(Bytes::from(mem::take(&mut self.ready)))))
+        let mut ready = mem::take(&mut self.ready);
+        if let Some(press) = &mut self.press {
+            ready = press.piece(&ready);
+            if matches!(self.state, State::Ended) {
+                ready.extend(press.end());
+            }
+        }
+        Poll::Ready(Some(Ok(Bytes::from(ready))))
     }
 }
 
@@ -229,6 +255,7 @@ mod tests {
             full: plan.limit.unwrap_or(MAX_PAGE) as u64,
             end: EndBody::default(),
             state: State::Listing,
+            press: None,
         }
     }
 

@@ -8,15 +8,14 @@ mod accept;
 mod delete;
 mod get;
 mod listing;
-mod media;
 mod multipart;
 mod page;
 mod put;
-pub(crate) mod query;
-mod range;
 mod render;
 
-use gaveta_core::{AccountKind, Error, ErrorKind, Path};
+use std::sync::Arc;
+
+use gaveta_core::{AccountKind, Error, ErrorKind, Path, Reading};
 use gaveta_wire::url::{self, Target};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -26,9 +25,9 @@ use hyper::body::Incoming;
 use super::FilesSettings;
 use super::body::{Body, empty};
 use super::error::Refusal;
+use super::query::Query;
 use super::{conditional, content, digest, fields};
 use crate::drawer::View;
-use query::Query;
 
 /// What a path answers to.
 const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, OPTIONS");
@@ -117,6 +116,24 @@ fn not_allowed(head: &Parts) -> Response<Body> {
     let mut response = Refusal::with(Error::new(ErrorKind::Unsupported), status).answer(head);
     response.headers_mut().insert(header::ALLOW, ALLOW);
     response
+}
+
+/// Answers a GET or HEAD with what was opened already: conditions and ranges as of a file.
+pub(super) async fn answer_with(
+    head: &Parts,
+    view: &View,
+    reading: Arc<dyn Reading>,
+) -> Result<Response<Body>, Refusal> {
+    let asked = Asked {
+        head,
+        target: Target {
+            path: reading.entry().path.clone(),
+            folder: false,
+        },
+        query: Query::parse(head.uri.query()),
+        view,
+    };
+    get::file(&asked, reading).await
 }
 
 fn asked<'a>(head: &'a Parts, view: &'a View) -> Result<Asked<'a>, Error> {

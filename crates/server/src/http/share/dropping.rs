@@ -41,14 +41,14 @@ pub(super) async fn form(
     view: &View,
     settings: &FilesSettings,
 ) -> Result<Response<Body>> {
-    let (head, body) = request.into_parts();
     let home = Home::default();
-    let taken = take_form(&head.headers, Lent::new(body, &home), share, view, settings).await;
+    let (head, body) = form::apart(request, &home);
+    let taken = take_form(&head.headers, body, share, view, settings).await;
     if let Some(body) = home.take() {
         discard(body);
     }
     let dropped = taken?;
-    Ok(match prefers_html(&head.headers) {
+    Ok(match prefers_html(&head.headers).is_page() {
         true => page_of(page::drop(
             share,
             Some(&dropped),

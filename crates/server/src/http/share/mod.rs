@@ -21,9 +21,10 @@ use hyper::body::Incoming;
 use super::FilesSettings;
 use super::body::{Body, empty, full};
 use super::content::refuse;
-use super::files::query::Query;
-use super::headers::{own_page, prefers_html};
+use super::headers::prefers_html;
+use super::html::{Wants, own_page};
 use super::keys::{json, way_body};
+use super::query::Query;
 use super::{error, files};
 use crate::drawer::View;
 use crate::drawer::keys::shares::{Share, Way};
@@ -56,7 +57,7 @@ pub(crate) async fn serve(
 }
 
 /// The answer to an error. It tells no path: where things lie in the drawer is nobody's business.
-pub(crate) fn refused(failed: &Error, html: bool) -> Response<Body> {
+pub(crate) fn refused(failed: &Error, html: Wants) -> Response<Body> {
     let why = match failed.kind() {
         ErrorKind::BadRequest => std::error::Error::source(failed).map(ToString::to_string),
         _ => None,
@@ -99,7 +100,7 @@ async fn answer(
         }
         (Way::Drop, &Method::GET | &Method::HEAD) if matches!(&*rest, "" | "/") => {
             let speaks = Speaks::of(request.headers());
-            let html = prefers_html(request.headers());
+            let html = prefers_html(request.headers()).is_page();
             let named = request.uri().path().to_owned();
             refuse(request);
             Ok(match (html, rest.is_empty()) {
@@ -127,7 +128,7 @@ async fn get(
     view: &View,
     settings: &FilesSettings,
 ) -> Result<Response<Body>> {
-    let html = prefers_html(request.headers());
+    let html = prefers_html(request.headers()).is_page();
     let speaks = Speaks::of(request.headers());
     let named = request.uri().path().to_owned();
     let shared = view.stat(&share.path).await?;

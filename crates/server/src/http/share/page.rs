@@ -7,7 +7,6 @@ use gaveta_wire::url;
 use http::header::{self, HeaderMap};
 
 use crate::drawer::keys::shares::Share;
-use crate::http::headers::escape_html;
 
 /// What these pages carry: no script, no outside; a form goes back here alone.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
@@ -52,6 +51,10 @@ fn frame(title: &str, body: &str, speaks: &Speaks) -> String {
          </main></body></html>\n",
         speaks.0.lang().tag(),
     )
+}
+
+fn escape_html(text: &str) -> String {
+    maud::html! { (text) }.into_string()
 }
 
 fn shown(name: &str) -> String {

@@ -65,6 +65,7 @@ enum Place<'a> {
     All,
     One(&'a str),
     Commit(&'a str),
+    TakeOver(&'a str),
 }
 
 /// Reads an address; none when it is not beneath [`route::UPLOADS`].
@@ -78,6 +79,7 @@ fn place(path: &str) -> Option<Place<'_>> {
         Some(rest) => match rest.split_once('/') {
             None => Some(Place::One(rest)),
             Some((id, "commit")) => Some(Place::Commit(id)),
+            Some((id, "take-over")) => Some(Place::TakeOver(id)),
             Some(_) => None,
         },
     }
@@ -254,6 +256,7 @@ async fn route_to(
         (Place::One(id), &Method::PATCH) => patch::patch(asked, id, body).await,
         (Place::One(id), &Method::DELETE) => discard(asked, id).await,
         (Place::Commit(id), &Method::POST) => commit::commit(asked, id).await,
+        (Place::TakeOver(id), &Method::POST) => state::take_over(asked, id).await,
         (place, _) => Ok(not_allowed(asked.head, &place)),
     }
 }
@@ -264,7 +267,7 @@ fn not_allowed(head: &Parts, place: &Place<'_>) -> Response<Body> {
     let allow = match place {
         Place::All => COLLECTION,
         Place::One(_) => SINGLE,
-        Place::Commit(_) => COMMIT,
+        Place::Commit(_) | Place::TakeOver(_) => COMMIT,
     };
     fields::set(&mut response, header::ALLOW, allow);
     response
@@ -384,6 +387,7 @@ mod tests {
         assert_eq!(place(&at("/")), Some(Place::All));
         assert_eq!(place(&at("/x")), Some(Place::One("x")));
         assert_eq!(place(&at("/x/commit")), Some(Place::Commit("x")));
+        assert_eq!(place(&at("/x/take-over")), Some(Place::TakeOver("x")));
         for bad in ["x", "/x/", "/x/commit/", "/x/y", "/x//commit"] {
             assert_eq!(place(&at(bad)), None, "{bad}");
         }

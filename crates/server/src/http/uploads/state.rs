@@ -4,12 +4,13 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{Result, Store, UploadState};
 use gaveta_wire::body::{UploadBody, time_to_text};
+use gaveta_wire::chunks::range_from_text;
 use http::Response;
-use http::header;
+use http::header::{self, HeaderName};
 
 use super::note::Note;
 use super::{
-    Asked, Held, Open, UPLOAD_CONCAT, UPLOAD_DEFER, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
+    Asked, Held, UPLOAD_CONCAT, UPLOAD_DEFER, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
     conclude, gone,
 };
 use crate::http::body::{Body, empty, full, stream};
@@ -61,14 +62,31 @@ fn noted(response: &mut Response<Body>, note: &Note) {
 
 /// GET: the state as JSON.
 pub(super) async fn state(asked: &Asked<'_>, id: &str) -> Result<Response<Body>, Refusal> {
-    let Open { state, .. } = *match asked.upload(id).await? {
-        Held::Open(open) => open,
-        Held::Finished(finished) => return Ok(gone(asked.head, &finished)),
+    match asked.upload(id).await? {
+        Held::Open(open) => Ok(tell(asked, &open.state)),
+        Held::Finished(finished) => Ok(gone(asked.head, &finished)),
+    }
+}
+
+/// POST to `…/take-over`: what older connections write of the range in `Gaveta-Range` (or of all)
+/// ends, and the state as it is then.
+pub(super) async fn take_over(asked: &Asked<'_>, id: &str) -> Result<Response<Body>, Refusal> {
+    let field = HeaderName::from_static(gaveta_wire::header::RANGE);
+    let range = match fields::sole(&asked.head.headers, &field)? {
+        Some(text) => range_from_text(text)?,
+        None => 0..u64::MAX,
     };
-    let mut response = Response::new(full(json(asked, &state)));
+    match asked.upload(id).await? {
+        Held::Open(open) => Ok(tell(asked, &open.upload.take_over(range).await?)),
+        Held::Finished(finished) => Ok(gone(asked.head, &finished)),
+    }
+}
+
+fn tell(asked: &Asked<'_>, state: &UploadState) -> Response<Body> {
+    let mut response = Response::new(full(json(asked, state)));
     fields::set(&mut response, header::CONTENT_TYPE, "application/json");
     asked.expires(&mut response, state.touched);
-    Ok(response)
+    response
 }
 
 /// A state as one line of JSON.

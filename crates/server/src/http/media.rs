@@ -4,11 +4,11 @@ use gaveta_wire::url;
 
 /// A media type, and what a browser may do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Media {
+pub(crate) struct Media {
     /// The `Content-Type`.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// May a browser show it as a page of its own? Not what can hold script.
-    pub(super) inline: bool,
+    pub(crate) inline: bool,
 }
 
 const fn show(name: &'static str) -> Media {
@@ -23,7 +23,7 @@ const fn save(name: &'static str) -> Media {
 }
 
 /// The media type by the extension, in either case. What is not known is bytes to save.
-pub(super) fn media(name: &str) -> Media {
+pub(crate) fn media(name: &str) -> Media {
     const UNKNOWN: Media = save("application/octet-stream");
     // A name that only starts with a dot has no extension.
     let Some((stem, extension)) = name.rsplit_once('.') else {
@@ -104,7 +104,7 @@ pub(super) fn media(name: &str) -> Media {
 
 /// The `Content-Disposition` (RFC 6266): the name in full as `filename*` (RFC 8187), and for old
 /// clients as `filename` with `_` for what may not stand there or is often misread (`%`).
-pub(super) fn disposition(name: &str, inline: bool) -> String {
+pub(crate) fn disposition(name: &str, inline: bool) -> String {
     let plain = |c: char| (c.is_ascii_graphic() || c == ' ') && !"\"\\%".contains(c);
     let fallback: String = name
         .chars()

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 /// The most parts of one answer. A request for more gets the whole file (section 14.2 lets a
 /// server ignore what looks like an attack).
-pub(super) const MAX_PARTS: usize = 16;
+pub(crate) const MAX_PARTS: usize = 16;
 
 /// What to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// Everything, with 200.
     Whole,
     /// These parts, with 206: at least one, none empty, none overlapping another.
@@ -22,7 +22,7 @@ pub(super) enum Wanted {
 /// Another unit, or a field that cannot be read, asks for nothing special. Parts that overlap or
 /// touch become one; then, and only then, they come in ascending order instead of as asked for
 /// (section 15.3.7.2).
-pub(super) fn resolve(field: &str, length: u64) -> Wanted {
+pub(crate) fn resolve(field: &str, length: u64) -> Wanted {
     let Some(specs) = parse(field) else {
         return Wanted::Whole;
     };

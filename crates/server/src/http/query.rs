@@ -40,11 +40,19 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All values of this name, in their order.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
     /// Was this asked for? `?name`, `?name=true` and `?name=1` say yes.
     ///
     /// # Errors
     /// `BadRequest` for a value that is neither yes nor no.
-    pub(super) fn flag(&self, name: &str) -> Result<bool> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool> {
         match self.get(name) {
             None | Some("false" | "0") => Ok(false),
             Some("" | "true" | "1") => Ok(true),
@@ -59,7 +67,7 @@ impl Query {
     ///
     /// # Errors
     /// `BadRequest` for a value that is none of these.
-    pub(super) fn list_plan(&self) -> Result<ListPlan> {
+    pub(crate) fn list_plan(&self) -> Result<ListPlan> {
         let by = match self.get("sort") {
             Some("name") => Some(OrderBy::Name),
             Some("size") => Some(OrderBy::Size),
@@ -96,7 +104,7 @@ impl Query {
 }
 
 /// The word for an order, as [`Query::list_plan`] reads it.
-pub(super) const fn sort_word(by: OrderBy) -> &'static str {
+pub(crate) const fn sort_word(by: OrderBy) -> &'static str {
     match by {
         OrderBy::Name => "name",
         OrderBy::Size => "size",

@@ -1,0 +1,222 @@
+//! Connections to one server: the one place where they are made, for requests and sessions alike.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tower_service::Service;
+
+use super::trust::{self, Trust, Untrusted};
+use super::{Address, Deadlines};
+
+/// So many bytes may wait in a socket beyond what is on its way: what waits there is bound to this
+/// connection, however slow it is, and looks sent to whoever counts.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+const WAITING: u32 = 128 * 1024;
+
+type Failed = Box<dyn StdError + Send + Sync>;
+
+/// No agreement on an encrypted connection.
+#[derive(Debug, Clone)]
+pub struct NoHandshake(pub String);
+
+impl fmt::Display for NoHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for NoHandshake {}
+
+/// Makes connections of one kind to one server. Clones share what was learnt of it, such as the
+/// tickets by which a handshake is shorter.
+#[derive(Clone)]
+pub(super) struct Connector {
+    tcp: HttpConnector,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    handshake: Duration,
+}
+
+impl Connector {
+    /// Connections to `address`; encrypted under this trust, or not where there is none. `h2` says
+    /// that HTTP/2 is meant.
+    pub(super) fn new(
+        address: &Address,
+        deadlines: &Deadlines,
+        trust: Option<Trust>,
+        h2: bool,
+    ) -> gaveta_core::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(deadlines.connect));
+        tcp.enforce_http(false);
+        let bad = |error: Failed| gaveta_core::Error::bad_request(error);
+        let tls = match trust {
+            None => None,
+            Some(trust) => {
+                let protocol: &[u8] = if h2 { b"h2" } else { b"http/1.1" };
+                let config = trust::config(trust, protocol).map_err(|error| bad(error.into()))?;
+                let name = ServerName::try_from(address.host.clone())
+                    .map_err(|error| bad(error.into()))?;
+                Some((TlsConnector::from(Arc::new(config)), name))
+            }
+        };
+        Ok(Self {
+            tcp,
+            tls,
+            handshake: deadlines.connect,
+        })
+    }
+
+    /// A connection over which nothing was sent yet but the handshake.
+    ///
+    /// # Errors
+    /// [`Untrusted`], [`NoHandshake`], and those of the system.
+    pub(super) async fn open(mut self, uri: Uri) -> Result<Stream, Failed> {
+        std::future::poll_fn(|cx| self.tcp.poll_ready(cx)).await?;
+        let socket = self.tcp.call(uri).await?.into_inner();
+        hold_little(&socket);
+        let Some((tls, name)) = self.tls else {
+            return Ok(Stream::Plain(socket));
+        };
+        match timeout(self.handshake, tls.connect(name, socket)).await {
+            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+            Ok(Err(error)) => Err(why(error)),
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        }
+    }
+}
+
+/// Where the system does not know the option (tcp(7), `TCP_NOTSENT_LOWAT`), nothing changes.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn hold_little(socket: &TcpStream) {
+    let socket = socket2::SockRef::from(socket);
+    if let Err(error) = socket.set_tcp_notsent_lowat(WAITING) {
+        tracing::debug!(%error, "a socket holds as much as it likes");
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn hold_little(_: &TcpStream) {}
+
+/// What a failed handshake says.
+fn why(error: io::Error) -> Failed {
+    let told = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match told {
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))) => {
+            match other.0.downcast_ref::<Untrusted>() {
+                Some(untrusted) => untrusted.clone().into(),
+                None => NoHandshake(other.to_string()).into(),
+            }
+        }
+        Some(other) => NoHandshake(other.to_string()).into(),
+        None => error.into(),
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Stream>;
+    type Error = Failed;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failed>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connector = self.clone();
+        Box::pin(async move { connector.open(uri).await.map(TokioIo::new) })
+    }
+}
+
+/// A line to a server.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        match self {
+            Self::Plain(_) => Connected::new(),
+            Self::Tls(tls) => match tls.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Connected::new().negotiated_h2(),
+                _ => Connected::new(),
+            },
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(plain) => Pin::new(plain).poll_read(cx, into),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(plain) => Pin::new(plain).poll_write(cx, bytes),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(plain) => Pin::new(plain).poll_write_vectored(cx, pieces),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(plain) => plain.is_write_vectored(),
+            Self::Tls(tls) => tls.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(plain) => Pin::new(plain).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(plain) => Pin::new(plain).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+        }
+    }
+}

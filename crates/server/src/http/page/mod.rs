@@ -1,0 +1,214 @@
+//! The page: what a person does in a browser, beside looking at files.
+//!
+//! Folders themselves are the files door's; here is what their pages load, ask and send.
+
+mod admin;
+mod ask;
+mod assets;
+mod deed;
+mod preview;
+mod search;
+mod send;
+mod settle;
+
+use gaveta_core::{Error, ErrorKind, Path, Result};
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use maud::Markup;
+
+use super::body::{Body, empty, full};
+use super::content::{Home, Lent, refuse};
+use super::error::{self, Refusal};
+use super::headers::prefers_html;
+use super::html::{self, Frame, Press, Wants, Who, assets as files, language, own_page};
+use super::query::Query;
+use super::{fields, form};
+use crate::drawer::View;
+use crate::server::House;
+
+const ASK: &str = "/.gaveta/ask";
+const FORM: &str = "/.gaveta/form";
+const SEARCH: &str = "/.gaveta/search";
+const ADMIN: &str = "/.gaveta/admin";
+const SIGN_IN: &str = "/.gaveta/sign-in";
+const LANGUAGE: &str = "/.gaveta/language";
+const PREVIEW: &str = "/.gaveta/preview/";
+
+/// Is this address ours to answer?
+pub(super) fn is_here(path: &str) -> bool {
+    matches!(path, ASK | FORM | SEARCH | LANGUAGE | SIGN_IN | ADMIN)
+        || path.starts_with(files::PREFIX)
+        || path.starts_with(PREVIEW)
+}
+
+/// A request to the page.
+struct Asked<'a> {
+    head: &'a Parts,
+    query: Query,
+    view: &'a View,
+    house: &'a House,
+}
+
+impl Asked<'_> {
+    /// The folder that is meant.
+    fn at(&self) -> Result<Path> {
+        let text = self.query.get("at").unwrap_or_default();
+        Path::parse(text.trim_matches('/'))
+    }
+
+    /// A page of ours around this, for whoever asks.
+    fn page(&self, title: &str, folder: &Path, sought: &str, main: &Markup) -> Response<Body> {
+        let who = Who::of(self.view, folder);
+        let back = match (self.head.method == Method::GET, self.head.uri.query()) {
+            (true, Some(query)) => format!("{}?{query}", self.head.uri.path()),
+            (true, None) => self.head.uri.path().to_owned(),
+            (false, _) => html::folder_url(folder),
+        };
+        let frame = Frame {
+            lang: language(&self.head.headers),
+            title,
+            who: Some(&who),
+            folder: Some(folder),
+            sought,
+            back: &back,
+        };
+        let text = html::page(&frame, main);
+        let mut response = match Press::wanted(&self.head.headers) {
+            Some(mut press) => {
+                let mut pressed = press.piece(text.as_bytes());
+                pressed.extend(press.end());
+                let mut response = Response::new(full(pressed));
+                fields::set(&mut response, header::CONTENT_ENCODING, "gzip");
+                response
+            }
+            None => Response::new(full(text)),
+        };
+        fields::set(
+            &mut response,
+            header::CONTENT_TYPE,
+            "text/html; charset=utf-8",
+        );
+        own_page(response.headers_mut());
+        response
+    }
+}
+
+/// Answers one request to the page.
+///
+/// Dropping the future leaves the drawer as if the request had not come, or with what was begun
+/// completed.
+pub(crate) async fn serve(
+    request: Request<Incoming>,
+    view: &View,
+    house: &House,
+) -> Response<Body> {
+    let home = Home::default();
+    let (head, body) = form::apart(request, &home);
+    let asked = Asked {
+        head: &head,
+        query: Query::parse(head.uri.query()),
+        view,
+        house,
+    };
+    let answered = route(&asked, body).await;
+    let response = answered.unwrap_or_else(|refusal| {
+        // A page, whatever is asked for: nothing but a browser comes here.
+        let wants = match prefers_html(&head.headers) {
+            Wants::Json => Wants::Page(language(&head.headers)),
+            page => page,
+        };
+        let status = refusal
+            .status
+            .unwrap_or_else(|| error::status(&refusal.error));
+        error::answer_with(&refusal.error, status, wants)
+    });
+    if let Some(body) = home.take() {
+        refuse(Request::from_parts(head, body));
+    }
+    response
+}
+
+async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal> {
+    let path = asked.head.uri.path();
+    let reads = matches!(asked.head.method, Method::GET | Method::HEAD);
+    let sends = asked.head.method == Method::POST;
+    match path {
+        ASK if reads => Ok(ask::ask(asked)?),
+        ADMIN if reads => Ok(admin::admin(asked).await?),
+        ADMIN if sends => {
+            form::is_ours(&asked.head.headers)?;
+            Ok(admin::end(asked, body).await?)
+        }
+        SIGN_IN if reads => Ok(settle::sign_in(asked)),
+        SEARCH if reads => Ok(search::search(asked).await?),
+        FORM if sends => {
+            form::is_ours(&asked.head.headers)?;
+            send::form(asked, body).await
+        }
+        LANGUAGE if sends => {
+            form::is_ours(&asked.head.headers)?;
+            Ok(settle::keep_language(asked, body).await?)
+        }
+        ADMIN | ASK | SEARCH | SIGN_IN | FORM | LANGUAGE => Err(wrong_method()),
+        path if !reads && (path.starts_with(files::PREFIX) || path.starts_with(PREVIEW)) => {
+            Err(wrong_method())
+        }
+        path => match (path.strip_prefix(files::PREFIX), path.strip_prefix(PREVIEW)) {
+            (Some(rest), _) => Ok(assets::asset(asked, rest)?),
+            (_, Some(rest)) => Ok(preview::preview(asked, rest).await?),
+            (None, None) => Err(Error::new(ErrorKind::NotFound).into()),
+        },
+    }
+}
+
+fn wrong_method() -> Refusal {
+    let error = Error::new(ErrorKind::Unsupported);
+    Refusal::with(error, StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// To another page of ours, which is then asked for by GET.
+fn see_other(to: &str) -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    fields::set(&mut response, header::LOCATION, to);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A way back that leads nowhere else: a path of ours. `//host` and `/\host` name hosts to a
+/// browser; a control character could end the field.
+fn way_back(text: &str) -> &str {
+    let ours = text.starts_with('/')
+        && !text.starts_with("//")
+        && !text.contains('\\')
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if ours { text } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_leads_nowhere_else() {
+        for good in ["/", "/a%20b/?sort=name", "/.gaveta/search?q=x"] {
+            assert_eq!(way_back(good), good);
+        }
+        for bad in [
+            "",
+            "a",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nSet-Cookie: x=y",
+            "/\u{0}",
+            "/é",
+        ] {
+            assert_eq!(way_back(bad), "/", "{bad:?}");
+        }
+    }
+}

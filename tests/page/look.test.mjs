@@ -1,0 +1,138 @@
+// Looking at files without leaving the page; and that nothing of what users sent ever runs.
+
+import assert from "node:assert/strict";
+import { deflateSync } from "node:zlib";
+import test from "node:test";
+import { Drawer, VIEWS, names, ready, row, visit } from "./harness.mjs";
+
+/** A PNG of one colour. */
+function png() {
+  const table = Array.from({ length: 256 }, (_, n) => { for (let k = 0; k < 8; k += 1) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1; return n >>> 0; });
+  const crc = (bytes) => { let c = 0xffffffff; for (const b of bytes) c = table[(c ^ b) & 255] ^ (c >>> 8); return (c ^ 0xffffffff) >>> 0; };
+  const chunk = (type, data) => { const body = Buffer.concat([Buffer.from(type), data]); const head = Buffer.alloc(4); head.writeUInt32BE(data.length); const sum = Buffer.alloc(4); sum.writeUInt32BE(crc(body)); return Buffer.concat([head, body, sum]); };
+  const size = Buffer.from([0, 0, 0, 8, 0, 0, 0, 8, 8, 2, 0, 0, 0]);
+  const pixels = Buffer.concat(Array.from({ length: 8 }, () => Buffer.concat([Buffer.from([0]), Buffer.alloc(24, 0x77)])));
+  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", size), chunk("IDAT", deflateSync(pixels)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** Half a second of silence. */
+function wav() {
+  const data = Buffer.alloc(4000, 128);
+  const head = Buffer.alloc(44);
+  head.write("RIFF", 0); head.writeUInt32LE(36 + data.length, 4); head.write("WAVEfmt ", 8); head.writeUInt32LE(16, 16); head.writeUInt16LE(1, 20); head.writeUInt16LE(1, 22); head.writeUInt32LE(8000, 24); head.writeUInt32LE(8000, 28); head.writeUInt16LE(1, 32); head.writeUInt16LE(8, 34); head.write("data", 36); head.writeUInt32LE(data.length, 40);
+  return Buffer.concat([head, data]);
+}
+
+test("pictures, sound, text and Markdown are looked at, next and previous by key", async () => {
+  const drawer = await Drawer.open({ "1.png": png(), "2.wav": wav(), "3.rs": "fn main() { <b> }\n", "4.md": "# Title\n\n**bold**", "5.bin": "x", "6.txt": "x".repeat(600_000), "lies.png": "no picture" });
+  for (const view of VIEWS) {
+    const page = await visit(drawer, view);
+    const dialog = page.getByRole("dialog");
+    await row(page, "1.png").getByRole("link").click();
+    await page.waitForFunction(() => document.querySelector("dialog img")?.naturalWidth === 8);
+    await page.keyboard.press("ArrowRight");
+    await page.waitForFunction(() => document.querySelector("dialog audio")?.readyState >= 1);
+    await dialog.getByRole("button", { name: view.lang === "en" ? "Next" : "Próximo" }).click();
+    await dialog.locator("pre", { hasText: "fn main() { <b> }" }).waitFor();
+    await dialog.getByRole("button", { name: view.lang === "en" ? "Next" : "Próximo" }).click();
+    await page.frameLocator("dialog iframe").getByRole("heading", { name: "Title" }).waitFor();
+    await page.keyboard.press("ArrowRight");
+    await dialog.getByText(view.lang === "en" ? "Only the start is shown" : "Só o começo é mostrado").waitFor();
+    await page.keyboard.press("ArrowRight");
+    await dialog.getByText(view.lang === "en" ? "This cannot be shown" : "Isto não pode ser mostrado").waitFor();
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement?.closest("tr")?.querySelector("input")?.value), "6.txt");
+    const download = page.waitForEvent("download");
+    await row(page, "5.bin").getByRole("link").click();
+    assert.equal((await download).suggestedFilename(), "5.bin");
+    assert.deepEqual(page.troubles, []);
+  }
+});
+
+const RUN = "<script>window.ran=1;alert(1)</script><img src=x onerror='window.ran=1;alert(1)'><svg onload='window.ran=1;alert(1)'>";
+
+test("nothing that users send or call a file ever runs", async () => {
+  const evil = {
+    "page.html": `<!doctype html>${RUN}`,
+    "picture.svg": `<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script><rect width="9" height="9"/></svg>`,
+    "text.md": `# x\n\n${RUN}\n\n[a](javascript:alert(1)) ![p](x"onerror="alert(1)) <a href="javascript:alert(1)">b</a>`,
+    "code.js": "window.ran=1;alert(1)",
+    "style.css": "body{display:none}",
+    "data.xml": `<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="data.xml"?><html xmlns="http://www.w3.org/1999/xhtml"><script>alert(1)</script></html>`,
+    "lies.png": `<html>${RUN}</html>`,
+    "lies.txt": `<html>${RUN}</html>`,
+    "lies.pdf": `<html>${RUN}</html>`,
+    "<img src=x onerror=alert(1)>.txt": "x",
+    "\"><script>alert(1)<|script>": "x",
+    "' onfocus='alert(1)' autofocus='.txt": "x",
+    "javascript:alert(1)": "x",
+    "{{7*7}}${7*7}<%= 7 %>": "x",
+    "\u202egnp.exe": "x",
+    "zero\u200bwidth.txt": "x",
+    "<svg onload=alert(1)>/inside.txt": "x",
+  };
+  const drawer = await Drawer.open(evil);
+  const page = await visit(drawer, { admin: true });
+  const reported = [];
+  page.on("console", (message) => message.text().includes("ran") && reported.push(message.text()));
+  const calm = async (where) => {
+    await page.waitForTimeout(150);
+    assert.equal(await page.evaluate(() => window.ran), undefined, where);
+    for (const frame of page.frames()) assert.equal(await frame.evaluate(() => window.ran).catch(() => undefined), undefined, where);
+    assert.deepEqual(page.troubles.filter((trouble) => trouble.startsWith("dialog")), [], where);
+  };
+  await calm("list");
+  assert.ok((await names(page)).includes("\\u{202e}gnp.exe"));
+  for (const name of Object.keys(evil).filter((name) => !name.includes("/"))) {
+    await row(page, name).getByRole("checkbox").check();
+    if (await row(page, name).getByRole("link").count() && /\.(html|svg|md|js|css|xml|png|txt|pdf)$/.test(name)) {
+      await row(page, name).getByRole("link").click();
+      await page.getByRole("dialog").waitFor();
+      await calm(`look at ${name}`);
+      await page.keyboard.press("Escape");
+    }
+    await row(page, name).getByRole("checkbox").uncheck();
+  }
+  // Asked for by their own addresses, in every way that a page can ask.
+  for (const name of Object.keys(evil)) {
+    const address = `${drawer.url}/${name.split("/").map(encodeURIComponent).join("/")}`;
+    for (const path of [address, address.replace(drawer.url, `${drawer.url}/.gaveta/preview`)]) {
+      await page.goto(path).catch(() => {});
+      await calm(path);
+    }
+  }
+  for (const path of ["/.gaveta/search?at=&q=" + encodeURIComponent("<img src=x onerror=alert(1)>"), "/" + encodeURIComponent("<script>alert(1)<|script>"), "/%3Csvg%20onload%3Dalert(1)%3E/", "/.gaveta/ask?do=delete&at=&name=" + encodeURIComponent("<script>alert(1)<|script>")]) {
+    await page.goto(drawer.url + path);
+    await calm(path);
+  }
+  await page.goto(drawer.url);
+  await ready(page);
+  // Our own policy holds against what an injection would try.
+  const blocked = await page.evaluate(async () => {
+    const results = [];
+    try { document.createElement("script").src = "/code.js"; results.push("ran"); } catch { results.push("refused"); }
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = "/style.css";
+    const styled = new Promise((resolve) => { style.onload = () => resolve("ran"); style.onerror = () => resolve("refused"); });
+    document.head.append(style);
+    results.push(await styled);
+    try { document.body.insertAdjacentHTML("beforeend", "<img src=x onerror=alert(1)>"); results.push("ran"); } catch { results.push("refused"); }
+    return results;
+  });
+  assert.deepEqual(blocked, ["refused", "refused", "refused"]);
+  assert.deepEqual(reported, []);
+});
+
+test("what the policy says", async () => {
+  const drawer = await Drawer.open({ "a.md": "x" });
+  for (const path of ["/", "/nothing", "/.gaveta/search?q=x", "/.gaveta/ask?do=delete&name=a.md", "/.gaveta/preview/a.md"]) {
+    const answer = await fetch(drawer.url + path, { headers: { Accept: "text/html" } });
+    const policy = answer.headers.get("content-security-policy");
+    assert.match(policy, /default-src 'none'/, path);
+    assert.doesNotMatch(policy, /unsafe|https?:|\*/, path);
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+  }
+});

@@ -1,0 +1,56 @@
+// Pictures of the main views, for the documentation: GAVETA=… node pictures.mjs FOLDER
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Drawer, row, visit } from "./harness.mjs";
+
+const to = process.argv[2] ?? process.env.PICTURES ?? ".";
+const icon = await readFile(new URL("../../crates/server/assets/icon-512.png", import.meta.url));
+const notes = await readFile(new URL("../../README.pt-BR.md", import.meta.url));
+
+function files() {
+  const of = (size) => Buffer.alloc(size, 120);
+  return {
+    "Documentos/carta.odt": of(9000), "Fotos/praia.png": icon, "Projetos/casa/": "", "aniversário.mp3": of(5_300_000), "backup.tar.gz": of(41_000_000),
+    "leia-me.md": notes, "marca.png": icon, "orçamento.xlsx": of(84_000), "relatório 2026.pdf": of(2_400_000), "receitas.txt": of(3100), "servidor.rs": of(12_000), "viagem.mp4": of(78_000_000),
+  };
+}
+
+test("pictures", async () => {
+  const drawer = await Drawer.open(files());
+  const page = await visit(drawer, { lang: "en", width: 1120, admin: true });
+  await page.setViewportSize({ width: 1120, height: 760 });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.emulateNetworkConditions", { offline: false, latency: 1, downloadThroughput: -1, uploadThroughput: 3 * 1024 * 1024 });
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    for (const [name, size] of /** @type {[string, number][]} */ ([["férias 1.jpg", 700_000], ["férias 2.jpg", 500_000], ["férias.mov", 48_000_000], ["música.flac", 31_000_000]])) data.items.add(new File([new Uint8Array(size)], name));
+    dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  });
+  await page.locator(".sending .done").nth(1).waitFor();
+  await page.waitForTimeout(2500);
+  await row(page, "marca.png").getByRole("checkbox").check();
+  await row(page, "leia-me.md").getByRole("checkbox").check();
+  await page.screenshot({ path: join(to, "page.png") });
+  await page.context().close();
+
+  const phone = await visit(drawer, { lang: "pt-BR", width: 390, dark: true });
+  await phone.screenshot({ path: join(to, "page-phone.png") });
+
+  const look = await visit(drawer, { lang: "pt-BR", width: 1120 });
+  await look.setViewportSize({ width: 1120, height: 760 });
+  await row(look, "leia-me.md").getByRole("link").click();
+  await look.waitForTimeout(700);
+  await look.screenshot({ path: join(to, "page-look.png") });
+
+  const admin = await visit(drawer, { lang: "en", width: 1120, admin: true, path: "/.gaveta/admin" });
+  await admin.setViewportSize({ width: 1120, height: 760 });
+  for (let i = 0; i < 5; i += 1) {
+    await fetch(`${drawer.url}/event%20${i}.bin`, { method: "PUT", body: new Uint8Array(3_000_000 * (i + 1)) });
+    await fetch(`${drawer.url}/viagem.mp4`).then((answer) => answer.arrayBuffer());
+    await admin.waitForTimeout(2100);
+  }
+  await admin.screenshot({ path: join(to, "page-admin.png") });
+});
