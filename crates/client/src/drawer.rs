@@ -227,7 +227,7 @@ impl Drawer {
             ErrorKind::Unsupported => not_ours(&error, server, printer.text()),
             _ => Fault::Store(about(&error, server.to_string())),
         };
-        let given = fingerprint.clone();
+        let given = fingerprint;
         let remote = match introduce::connect(server, fingerprint, sign_in, &printer).await? {
             Ok(remote) => remote,
             Err(error) => return Err(named(error)),
@@ -266,7 +266,7 @@ impl Drawer {
             ..Passwords::default()
         };
         let printer = Arc::clone(&self.printer);
-        let lent = Self::open(&self.server, passwords, self.fingerprint.clone(), printer).await?;
+        let lent = Self::open(&self.server, passwords, self.fingerprint, printer).await?;
         lent.sign_in(password).await?;
         Ok(Self {
             folder: self.folder.clone(),
@@ -422,7 +422,9 @@ impl Drawer {
                     .stat(&path)
                     .await
                     .map_err(|error| self.named(error, &path))?;
-                if address.folder && !entry.is_folder() {
+                // The bare link of a file ends where a folder's would.
+                let is_link = self.shared.as_ref().is_some_and(|shared| shared.is_file);
+                if address.folder && !is_link && !entry.is_folder() {
                     let error = Error::new(ErrorKind::NotFolder).about_text(address.to_string());
                     return Err(error.into());
                 }

@@ -61,7 +61,7 @@ async fn verify(matches: &ArgMatches, printer: &Printer) -> Outcome<Ended> {
     let options = Options {
         read_only: !served,
         // Nothing goes from it meanwhile.
-        trash: kept.then(|| TrashOptions {
+        trash: kept.then_some(TrashOptions {
             keep: std::time::Duration::MAX,
             share: 100,
             yields: false,

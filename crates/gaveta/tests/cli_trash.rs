@@ -105,10 +105,7 @@ fn what_stands_in_the_way_is_never_replaced_silently() {
         admin(
             &house,
             lang,
-            &[
-                "delete",
-                &house.at(&format!("{beside}").replace(' ', "%20")),
-            ],
+            &["delete", &house.at(&beside.replace(' ', "%20"))],
         )
         .code();
         // Everything deleted since a time: each to its place.

@@ -12,7 +12,7 @@ import { t } from "./text.js";
 export function start(does) {
   document.addEventListener("keydown", (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open], details.drop[open]")) return;
     const types = target.matches("input:not([type=checkbox]), textarea, select") || target.isContentEditable;
     if (types) return;
     const row = /** @type {HTMLTableRowElement | null} */ (target.closest("#rows tr"));

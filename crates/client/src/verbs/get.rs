@@ -219,6 +219,7 @@ mod tests {
             connection: Connection {
                 user: None,
                 password_file: None,
+                token_file: None,
                 fingerprint: None,
             },
         };

@@ -93,9 +93,7 @@ impl Run for Share {
                 share.link.as_deref().unwrap_or_default()
             );
             if context.printer.is_json() {
-                let mut object = object(&share);
-                object["url"] = json!(link);
-                context.printer.json(&object)?;
+                context.printer.json(&object(&share, Some(&link)))?;
             } else {
                 context.printer.line(&link)?;
                 context.printer.note(&context.text().say("share-once", &[]));
@@ -111,16 +109,19 @@ async fn ask_password(context: &Context) -> Outcome<String> {
     context.printer.ask_password(&question).await
 }
 
-fn object(share: &ShareBody) -> serde_json::Value {
+fn object(share: &ShareBody, url: Option<&str>) -> serde_json::Value {
     let mut object = serde_json::to_value(share).unwrap_or_default();
-    object["type"] = json!("share");
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("type".to_owned(), json!("share"));
+        fields.extend(url.map(|url| ("url".to_owned(), json!(url))));
+    }
     object
 }
 
 fn show(context: &Context, share: &ShareBody) -> Outcome {
     let (text, printer) = (context.text(), &context.printer);
     if printer.is_json() {
-        return printer.json(&object(share));
+        return printer.json(&object(share, None));
     }
     let way = match share.way {
         WayBody::Get => "share-way-get",

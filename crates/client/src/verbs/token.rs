@@ -110,7 +110,9 @@ impl Token {
 
 fn object(token: &TokenBody) -> serde_json::Value {
     let mut object = serde_json::to_value(token).unwrap_or_default();
-    object["type"] = json!("token");
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("type".to_owned(), json!("token"));
+    }
     object
 }
 

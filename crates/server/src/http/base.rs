@@ -74,10 +74,11 @@ impl BasePath {
         let Some(location) = headers.get(header::LOCATION).and_then(|v| v.to_str().ok()) else {
             return;
         };
-        if location.starts_with('/') && !location.starts_with("//") {
-            if let Ok(outside) = HeaderValue::try_from(format!("{}{location}", self.0)) {
-                headers.insert(header::LOCATION, outside);
-            }
+        if location.starts_with('/')
+            && !location.starts_with("//")
+            && let Ok(outside) = HeaderValue::try_from(format!("{}{location}", self.0))
+        {
+            headers.insert(header::LOCATION, outside);
         }
     }
 }

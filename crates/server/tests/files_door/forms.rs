@@ -148,7 +148,7 @@ async fn files_are_sent_by_form_and_names_that_are_taken_are_kept(door: Door) {
 
 async fn a_form_that_is_cut_publishes_nothing(door: Door) {
     let whole = form("keep", &[("first", "1"), ("second", &"x".repeat(100_000))]);
-    for cut in [whole.len() - 3, whole.len() - 50_000] {
+    for cut in [whole.len() - 8, whole.len() - 50_000] {
         let length = cut.to_string();
         let fields = [PARTS, OURS, ("Content-Length", length.as_str())];
         let body = &whole.as_bytes()[..cut];
@@ -202,7 +202,7 @@ async fn questions_name_what_was_chosen(door: Door) {
     let cookie = ("Cookie", "gaveta-language=pt-BR");
     let text = door.get("/nothing", &[html, cookie]).await.text();
     assert!(
-        text.contains("não existe") && text.contains("<html lang=\"pt-BR\">"),
+        text.contains("Não existe") && text.contains("<html lang=\"pt-BR\">"),
         "{text}"
     );
 }

@@ -49,6 +49,8 @@ impl Team {
             config.state = Some(state.path().to_owned());
         })
         .await;
+        // Whoever was answered has the server that can be told, too.
+        house.ask("GET", "/.gaveta/health", &[], b"").await;
         Self { house, state }
     }
 

@@ -15,11 +15,11 @@ share-page-received = { $count ->
 }
 
 # Verbs
-verb-share = Make a link that lets somebody without an account get a file or folder, or drop files into a folder
+verb-share = Make a link for somebody without an account to get or drop files
 verb-token = Make, list and revoke tokens, by which programs sign in without a password
 verb-audit = Show who did what on a server
-shell-usage-share = [NAME] [--expires 7d] [--password] [--limit N] [--drop]
-shell-usage-token = add NAME | list | remove NAME
+shell-usage-share = [NAME]
+shell-usage-token = add|list|remove
 arg-token-file = File whose first line is a token (or set GAVETA_TOKEN)
 arg-share-path = What to share
 arg-share-expires = How long the link is good: 7d, 12h, 90m

@@ -15,11 +15,11 @@ share-page-received = { $count ->
 }
 
 # Verbos
-verb-share = Cria um link que deixa alguém sem conta baixar um arquivo ou uma pasta, ou enviar arquivos para uma pasta
+verb-share = Cria um link para alguém sem conta baixar ou enviar arquivos
 verb-token = Cria, lista e revoga tokens, com que programas entram sem senha
 verb-audit = Mostra quem fez o quê no servidor
-shell-usage-share = [NOME] [--validade 7d] [--senha] [--limite N] [--enviar]
-shell-usage-token = add NOME | list | remove NOME
+shell-usage-share = [NOME]
+shell-usage-token = add|list|remove
 arg-token-file = Arquivo cuja primeira linha é um token (ou defina GAVETA_TOKEN)
 arg-share-path = O que compartilhar
 arg-share-expires = Por quanto tempo o link vale: 7d, 12h, 90m

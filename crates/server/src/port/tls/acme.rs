@@ -138,7 +138,6 @@ async fn obtain(plan: &AcmePlan, shown: &Shown) -> Result<(), String> {
         shown.challenge(&name, Some(answer));
         challenge.set_ready().await.map_err(told)?;
     }
-    drop(authorizations);
     let patience = RetryPolicy::new().timeout(PATIENCE).backoff(1.5);
     match order.poll_ready(&patience).await.map_err(told)? {
         OrderStatus::Ready => {}

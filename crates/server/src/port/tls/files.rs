@@ -52,7 +52,10 @@ pub(super) fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsProblem> {
 /// What tells, looked at twice, whether the files are still the same. Links are followed: who
 /// renews a certificate often turns a link.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Stamp(Vec<(PathBuf, Option<(u64, u64, i64, i64)>)>);
+pub(super) struct Stamp(Vec<(PathBuf, Option<State>)>);
+
+/// Inode, length, and when it was changed: seconds and nanoseconds.
+type State = (u64, u64, i64, i64);
 
 impl Stamp {
     pub(super) fn of(paths: &[&Path]) -> Self {
