@@ -76,7 +76,8 @@ pub(crate) async fn ask_password(question: String) -> Outcome<String> {
 
 fn put_question(question: &str) -> std::io::Result<()> {
     let mut stderr = std::io::stderr().lock();
-    write!(stderr, "{question} ")?;
+    // In one piece: what is typed at the sight of it comes behind the blank.
+    stderr.write_all(format!("{question} ").as_bytes())?;
     stderr.flush()
 }
 

@@ -89,10 +89,9 @@ fn what_is_not_a_name_is_refused_in_both_languages() {
         }
     }
     assert_eq!(tree(house.served.path()), ["there"]);
-    assert_eq!(
-        tree(house.home.path()),
-        ["good", "state/", "state/admin.hash", "state/password"]
-    );
+    let mut here = tree(house.home.path());
+    here.retain(|name| !name.starts_with("state/"));
+    assert_eq!(here, ["good"]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn a_link_opens_its_file_until_it_is_revoked_and_the_log_tells_all_of_it() {
     );
     let id = listed[0]["id"].as_str().unwrap();
     house.admin(["share", &house.at(""), "--end", id]).ok();
-    let refused = house.run(["get", &link, "again.txt"]).ends(4);
+    let refused = house.run(["get", &link, "again.txt"]).ends(5);
     assert!(!refused.err.contains(secret), "{}", refused.err);
     assert!(!house.home.path().join("again.txt").exists());
 
@@ -161,7 +161,7 @@ fn files_are_dropped_through_a_link_of_an_account() {
     // Nothing of what lies there is shown.
     house
         .run(["get", &format!("{link}/note.txt"), "seen"])
-        .ends(4);
+        .ends(5);
     house.write("other.txt", "third");
     let sent = house.run(["send", "other.txt", &format!("{link}/")]).ok();
     assert_eq!(house.served("in/other.txt"), b"third", "{sent:?}");

@@ -371,7 +371,7 @@ fn every_line_of_json_is_an_object() {
     let objects = house.run(["list", "--json", &house.at("d")]).ok().json();
     assert_eq!(objects[0]["path"], "d/a");
     assert_eq!(objects.last().unwrap()["entries"], 2);
-    let objects = house.run(["list", "--json", "https://x/"]).ends(2).json();
+    let objects = house.run(["list", "--json", "ftp://x/"]).ends(2).json();
     assert_eq!(objects[0]["code"], "usage");
     let objects = house
         .admin(["delete", "--json", &house.at("d/a")])

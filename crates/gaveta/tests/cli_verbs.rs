@@ -230,7 +230,7 @@ fn nonsense_on_the_command_line_is_usage() {
     for args in [
         &["list"][..],
         &["send", "x"],
-        &["list", "https://h/x"],
+        &["list", "ftp://h/x"],
         &["list", "h:99999/x"],
         &["list", "/etc"],
         &["nonsense"],

@@ -40,7 +40,7 @@ fn a_link_made_here_opens_its_file_until_it_is_ended() {
         let end = either(locale, "--revogar", "--end");
         let seen = shell.run(&format!("{share} {end} {id} {file}"));
         says(&seen, either(locale, "Link encerrado", &id));
-        finish(house.client(["get", &link, "--to", "again.txt"]), b"").ends(4);
+        finish(house.client(["get", &link, "--to", "again.txt"]), b"").ends(5);
         assert!(!house.home.path().join("again.txt").exists());
         shell.leave();
     }

@@ -33,7 +33,7 @@ const HEAD: usize = 32 * 1024;
 /// connections may read much at once; the more there are, the less.
 const LARGEST: usize = 256 * 1024;
 const SMALLEST: usize = 32 * 1024;
-const BUFFERS: usize = 2 * 1024 * 1024;
+const BUFFERS: usize = 1024 * 1024;
 /// HTTP/2: requests at once, and what may wait to leave of each.
 const STREAMS: u32 = 256;
 const SEND_BUFFER: usize = 128 * 1024;

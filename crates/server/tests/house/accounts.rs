@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path as FsPath;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -49,8 +50,6 @@ impl Team {
             config.state = Some(state.path().to_owned());
         })
         .await;
-        // Whoever was answered has the server that can be told, too.
-        house.ask("GET", "/.gaveta/health", &[], b"").await;
         Self { house, state }
     }
 
@@ -62,7 +61,15 @@ impl Team {
     async fn reload(&self) -> Result<serde_json::Value, (String, String)> {
         let state = self.state.path().to_owned();
         tokio::task::spawn_blocking(move || {
-            let servers = control::servers(&state);
+            // Its socket comes a moment after the port.
+            let patience = Instant::now() + Duration::from_secs(30);
+            let servers = loop {
+                let servers = control::servers(&state);
+                if !servers.is_empty() || Instant::now() > patience {
+                    break servers;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            };
             assert_eq!(servers.len(), 1);
             control::ask(&servers[0], &json!({ "do": "reload" }), None).unwrap()
         })

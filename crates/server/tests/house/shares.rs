@@ -419,8 +419,10 @@ async fn a_limit_is_kept_whatever_is_asked_for() {
             "looking is free"
         );
     }
-    assert_eq!(get(&[("Range", "bytes=0-2")]).await, 206);
-    assert_eq!(get(&[("Range", "bytes=3-")]).await, 206);
+    // As our client asks: what the server would read to answer it counts for nobody.
+    let wants = ("Want-Repr-Digest", "sha-256=1, blake3=1");
+    assert_eq!(get(&[wants, ("Range", "bytes=0-2")]).await, 206);
+    assert_eq!(get(&[wants, ("Range", "bytes=3-")]).await, 206);
     assert_eq!(get(&[]).await, 403);
     assert_eq!(get(&[("Range", "bytes=0-2")]).await, 403);
     let bearer = format!("Bearer {secret}");

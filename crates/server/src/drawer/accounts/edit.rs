@@ -12,6 +12,8 @@ use super::file::FileProblem;
 /// # Errors
 /// `Taken`, also by a name that people take for the same.
 pub fn add(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem> {
+    // What a person wrote at the end stays above what comes after it.
+    let above = document.trailing().as_str().unwrap_or_default().to_owned();
     let accounts = document.entry("account").or_insert_with(|| {
         let mut table = Table::new();
         table.set_implicit(true);
@@ -22,7 +24,16 @@ pub fn add(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem> {
     if accounts.iter().any(|(known, _)| fold(known) == fold(name)) {
         return Err(taken());
     }
-    accounts.insert(name, Item::Table(Table::new()));
+    let mut account = Table::new();
+    if !above.trim().is_empty() {
+        account
+            .decor_mut()
+            .set_prefix(format!("{}\n\n", above.trim_end()));
+    }
+    accounts.insert(name, Item::Table(account));
+    if !above.trim().is_empty() {
+        document.set_trailing("");
+    }
     Ok(())
 }
 
