@@ -79,6 +79,18 @@ pub struct Address {
     glob: Option<String>,
     /// How the person typed it, when the server goes without saying: in the shell.
     typed: Option<String>,
+    /// The secret of a share, when a link to one was typed: the path is what lies behind it.
+    pub(crate) share: Option<Link>,
+}
+
+/// The secret in the link of a share. Does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Link(pub(crate) String);
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl Address {
@@ -110,7 +122,17 @@ impl Address {
         }
         let server = parse_server(server, security).map_err(bad)?;
         let path = path.unwrap_or_default();
-        let (text, folder) = if url {
+        let whole = format!("/{path}");
+        let (path, share) = match gaveta_wire::keys::in_link(&whole) {
+            Some((secret, behind)) => {
+                // A link is copied whole: what a browser says after `?` means nothing here.
+                let behind = behind.split(['?', '#']).next().unwrap_or_default();
+                let behind = behind.strip_prefix('/').unwrap_or(behind);
+                (behind, Some(Link(secret.to_owned())))
+            }
+            None => (path, None),
+        };
+        let (text, folder) = if url || share.is_some() {
             let target = gaveta_wire::url::parse(&format!("/{path}"))?;
             (target.path.as_str().to_owned(), target.folder)
         } else {
@@ -119,13 +141,14 @@ impl Address {
                 None => (path.to_owned(), path.is_empty()),
             }
         };
-        let glob = is_wild(&text).then(|| text.clone());
+        let glob = (is_wild(&text) && share.is_none()).then(|| text.clone());
         let address = Self {
             server,
             text,
             folder,
             glob,
             typed: None,
+            share,
         };
         // What can be neither a path nor a pattern is refused before anything is asked.
         if address.pattern()?.is_none() {
@@ -172,6 +195,7 @@ impl Address {
             folder: folder || names.is_empty(),
             glob: is_wild(typed).then(|| join(names.iter().map(|(_, glob)| &**glob).collect())),
             typed: Some(typed.to_owned()),
+            share: None,
         };
         address.path()?;
         Ok(address)
@@ -329,6 +353,22 @@ mod tests {
                 "{typed}"
             );
         }
+    }
+
+    #[test]
+    fn the_link_of_a_share_is_taken_apart_and_shows_no_secret() {
+        for (typed, text) in [
+            ("http://h:5/.gaveta/s/gvs_secret/a%20b.txt", "a b.txt"),
+            ("h:5/.gaveta/s/gvs_secret/", ""),
+            ("h:5/.gaveta/s/gvs_secret", ""),
+            ("http://h:5/.gaveta/s/gvs_secret/a/b?download", "a/b"),
+        ] {
+            let address = Address::parse(typed).unwrap();
+            assert_eq!(address.text, text, "{typed}");
+            assert_eq!(address.share, Some(Link("gvs_secret".into())));
+            assert!(!format!("{address} {address:?}").contains("secret"));
+        }
+        assert!(Address::parse("h/.gaveta/s/gvs_secret/../x").is_err());
     }
 
     #[test]

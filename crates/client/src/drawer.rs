@@ -12,7 +12,7 @@ use crate::address::{Address, Server};
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{self, matches};
 use crate::printer::Printer;
-use crate::remote::{OtherProtocol, Remote};
+use crate::remote::{self, OtherProtocol, Remote};
 
 mod introduce;
 
@@ -47,13 +47,17 @@ impl Passwords {
     /// administrator's.
     fn find_own(&self) -> Outcome<Option<Secret>> {
         match &self.file {
-            Some(file) => read_password(file).map(Some),
+            Some(file) => read_secret(file).map(Some),
             None => Ok(self.variable.clone()),
         }
     }
 }
 
-fn read_password(file: &std::path::Path) -> Outcome<Secret> {
+/// The first line of a file.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+pub(crate) fn read_secret(file: &std::path::Path) -> Outcome<Secret> {
     let fault = |kind: ErrorKind, why: String| {
         let name = file.to_string_lossy();
         Fault::Said(
@@ -96,6 +100,37 @@ pub(crate) struct Drawer {
     printer: Arc<Printer>,
     /// The folder a person stands in, in the shell: paths are named from there.
     folder: Option<Folder>,
+    /// Signed in by a token or a share: no password gives more.
+    keyed: bool,
+    /// What a share's link opens.
+    shared: Option<Shared>,
+}
+
+/// What a share's link opens: paths behind the link are beneath it.
+#[derive(Debug, Clone)]
+struct Shared {
+    path: Path,
+    is_file: bool,
+}
+
+/// The environment variable with a token.
+const TOKEN_VARIABLE: &str = "GAVETA_TOKEN";
+
+/// The token that the environment holds.
+pub(crate) fn token_of_environment() -> Option<Secret> {
+    std::env::var(TOKEN_VARIABLE)
+        .ok()
+        .map(|token| token.trim().to_owned())
+        .filter(|token| !token.is_empty())
+        .map(Secret)
+}
+
+/// Whoever comes by a secret that speaks for itself: it stands where a name would.
+pub(crate) fn by_secret(secret: Secret) -> remote::SignIn {
+    remote::SignIn {
+        name: secret.0,
+        password: Secret(String::new()),
+    }
 }
 
 /// The folder of a server that a person stands in.
@@ -112,6 +147,72 @@ impl Drawer {
         fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
+        let token = token_of_environment().map(by_secret);
+        Self::open_as(server, passwords, fingerprint, printer, token).await
+    }
+
+    /// Connects as whom the link of a share makes of who has it.
+    ///
+    /// # Errors
+    /// As [`Drawer::open_as`]; `NotFound` for a link that leads nowhere.
+    pub(crate) async fn open_share(
+        server: &Server,
+        secret: &Secret,
+        password: Secret,
+        fingerprint: Option<Fingerprint>,
+        printer: Arc<Printer>,
+    ) -> Outcome<Self> {
+        let sign_in = remote::SignIn {
+            name: secret.0.clone(),
+            password,
+        };
+        let passwords = Passwords::default();
+        let opened = Self::open_as(server, passwords, fingerprint, printer, Some(sign_in)).await?;
+        let about = opened.remote.shared(secret).await?;
+        let shared = Shared {
+            path: Path::parse(&about.path)?,
+            is_file: about.kind == "file",
+        };
+        Ok(Self {
+            shared: Some(shared),
+            ..opened
+        })
+    }
+
+    /// The path of the drawer that an address names: behind the link of a share, beneath it.
+    ///
+    /// # Errors
+    /// `BadPath`, `NotFound`.
+    pub(crate) fn place(&self, address: &Address) -> Outcome<Path> {
+        let path = address.path()?;
+        match &self.shared {
+            None => Ok(path),
+            Some(shared) if shared.is_file => {
+                if path.is_root() || path.as_str() == shared.path.name().unwrap_or_default() {
+                    Ok(shared.path.clone())
+                } else {
+                    Err(Error::at(ErrorKind::NotFound, &path).into())
+                }
+            }
+            Some(shared) => Ok(shared.path.join_path(&path)?),
+        }
+    }
+
+    /// Connects, signed in so. Whoever gives a name or a password comes by that, whatever else
+    /// there is.
+    ///
+    /// # Errors
+    /// As [`Drawer::open`].
+    pub(crate) async fn open_as(
+        server: &Server,
+        passwords: Passwords,
+        fingerprint: Option<Fingerprint>,
+        printer: Arc<Printer>,
+        sign_in: Option<remote::SignIn>,
+    ) -> Outcome<Self> {
+        let named_himself = passwords.user.is_some() || passwords.given.is_some();
+        let sign_in = sign_in.filter(|_| !named_himself);
+        let keyed = sign_in.is_some();
         let named = |error: Error| match error.kind() {
             kind @ (ErrorKind::Disconnected | ErrorKind::TimedOut) => {
                 let text = printer.text();
@@ -127,7 +228,7 @@ impl Drawer {
             _ => Fault::Store(about(&error, server.to_string())),
         };
         let given = fingerprint;
-        let remote = match introduce::connect(server, fingerprint, &printer).await? {
+        let remote = match introduce::connect(server, fingerprint, sign_in, &printer).await? {
             Ok(remote) => remote,
             Err(error) => return Err(named(error)),
         };
@@ -138,6 +239,8 @@ impl Drawer {
             fingerprint: given,
             printer,
             folder: None,
+            keyed,
+            shared: None,
         };
         if let Some(user) = drawer.passwords.user.clone() {
             match drawer.passwords.find_own()? {
@@ -220,8 +323,8 @@ impl Drawer {
     /// # Errors
     /// `WrongPassword`, `Busy`, an unreadable password file.
     pub(crate) async fn need(&self, action: Action) -> Outcome {
-        if self.passwords.user.is_some() {
-            // Whoever signed in under his name may what he may: the server says so.
+        if self.keyed || self.passwords.user.is_some() {
+            // Whoever signed in by himself may what he may: the server says so.
             return Ok(());
         }
         let account = match self.remote.greeted() {
@@ -313,13 +416,15 @@ impl Drawer {
                 Ok(pattern::outermost(found))
             }
             None => {
-                let path = address.path()?;
+                let path = self.place(address)?;
                 let entry = self
                     .remote
                     .stat(&path)
                     .await
                     .map_err(|error| self.named(error, &path))?;
-                if address.folder && !entry.is_folder() {
+                // The bare link of a file ends where a folder's would.
+                let is_link = self.shared.as_ref().is_some_and(|shared| shared.is_file);
+                if address.folder && !is_link && !entry.is_folder() {
                     let error = Error::new(ErrorKind::NotFolder).about_text(address.to_string());
                     return Err(error.into());
                 }
@@ -441,7 +546,7 @@ mod tests {
             home.path().join("missing"),
             home.path().to_owned(),
         ] {
-            assert!(read_password(&file).is_err(), "{file:?}");
+            assert!(read_secret(&file).is_err(), "{file:?}");
         }
     }
 }

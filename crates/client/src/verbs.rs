@@ -5,6 +5,7 @@
 //! verb runs in both: in the shell a path begins at the folder one is in, on the command line it
 //! carries an address.
 
+mod audit;
 mod cat;
 mod cd;
 pub(crate) mod complaint;
@@ -34,7 +35,10 @@ mod rename;
 mod restore;
 mod rm;
 mod send;
+mod share;
+mod span;
 mod table;
+mod token;
 mod transferring;
 mod trash;
 mod undo;
@@ -67,6 +71,8 @@ struct Connection {
     user: Option<String>,
     #[arg(long, value_name = "FILE", help = "arg-password-file")]
     password_file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "arg-token-file")]
+    token_file: Option<PathBuf>,
     #[arg(long, value_name = "SHA256:…", env = FINGERPRINT_VARIABLE, hide_env = true,
         help = "arg-fingerprint")]
     fingerprint: Option<Fingerprint>,

@@ -11,11 +11,12 @@ mod tls;
 mod user;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gaveta_disk::{DiskStore, Durability, Options};
-use gaveta_server::{Config, Handle, Kept, Listening, Server, Shares, UploadLimits};
+use gaveta_server::{AuditPlan, Config, Handle, Kept, Listening, Server, Shares, UploadLimits};
 use gaveta_text::Text;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -26,7 +27,7 @@ use greet::greet;
 use logging::init_logging;
 pub(crate) use place::state_folder;
 use place::{accounts, become_who, folder, keep_apart};
-use refusal::{Refusal, cannot_bind, cannot_know, cannot_serve, failed};
+use refusal::{Refusal, cannot_bind, cannot_know, cannot_serve, failed, shown};
 use tls::reached_at;
 
 pub(crate) use args::ServeArgs;
@@ -87,6 +88,8 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         admin,
         accounts,
         accounts_file: Some(accounts_file),
+        keys: Some(gaveta_server::drawer_folder(&state, &folder)),
+        audit: audit(&args, &state, &folder, text)?,
         usage: Some(place::usage(&state, &folder)),
         state: Some(state),
         shares: Shares {
@@ -132,6 +135,31 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
     runtime.shutdown_timeout(Duration::from_secs(2));
     let _ = writeln!(io::stdout().lock(), "{}", text.say("serve-stopped", &[]));
     served
+}
+
+/// Where the audit log lies: never where it could be got through the drawer.
+fn audit(
+    args: &ServeArgs,
+    state: &Path,
+    folder: &Path,
+    text: &Text,
+) -> Result<Option<AuditPlan>, Refusal> {
+    let path = match &args.audit {
+        Some(off) if off.as_os_str() == "off" => return Ok(None),
+        Some(path) => path.clone(),
+        None => state.join("audit.jsonl"),
+    };
+    if gaveta_disk::contains(folder, &path) {
+        let args = [
+            ("path", shown(path.display()).into()),
+            ("folder", shown(folder.display()).into()),
+        ];
+        return Err(Refusal(Exit::State, text.say("serve-audit-beneath", &args)));
+    }
+    Ok(Some(AuditPlan {
+        path,
+        keep: args.audit_keep,
+    }))
 }
 
 /// The first signal lets what is under way end, the second does not.

@@ -20,6 +20,9 @@ pub use drawer::accounts::{
     AccountsFile, Book, FileProblem, Problem, ProblemKind, Record, SshKey, book::date,
     book::granted_path, book::size,
 };
+pub use drawer::audit::AuditPlan;
+pub use drawer::audit::reading::AuditReader;
+pub use drawer::keys::drawer_folder;
 pub use drawer::ledger::UploadLimits;
 pub use drawer::limits::Shares;
 pub use drawer::meters::Totals;

@@ -16,7 +16,9 @@ use crate::control::{Control, Steward};
 use crate::drawer::Drawer;
 use crate::drawer::accounts::keeping::Keeping;
 use crate::drawer::accounts::{Accounts, AccountsFile, Base, Book};
+use crate::drawer::audit::{Audit, AuditPlan};
 use crate::drawer::entrance::Entrance;
+use crate::drawer::keys::admission::Keys;
 use crate::drawer::ledger::UploadLimits;
 use crate::drawer::limits::Shares;
 use crate::drawer::meters::Totals;
@@ -52,6 +54,10 @@ pub struct Config {
     pub anonymous: Option<Actions>,
     /// Only this machine can call: everybody lists, reads and sends until there is an account.
     pub ease: bool,
+    /// The folder where tokens and shares are kept; none: they are forgotten with the server.
+    pub keys: Option<PathBuf>,
+    /// The audit log; none is kept without.
+    pub audit: Option<AuditPlan>,
     /// The largest file that is taken, in bytes.
     pub max_file_size: Option<u64>,
     /// What uploads under way may take, and how long they are kept.
@@ -100,6 +106,8 @@ impl Default for Config {
             state: None,
             anonymous: None,
             ease: true,
+            keys: None,
+            audit: None,
             max_file_size: None,
             uploads: UploadLimits::default(),
             shares: Shares::default(),
@@ -295,8 +303,17 @@ impl Server {
         let keeping = accounts_file.map(|file| Arc::new(Keeping::new(Arc::clone(&accounts), file)));
         let entrance = Entrance::new(accounts)?;
         let quotas = Quotas::open(config.usage)?;
+        let keys = Keys::open(config.keys.as_deref(), Arc::clone(&entrance.accounts))?;
+        let audit = match &config.audit {
+            Some(plan) => Audit::open(plan).map_err(|error| {
+                let path = plan.path.display();
+                Error::new(ErrorKind::Io).because(format!("{path}: {error}"))
+            })?,
+            None => Audit::default(),
+        };
+        let drawer = Drawer::keeping(store, entrance, config.uploads, keys, audit);
         let house = House {
-            drawer: Drawer::new(store, entrance, config.uploads).sharing(config.shares, quotas),
+            drawer: drawer.sharing(config.shares, quotas),
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
@@ -368,6 +385,7 @@ impl Server {
         // Before anybody begins another.
         house.drawer.count_uploads().await;
         let keeping = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer).keep_uploads()));
+        let keeping_keys = AbortOnDrop(tokio::spawn(Arc::clone(&house.drawer.keys).keep()));
         let verifying = house.verify_every.map(|every| {
             let drawer = Arc::clone(&house.drawer);
             AbortOnDrop(tokio::spawn(drawer.keep_verifying(every)))
@@ -399,7 +417,7 @@ impl Server {
         tracing::info!(
             target: "gaveta::server", grace_seconds = house.limits.grace.as_secs(), "going down"
         );
-        drop((keeping, verifying, following, controlled, tls));
+        drop((keeping, keeping_keys, verifying, following, controlled, tls));
         while accepting.join_next().await.is_some() {}
         let all_gone = house.connections.acquire_many(self.places);
         tokio::pin!(all_gone);
@@ -412,6 +430,10 @@ impl Server {
         if !gone && timeout(FALL, all_gone).await.is_err() {
             tracing::warn!(target: "gaveta::server", "some connections do not end");
         }
+        // What was counted and done until the last moment is kept, if the disk lets it.
+        let _ = house.drawer.keys.keep_counts().await;
+        let audit = house.drawer.audit.clone();
+        let _ = tokio::task::spawn_blocking(move || audit.flush(FALL)).await;
         let totals = house.drawer.meters.totals();
         tracing::info!(
             target: "gaveta::server", requests = totals.requests, written = totals.written,

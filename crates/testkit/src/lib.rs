@@ -24,6 +24,7 @@
 pub mod conformance;
 mod content;
 mod flaky;
+pub mod fuzz;
 mod hostile;
 pub mod http;
 mod memory;

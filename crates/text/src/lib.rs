@@ -48,6 +48,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/shell.ftl"),
     ),
     (
+        "share",
+        include_str!("../locales/pt-BR/share.ftl"),
+        include_str!("../locales/en/share.ftl"),
+    ),
+    (
         "page",
         include_str!("../locales/pt-BR/page.ftl"),
         include_str!("../locales/en/page.ftl"),

@@ -3,11 +3,13 @@
 //!
 //! PROTOCOL.md documents all of it for people who write another client.
 
+pub mod audit;
 pub mod body;
 pub mod chunks;
 pub mod digest;
 pub mod fingerprint;
 pub mod header;
+pub mod keys;
 pub mod session;
 pub mod trash;
 pub mod url;
@@ -33,6 +35,14 @@ pub mod route {
     pub const CHUNKS: &str = "/.gaveta/chunks";
     /// A file's chunk digests alone: this, then the file's path.
     pub const OUTLINE: &str = "/.gaveta/outline";
+    /// Tokens: of one's own, and for an administrator everybody's. With `/ID`, one of them.
+    pub const TOKENS: &str = "/.gaveta/tokens";
+    /// Shares, as tokens.
+    pub const SHARES: &str = "/.gaveta/shares";
+    /// What a share's secret opens: this, the secret, and what is beneath.
+    pub const SHARED: &str = "/.gaveta/s/";
+    /// The audit log, for an administrator.
+    pub const AUDIT: &str = "/.gaveta/audit";
     /// A file in the trash: this, then its id.
     pub const TRASH: &str = "/.gaveta/trash";
     /// Answers 200 while the server serves.

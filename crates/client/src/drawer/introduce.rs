@@ -12,9 +12,9 @@ use crate::answer::Answer;
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pins::Pins;
 use crate::printer::Printer;
-use crate::remote::{Doubt, NoHandshake, Options, Remote, Trust, Untrusted};
+use crate::remote::{Doubt, NoHandshake, Options, Remote, SignIn, Trust, Untrusted};
 
-/// Connects as a visitor. The inner error is of the line or of the server.
+/// Connects, as a visitor or signed in so. The inner error is of the line or of the server.
 ///
 /// # Errors
 /// With a sentence: the server is not the one that is known, is unknown and nobody can be asked or
@@ -22,6 +22,7 @@ use crate::remote::{Doubt, NoHandshake, Options, Remote, Trust, Untrusted};
 pub(super) async fn connect(
     server: &Server,
     given: Option<Fingerprint>,
+    sign_in: Option<SignIn>,
     printer: &Printer,
 ) -> Outcome<Result<Remote, Error>> {
     let pins = Pins::of_person();
@@ -30,7 +31,7 @@ pub(super) async fn connect(
         _ => None,
     };
     let trust = given.or(remembered).map_or(Trust::Public, Trust::Pinned);
-    let error = match try_with(server, trust).await {
+    let error = match try_with(server, trust, sign_in.clone()).await {
         Ok(remote) => return Ok(Ok(remote)),
         Err(error) => error,
     };
@@ -68,7 +69,7 @@ pub(super) async fn connect(
     if !is_trusted(server, shown, printer).await? {
         return Err(said(Sentence::new("tls-not-trusted"), server));
     }
-    let remote = match try_with(server, Trust::Pinned(shown)).await {
+    let remote = match try_with(server, Trust::Pinned(shown), sign_in).await {
         Ok(remote) => remote,
         Err(error) => return Ok(Err(error)),
     };
@@ -79,9 +80,10 @@ pub(super) async fn connect(
     Ok(Ok(remote))
 }
 
-async fn try_with(server: &Server, trust: Trust) -> Result<Remote, Error> {
+async fn try_with(server: &Server, trust: Trust, sign_in: Option<SignIn>) -> Result<Remote, Error> {
     let options = Options {
         trust,
+        sign_in,
         ..Options::default()
     };
     Remote::connect(server.address(), options).await

@@ -187,6 +187,11 @@ impl Line {
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Does what is sent travel encrypted?
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
     /// Tries the sign-in, and keeps it when the server takes it.
     pub(super) async fn sign_in(&self, name: &str, password: &Secret) -> Result<AccountBody> {
         let sign_in = SignIn {

@@ -12,6 +12,7 @@ mod fault;
 mod flow;
 mod journal;
 mod kept;
+mod keys;
 mod lifeline;
 mod line;
 mod listing;
@@ -218,6 +219,11 @@ impl Remote {
     /// it has found out what to copy. Must run within a tokio runtime.
     pub fn warm_up(&self) {
         self.line.warm_up();
+    }
+
+    /// Does what is said to it travel encrypted?
+    pub fn is_encrypted(&self) -> bool {
+        self.line.is_encrypted()
     }
 
     /// Where the server is.

@@ -9,7 +9,7 @@ use gaveta_wire::session::Secret;
 
 use super::Connection;
 use crate::address::{Address, Server};
-use crate::drawer::{Drawer, Passwords};
+use crate::drawer::{Drawer, Passwords, by_secret, read_secret, token_of_environment};
 use crate::fault::{Fault, Outcome};
 use crate::printer::Printer;
 use crate::shell::Here;
@@ -138,7 +138,35 @@ impl Context {
             file,
             variable: self.password.clone(),
         };
-        let fingerprint = connection.fingerprint;
-        Drawer::open(server, passwords, fingerprint, Arc::clone(&self.printer)).await
+        let token = match &connection.token_file {
+            Some(file) => Some(read_secret(file)?),
+            None => token_of_environment(),
+        };
+        let sign_in = token.map(by_secret);
+        let printer = Arc::clone(&self.printer);
+        Drawer::open_as(server, passwords, connection.fingerprint, printer, sign_in).await
+    }
+
+    /// The drawer that an address is in: for the link of a share, what the link opens.
+    pub(super) async fn open_at(
+        &self,
+        address: &Address,
+        connection: &Connection,
+    ) -> Outcome<Drawer> {
+        let Some(secret) = &address.share else {
+            return self.open(&address.server, connection).await;
+        };
+        let password = match &connection.password_file {
+            Some(file) => read_secret(file)?,
+            None => self.password.clone().unwrap_or(Secret(String::new())),
+        };
+        Drawer::open_share(
+            &address.server,
+            &Secret(secret.0.clone()),
+            password,
+            connection.fingerprint,
+            Arc::clone(&self.printer),
+        )
+        .await
     }
 }

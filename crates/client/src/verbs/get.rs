@@ -113,11 +113,11 @@ impl Get {
             let more = async {
                 let known = drawers
                     .iter()
-                    .find(|(other, _)| other.server == name.server);
+                    .find(|(other, _)| other.server == name.server && other.share == name.share);
                 let drawer = match known {
                     Some((_, drawer)) => drawer.clone(),
                     None => {
-                        let drawer = context.open(&name.server, &self.connection).await?;
+                        let drawer = context.open_at(name, &self.connection).await?;
                         drawer.remote.warm_up();
                         drawer.need(Action::Read).await?;
                         drawers.push((name, drawer.clone()));
@@ -154,7 +154,7 @@ impl Get {
         let [name] = names else {
             return Err(Fault::usage("client-stdout-alone"));
         };
-        let drawer = context.open(&name.server, &self.connection).await?;
+        let drawer = context.open_at(name, &self.connection).await?;
         drawer.need(Action::Read).await?;
         let found = drawer.find(name).await?;
         let [entry] = found.as_slice() else {
@@ -219,6 +219,7 @@ mod tests {
             connection: Connection {
                 user: None,
                 password_file: None,
+                token_file: None,
                 fingerprint: None,
             },
         };

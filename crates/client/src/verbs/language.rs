@@ -4,6 +4,7 @@ use gaveta_text::{Lang, Text};
 
 /// What stands for values, as the arguments name them, and the keys of these words.
 const VALUES: &[(&str, &str)] = &[
+    ("ACTIONS", "value-actions"),
     ("BY", "value-by"),
     ("COMMAND", "value-command"),
     ("COMMANDS", "value-commands"),
@@ -32,6 +33,7 @@ const VALUES: &[(&str, &str)] = &[
     ("TO", "value-to"),
     ("WHAT", "value-what"),
     ("WHEN", "value-when"),
+    ("WORD", "value-word"),
 ];
 
 /// The parser's own words in a help, and their keys. A line may break behind them.

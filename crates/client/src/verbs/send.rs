@@ -53,7 +53,7 @@ impl Run for Send {
     async fn run(self, context: Context) -> Outcome<Ended> {
         let (files, target) = self.split(&context)?;
         let prepared = async {
-            let drawer = context.open(&target.server, &self.connection).await?;
+            let drawer = context.open_at(&target, &self.connection).await?;
             drawer.remote.warm_up();
             let action = if self.how.replace {
                 Action::Replace
@@ -63,7 +63,7 @@ impl Run for Send {
             if !self.how.dry_run {
                 drawer.need(action).await?;
             }
-            let path = target.path()?;
+            let path = drawer.place(&target)?;
             let into = is_into(&drawer, &target, &path).await?;
             Ok((drawer, path, into))
         };

@@ -1,9 +1,9 @@
 //! The table of verbs. It feeds the command line, the shell, their help, completion and the manual.
 
 use super::{
-    Names, Verb, cat, cd, copy, delete, df, events, exit, forget, get, help, info, lcd, list, lls,
-    lpwd, mirror, mkdir, purge, pwd, rename, restore, rm, send, trash, undo, uploads, verify,
-    versions,
+    Names, Verb, audit, cat, cd, copy, delete, df, events, exit, forget, get, help, info, lcd,
+    list, lls, lpwd, mirror, mkdir, purge, pwd, rename, restore, rm, send, share, token, trash,
+    undo, uploads, verify, versions,
 };
 
 /// Every verb, in the order of the help.
@@ -60,6 +60,15 @@ pub static VERBS: &[Verb] = &[
         .in_shell("shell-usage-info", Names::Remote)
         .portuguese("info"),
     Verb::new::<uploads::Uploads>("uploads", &["envios"], "verb-uploads")
+        .on_command_line("HOST[:PORT]")
+        .in_shell("shell-usage-none", Names::None),
+    Verb::new::<share::Share>("share", &["compartilhar"], "verb-share")
+        .on_command_line("HOST[:PORT]/PATH")
+        .in_shell("shell-usage-share", Names::Remote),
+    Verb::new::<token::Token>("token", &[], "verb-token")
+        .on_command_line("add|list|remove HOST[:PORT] [NAME]")
+        .in_shell("shell-usage-token", Names::None),
+    Verb::new::<audit::Audit>("audit", &["auditoria"], "verb-audit")
         .on_command_line("HOST[:PORT]")
         .in_shell("shell-usage-none", Names::None),
     Verb::new::<cat::Cat>("cat", &["ver"], "verb-cat")

@@ -55,6 +55,11 @@ pub(crate) struct ServeArgs {
     pub(super) anonymous: Option<Actions>,
     #[arg(long, value_name = "FOLDER", help = "help-serve-state-dir")]
     pub(super) state_dir: Option<PathBuf>,
+    #[arg(long, value_name = "FILE|off", help = "help-serve-audit")]
+    pub(super) audit: Option<PathBuf>,
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256M",
+        help = "help-serve-audit-keep")]
+    pub(super) audit_keep: u64,
     #[arg(long, value_name = "NAME", help = "help-serve-user")]
     pub(super) user: Option<String>,
     #[arg(long, value_name = "FORMAT", hide_possible_values = true,

@@ -20,6 +20,7 @@ mod keys;
 mod lines;
 mod mirror;
 mod seed;
+mod shares;
 mod transfers;
 mod undo;
 mod verbs;

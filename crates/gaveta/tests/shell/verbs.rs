@@ -7,7 +7,7 @@ use crate::common::{House, content, finish, tree};
 use crate::harness::{ENGLISH, LOCALES, PORTUGUESE, SECRET, Shell, WHO, command, either, says};
 
 /// The words of each verb in Portuguese and in English.
-const WORDS: [(&str, &str); 26] = [
+const WORDS: [(&str, &str); 29] = [
     ("listar", "list"),
     ("enviar", "send"),
     ("baixar", "get"),
@@ -33,6 +33,9 @@ const WORDS: [(&str, &str); 26] = [
     ("esvaziar", "purge"),
     ("desfazer", "undo"),
     ("verificar", "verify"),
+    ("compartilhar", "share"),
+    ("token", "token"),
+    ("auditoria", "audit"),
     ("sair", "exit"),
 ];
 

@@ -24,9 +24,8 @@ pub(crate) enum Credential {
     Bearer(Zeroizing<String>),
     /// A browser's session.
     Cookie(Zeroizing<String>),
-    #[allow(dead_code, reason = "tokens and shares come next")]
-    /// The secret of a share's link, as it stands in its path.
-    Share(Zeroizing<String>),
+    /// The secret of a share's link, as it stands in its path, and the share's password.
+    Share(Zeroizing<String>, Option<Zeroizing<String>>),
     /// Something that nobody can read. Never a visitor.
     Broken,
 }
@@ -38,7 +37,7 @@ impl fmt::Debug for Credential {
             Self::Password(..) => "Password(***)",
             Self::Bearer(_) => "Bearer(***)",
             Self::Cookie(_) => "Cookie(***)",
-            Self::Share(_) => "Share(***)",
+            Self::Share(..) => "Share(***)",
             Self::Broken => "Broken",
         })
     }
@@ -50,11 +49,13 @@ pub(crate) trait Admission: fmt::Debug + Send + Sync {
     /// Who shows this; none when it is not for this one to know.
     ///
     /// # Errors
-    /// `WrongPassword`, `Busy`: whoever shows it is not let in by anybody else.
+    /// `WrongPassword`, `Busy`: whoever shows it is not let in by anybody else. A password of its
+    /// own is compared by the keeper.
     async fn admit(
         &self,
         credential: &Credential,
         origin: Origin,
+        keeper: &Doorkeeper,
     ) -> Result<Option<Box<dyn Standing>>>;
 }
 
@@ -90,12 +91,6 @@ impl Entrance {
         let _ = self.others.set(others);
     }
 
-    #[allow(dead_code, reason = "tokens and shares come next")]
-    /// Compares passwords, for whoever keeps some of his own (a share's).
-    pub(crate) fn keeper(&self) -> &Doorkeeper {
-        &self.keeper
-    }
-
     /// Who shows this? Whoever gives credentials is never taken for a visitor when they are wrong.
     ///
     /// # Errors
@@ -103,7 +98,7 @@ impl Entrance {
     /// address guessed too often.
     pub(crate) async fn admit(&self, credential: Credential, origin: Origin) -> Result<Pass> {
         for other in self.others.get().into_iter().flatten() {
-            if let Some(standing) = other.admit(&credential, origin).await? {
+            if let Some(standing) = other.admit(&credential, origin, &self.keeper).await? {
                 return self.pass(standing, origin);
             }
         }
@@ -114,7 +109,7 @@ impl Entrance {
                 Some(standing) => self.pass(standing, origin),
                 None => Err(Error::new(ErrorKind::SignInNeeded)),
             },
-            Credential::Bearer(_) | Credential::Share(_) | Credential::Broken => {
+            Credential::Bearer(_) | Credential::Share(..) | Credential::Broken => {
                 Err(Error::new(ErrorKind::WrongPassword))
             }
         }

@@ -5,22 +5,26 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
     Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, Finding, ListPlan,
-    Listing, MovePlan, OnDrop, Outline, Path, Piece, Pieces, ReadPlan, Reading, RemovePlan,
-    Replace, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId, UploadState,
-    VerifyOrder, VerifyState, Version, WritePlan,
+    Listing, MovePlan, OnDrop, Operation, Outline, Path, Piece, Pieces, ReadPlan, Reading,
+    RemovePlan, Replace, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId,
+    UploadState, VerifyOrder, VerifyState, Version, WritePlan,
 };
 
 use super::Drawer;
+use super::audit::Audit;
 use super::gate::{Allowed, Gate, Need};
+use super::keys::admission::Keys;
+use super::keys::shares::Taken;
 use super::ledger::Finished;
-use super::pass::{Door, Origin, Pass, WhileAllowed};
+use super::pass::{By, Door, Origin, Pass, WhileAllowed};
 use super::sight;
+use super::telling::{Telling, Told};
 use super::trash::GuardedTrash;
-use super::upload::{GuardedUpload, piece_length};
+use super::upload::{GuardedUpload, Tale, piece_length};
 
 /// The drawer as one account sees it: a [`Store`] that refuses what the account may not do, and
 /// shows nothing that it may not list.
@@ -102,6 +106,7 @@ impl View {
     pub(super) async fn change<T, F>(
         drawer: &Arc<Drawer>,
         long: bool,
+        telling: Telling,
         change: F,
         event: impl FnOnce(&T) -> Option<Event> + Send + 'static,
     ) -> Result<T>
@@ -109,10 +114,12 @@ impl View {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let turn = drawer.turn(long).await?;
+        let turn = telling.step(drawer.turn(long).await)?;
         let drawer = Arc::clone(drawer);
         let done = tokio::spawn(async move {
-            let done = change.await?;
+            let done = change.await;
+            telling.over(&done);
+            let done = done?;
             if let Some(event) = event(&done) {
                 drawer.announce(event);
             }
@@ -171,6 +178,11 @@ impl View {
     }
 }
 
+/// As often as its maker meant, a share was used.
+pub(super) fn used_up(path: &Path) -> Error {
+    Error::at(ErrorKind::Denied, path).because("the share was used as often as it may be")
+}
+
 /// What the loser of a race is told who did not ask for `Never` himself.
 pub(super) fn race_lost(error: Error, narrowed: bool) -> Error {
     match (error.kind(), narrowed) {
@@ -190,7 +202,8 @@ pub(super) fn race_lost(error: Error, narrowed: bool) -> Error {
 impl Store for View {
     async fn stat(&self, path: &Path) -> Result<Entry> {
         let account = self.pass.now()?;
-        let allowed = Gate::allow_sight(&account, path)?;
+        let telling = Telling::new(self, Operation::Stat, path);
+        let allowed = telling.refused(Gate::allow_sight(&account, path))?;
         let entry = self.store(allowed).stat(path).await?;
         match entry.is_folder() || account.may(Action::List, path) {
             true => Ok(entry),
@@ -200,51 +213,217 @@ impl Store for View {
     }
 
     async fn list(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
-        let account = self.pass.now()?;
-        let allowed = Gate::allow_sight(&account, folder)?;
-        let whole = account.may(Action::List, folder);
-        if plan.order.is_none() {
-            let listing = self.store(allowed).list(folder, plan).await?;
-            return Ok(match whole {
-                true => {
-                    let seen = sight::listing(listing, folder, &self.pass);
-                    Box::pin(WhileAllowed::new(
-                        seen,
-                        &self.pass,
-                        Need::here(Action::List, folder),
-                    ))
-                }
-                false => sight::listing(listing, folder, &self.pass),
-            });
-        }
-        let limit = plan.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE);
-        let room = self.drawer.page(limit).await?;
-        let listing = match whole && account.grants().is_even(folder) {
-            true => self.store(allowed).list(folder, plan).await?,
-            // Pages of the store's would come out short.
-            false => {
-                let order_less = ListPlan::default();
-                let listing = self.store(allowed).list(folder, order_less).await?;
-                sight::page(sight::listing(listing, folder, &self.pass), &plan).await?
-            }
-        };
-        Ok(Box::pin(listing.inspect(move |_| {
-            let _held_until_the_page_has_left = &room;
-        })))
+        let telling = Telling::new(self, Operation::List, folder);
+        let listed = self.listed(folder, plan).await;
+        telling.over(&listed);
+        listed
     }
 
     async fn read(&self, path: &Path, plan: ReadPlan) -> Result<Arc<dyn Reading>> {
-        let allowed = self.allow(Action::Read, path)?;
-        let reading = self.store(allowed).read(path, plan).await?;
-        Ok(Arc::new(MeteredReading::new(self, reading)))
+        let telling = Telling::new(self, Operation::Read, path);
+        let allowed = telling.step(self.allow(Action::Read, path))?;
+        let reading = telling.step(self.store(allowed).read(path, plan).await)?;
+        telling.step(self.not_used_up(path))?;
+        Ok(Arc::new(MeteredReading::new(
+            self,
+            reading,
+            Operation::Read,
+        )))
     }
-
     async fn outline(&self, path: &Path, version: &Version) -> Result<Outline> {
-        let allowed = self.allow(Action::Read, path)?;
+        let telling = Telling::new(self, Operation::Outline, path);
+        let allowed = telling.refused(self.allow(Action::Read, path))?;
         self.store(allowed).outline(path, version).await
     }
 
     async fn begin(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
+        let at = plan.target.clone().unwrap_or_else(Path::root);
+        let telling = Telling::new(self, Operation::Begin, &at);
+        let kept = plan.on_drop == OnDrop::Keep;
+        let begun = self.begun(plan).await;
+        // One that is not kept is told once: when it is published, or was cut.
+        if kept || begun.is_err() {
+            telling.over(&begun);
+        }
+        begun
+    }
+
+    /// An id is a capability of whoever began the upload; whoever looks after the server may touch
+    /// any.
+    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+        let account = self.pass.now()?;
+        let telling = Telling::of(self, Operation::Resume.code(), None);
+        let allowed = telling.refused(Gate::allow_somewhere(&account, Action::Create))?;
+        let inner = self.store(allowed).upload(id, target).await?;
+        let state = inner.state().await?;
+        let at = state.target.clone().unwrap_or_else(Path::root);
+        if state.owner != account.owner() && !account.may(Action::Manage, &at) {
+            return Err(Error::new(ErrorKind::UnknownUpload));
+        }
+        if let Some(target) = &state.target {
+            self.allow(Action::Create, target)?;
+        }
+        Ok(Arc::new(GuardedUpload {
+            drawer: Arc::clone(&self.drawer),
+            view: self.clone(),
+            inner,
+            target: state.target,
+            replace: Replace::Always,
+            narrowed: false,
+            kept: Some(state.id),
+            holding: None,
+            parts: Vec::new(),
+            tale: Tale::default(),
+        }))
+    }
+
+    /// Only for who looks after the server: ids are capabilities, and all visitors are one owner.
+    async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
+        let telling = Telling::of(self, Operation::Uploads.code(), None);
+        let allowed = telling.refused(self.allow(Action::Manage, &Path::root()))?;
+        self.store(allowed).uploads().await
+    }
+
+    async fn make_folder(&self, path: &Path) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::MakeFolder, path);
+        let allowed = telling.step(self.allow(Action::Create, path))?;
+        telling.step(self.drawer.no_lookalike(path).await)?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, at) = (self.clone(), path.clone());
+        let path = path.clone();
+        Self::change(
+            &self.drawer,
+            false,
+            telling,
+            async move { store.make_folder(&path).await },
+            move |entry: &Entry| Some(this.event(&at, EventKind::Created(entry.clone()))),
+        )
+        .await
+    }
+
+    async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
+        let telling = Telling::new(self, Operation::Remove, path);
+        if plan.forever {
+            telling.step(self.allow_beneath(Action::Manage, path))?;
+        }
+        let plan = RemovePlan {
+            by: Some(self.account().owner()),
+            ..plan
+        };
+        // A folder goes with all that is in it, or only when nothing is.
+        let allowed = telling.step(self.allow_beneath(Action::Delete, path))?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, at) = (self.clone(), path.clone());
+        let drawer = Arc::clone(&self.drawer);
+        let (path, long) = (path.clone(), plan.recursive);
+        Self::change(
+            &self.drawer,
+            long,
+            telling,
+            async move {
+                store.remove(&path, plan).await?;
+                drawer.quotas.gone(&path);
+                Ok(())
+            },
+            move |()| Some(this.event(&at, EventKind::Deleted)),
+        )
+        .await
+    }
+
+    async fn rename(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::Rename, from).to(to);
+        telling.step(self.allow_beneath(Action::Delete, from))?;
+        telling.step(self.taken(from))?;
+        let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
+        let store = self.drawer.gate.keep(allowed);
+        let drawer = Arc::clone(&self.drawer);
+        let (this, at) = (self.clone(), from.clone());
+        let (from, to) = (from.clone(), to.clone());
+        Self::change(
+            &self.drawer,
+            false,
+            telling,
+            async move {
+                let entry = store
+                    .rename(&from, &to, plan)
+                    .await
+                    .map_err(|error| race_lost(error, narrowed))?;
+                drawer.quotas.moved(&from, &to);
+                Ok(entry)
+            },
+            move |entry: &Entry| {
+                let moved = entry.path != at;
+                moved.then(|| this.event(&at, EventKind::Renamed(entry.clone())))
+            },
+        )
+        .await
+    }
+
+    async fn copy(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::Copy, from).to(to);
+        telling.step(self.taken(from))?;
+        let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
+        let replaces = telling.step(self.replaces(to, &plan.replace).await)?;
+        let copied = telling.step(self.room_for_copy(from, to).await)?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, keeper) = (self.clone(), self.clone());
+        let (from, to) = (from.clone(), to.clone());
+        Self::change(
+            &self.drawer,
+            true,
+            telling,
+            async move {
+                let entry = store
+                    .copy(&from, &to, plan)
+                    .await
+                    .map_err(|error| race_lost(error, narrowed))?;
+                keeper.keeps(&entry);
+                for (path, size) in copied.files {
+                    keeper.keeps_file(&path, size);
+                }
+                Ok(entry)
+            },
+            move |entry: &Entry| Some(this.written(entry, replaces)),
+        )
+        .await
+    }
+
+    async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
+        let telling = Telling::new(self, Operation::Touch, path);
+        let allowed = telling.step(self.allow(Action::Replace, path))?;
+        let store = self.drawer.gate.keep(allowed);
+        let (this, at) = (self.clone(), path.clone());
+        let path = path.clone();
+        Self::change(
+            &self.drawer,
+            false,
+            telling,
+            async move { store.touch(&path, plan).await },
+            move |entry: &Entry| Some(this.event(&at, EventKind::Changed(entry.clone()))),
+        )
+        .await
+    }
+
+    fn trash(&self) -> Option<Arc<dyn Trash>> {
+        let inner = self.drawer.gate.own().trash()?;
+        Some(Arc::new(GuardedTrash::new(self.clone(), inner)))
+    }
+
+    /// It is looked after by [`View::verify`] alone.
+    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
+        None
+    }
+
+    async fn space(&self) -> Result<Space> {
+        let telling = Telling::of(self, Operation::Space.code(), None);
+        let allowed = telling.refused(self.allow(Action::List, &Path::root()))?;
+        let space = self.store(allowed).space().await?;
+        Ok(self.share_of(space))
+    }
+}
+
+impl View {
+    async fn begun(&self, plan: WritePlan) -> Result<Arc<dyn Upload>> {
         let (allowed, replace, narrowed) = match &plan.target {
             Some(target) => self.narrow(target, plan.replace.clone()).await?,
             // It appears nowhere.
@@ -254,6 +433,7 @@ impl Store for View {
                 false,
             ),
         };
+        self.not_used_up(plan.target.as_ref().unwrap_or(&Path::root()))?;
         for part in &plan.parts {
             self.upload(part, None).await?;
         }
@@ -312,171 +492,62 @@ impl Store for View {
             kept,
             holding,
             parts,
+            tale: Tale::default(),
         }))
     }
 
-    /// An id is a capability of whoever began the upload; whoever looks after the server may touch
-    /// any.
-    async fn upload(&self, id: &UploadId, target: Option<&Path>) -> Result<Arc<dyn Upload>> {
+    async fn listed(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
         let account = self.pass.now()?;
-        let allowed = Gate::allow_somewhere(&account, Action::Create)?;
-        let inner = self.store(allowed).upload(id, target).await?;
-        let state = inner.state().await?;
-        let at = state.target.clone().unwrap_or_else(Path::root);
-        if state.owner != account.owner() && !account.may(Action::Manage, &at) {
-            return Err(Error::new(ErrorKind::UnknownUpload));
-        }
-        if let Some(target) = &state.target {
-            self.allow(Action::Create, target)?;
-        }
-        Ok(Arc::new(GuardedUpload {
-            drawer: Arc::clone(&self.drawer),
-            view: self.clone(),
-            inner,
-            target: state.target,
-            replace: Replace::Always,
-            narrowed: false,
-            kept: Some(state.id),
-            holding: None,
-            parts: Vec::new(),
-        }))
-    }
-
-    /// Only for who looks after the server: ids are capabilities, and all visitors are one owner.
-    async fn uploads(&self) -> Result<BoxStream<'static, Result<UploadState>>> {
-        let allowed = self.allow(Action::Manage, &Path::root())?;
-        self.store(allowed).uploads().await
-    }
-
-    async fn make_folder(&self, path: &Path) -> Result<Entry> {
-        let allowed = self.allow(Action::Create, path)?;
-        self.drawer.no_lookalike(path).await?;
-        let store = self.drawer.gate.keep(allowed);
-        let (this, at) = (self.clone(), path.clone());
-        let path = path.clone();
-        Self::change(
-            &self.drawer,
-            false,
-            async move { store.make_folder(&path).await },
-            move |entry: &Entry| Some(this.event(&at, EventKind::Created(entry.clone()))),
-        )
-        .await
-    }
-
-    async fn remove(&self, path: &Path, plan: RemovePlan) -> Result<()> {
-        if plan.forever {
-            self.allow_beneath(Action::Manage, path)?;
-        }
-        let plan = RemovePlan {
-            by: Some(self.account().owner()),
-            ..plan
-        };
-        // A folder goes with all that is in it, or only when nothing is.
-        let store = self
-            .drawer
-            .gate
-            .keep(self.allow_beneath(Action::Delete, path)?);
-        let (this, at) = (self.clone(), path.clone());
-        let drawer = Arc::clone(&self.drawer);
-        let (path, long) = (path.clone(), plan.recursive);
-        Self::change(
-            &self.drawer,
-            long,
-            async move {
-                store.remove(&path, plan).await?;
-                drawer.quotas.gone(&path);
-                Ok(())
-            },
-            move |()| Some(this.event(&at, EventKind::Deleted)),
-        )
-        .await
-    }
-
-    async fn rename(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
-        self.allow_beneath(Action::Delete, from)?;
-        self.taken(from)?;
-        let (allowed, plan, narrowed) = self.onto(to, plan).await?;
-        let store = self.drawer.gate.keep(allowed);
-        let drawer = Arc::clone(&self.drawer);
-        let (this, at) = (self.clone(), from.clone());
-        let (from, to) = (from.clone(), to.clone());
-        Self::change(
-            &self.drawer,
-            false,
-            async move {
-                let entry = store
-                    .rename(&from, &to, plan)
-                    .await
-                    .map_err(|error| race_lost(error, narrowed))?;
-                drawer.quotas.moved(&from, &to);
-                Ok(entry)
-            },
-            move |entry: &Entry| {
-                let moved = entry.path != at;
-                moved.then(|| this.event(&at, EventKind::Renamed(entry.clone())))
-            },
-        )
-        .await
-    }
-
-    async fn copy(&self, from: &Path, to: &Path, plan: MovePlan) -> Result<Entry> {
-        self.taken(from)?;
-        let (allowed, plan, narrowed) = self.onto(to, plan).await?;
-        let replaces = self.replaces(to, &plan.replace).await?;
-        let copied = self.room_for_copy(from, to).await?;
-        let store = self.drawer.gate.keep(allowed);
-        let (this, keeper) = (self.clone(), self.clone());
-        let (from, to) = (from.clone(), to.clone());
-        Self::change(
-            &self.drawer,
-            true,
-            async move {
-                let entry = store
-                    .copy(&from, &to, plan)
-                    .await
-                    .map_err(|error| race_lost(error, narrowed))?;
-                keeper.keeps(&entry);
-                for (path, size) in copied.files {
-                    keeper.keeps_file(&path, size);
+        let allowed = Gate::allow_sight(&account, folder)?;
+        let whole = account.may(Action::List, folder);
+        if plan.order.is_none() {
+            let listing = self.store(allowed).list(folder, plan).await?;
+            return Ok(match whole {
+                true => {
+                    let seen = sight::listing(listing, folder, &self.pass);
+                    Box::pin(WhileAllowed::new(
+                        seen,
+                        &self.pass,
+                        Need::here(Action::List, folder),
+                    ))
                 }
-                Ok(entry)
-            },
-            move |entry: &Entry| Some(this.written(entry, replaces)),
-        )
-        .await
+                false => sight::listing(listing, folder, &self.pass),
+            });
+        }
+        let limit = plan.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE);
+        let room = self.drawer.page(limit).await?;
+        let listing = match whole && account.grants().is_even(folder) {
+            true => self.store(allowed).list(folder, plan).await?,
+            // Pages of the store's would come out short.
+            false => {
+                let order_less = ListPlan::default();
+                let listing = self.store(allowed).list(folder, order_less).await?;
+                sight::page(sight::listing(listing, folder, &self.pass), &plan).await?
+            }
+        };
+        Ok(Box::pin(listing.inspect(move |_| {
+            let _held_until_the_page_has_left = &room;
+        })))
     }
 
-    async fn touch(&self, path: &Path, plan: TouchPlan) -> Result<Entry> {
-        let store = self.drawer.gate.keep(self.allow(Action::Replace, path)?);
-        let (this, at) = (self.clone(), path.clone());
-        let path = path.clone();
-        Self::change(
-            &self.drawer,
-            false,
-            async move { store.touch(&path, plan).await },
-            move |entry: &Entry| Some(this.event(&at, EventKind::Changed(entry.clone()))),
-        )
-        .await
+    /// Does a share still give something?
+    fn not_used_up(&self, path: &Path) -> Result<()> {
+        match self.pass.by() {
+            By::Share(share, shares) if shares.is_used_up(&share) => Err(used_up(path)),
+            _ => Ok(()),
+        }
     }
 
-    fn trash(&self) -> Option<Arc<dyn Trash>> {
-        let inner = self.drawer.gate.own().trash()?;
-        Some(Arc::new(GuardedTrash::new(self.clone(), inner)))
+    /// Tokens and shares.
+    pub(crate) fn keys(&self) -> &Arc<Keys> {
+        &self.drawer.keys
     }
 
-    /// It is looked after by [`View::verify`] alone.
-    fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
-        None
+    /// The audit log.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.drawer.audit
     }
 
-    async fn space(&self) -> Result<Space> {
-        let allowed = self.allow(Action::List, &Path::root())?;
-        let space = self.store(allowed).space().await?;
-        Ok(self.share_of(space))
-    }
-}
-
-impl View {
     /// The event of content that was published.
     pub(super) fn written(&self, entry: &Entry, replaced: bool) -> Event {
         let kind = match replaced {
@@ -488,11 +559,17 @@ impl View {
 
     /// Reads everything again, or tells how far that is. For who looks after the server.
     pub(crate) async fn verify(&self, order: VerifyOrder) -> Result<(VerifyState, Vec<Finding>)> {
-        let store = self
-            .drawer
-            .gate
-            .keep(self.allow(Action::Manage, &Path::root())?);
-        self.drawer.verifier.order(&store, order).await
+        let telling = Telling::of(self, Operation::Verify.code(), None);
+        let looks = matches!(order, VerifyOrder::Tell { .. });
+        let allowed = self.allow(Action::Manage, &Path::root());
+        let allowed = telling.clone().refused(allowed)?;
+        let store = self.drawer.gate.keep(allowed);
+        let ordered = self.drawer.verifier.order(&store, order).await;
+        // Only looking how far it is changes nothing.
+        if !looks {
+            telling.over(&ordered);
+        }
+        ordered
     }
 
     /// What became of an upload that was committed not long ago.
@@ -513,19 +590,41 @@ impl View {
 pub(super) struct MeteredReading {
     view: View,
     reading: Arc<dyn Reading>,
+    /// As what it is told.
+    operation: Operation,
 }
 
 impl MeteredReading {
-    pub(super) fn new(view: &View, reading: Arc<dyn Reading>) -> Self {
+    pub(super) fn new(view: &View, reading: Arc<dyn Reading>, operation: Operation) -> Self {
         Self {
             view: view.clone(),
             reading,
+            operation,
         }
     }
 
     fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
         let need = Need::here(Action::Read, &self.entry().path);
         WhileAllowed::new(stream, &self.view.pass, need)
+    }
+
+    /// What a share gives of the file, taken from what it may still give.
+    fn take(&self, range: &std::ops::Range<u64>) -> Result<Option<Taken>> {
+        let By::Share(share, shares) = self.view.pass.by() else {
+            return Ok(None);
+        };
+        let entry = self.entry();
+        let part = range.end.saturating_sub(range.start);
+        shares
+            .take(&share, part, entry.size)
+            .map(Some)
+            .ok_or_else(|| used_up(&entry.path))
+    }
+
+    fn told<S>(&self, stream: S, range: std::ops::Range<u64>, taken: Option<Taken>) -> Told<S> {
+        let telling = Telling::new(&self.view, self.operation, &self.entry().path);
+        let length = range.end.saturating_sub(range.start);
+        Told::new(stream, length, telling, taken)
     }
 }
 
@@ -536,23 +635,33 @@ impl Reading for MeteredReading {
 
     fn stream(&self, range: std::ops::Range<u64>) -> Content {
         let drawer = Arc::clone(&self.view.drawer);
-        let content = self.watched(self.reading.stream(range));
+        let taken = match self.take(&range) {
+            Ok(taken) => taken,
+            Err(error) => return Box::pin(stream::iter([Err(error)])),
+        };
+        let content = self.watched(self.reading.stream(range.clone()));
         let content = self.view.paced(content, |bytes: &Bytes| bytes.len() as u64);
-        Box::pin(content.inspect(move |piece| {
+        let content: Content = Box::pin(content.inspect(move |piece| {
             if let Ok(bytes) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
-        }))
+        }));
+        Box::pin(self.told(content, range, taken))
     }
 
     fn chunks(&self, range: std::ops::Range<u64>) -> Pieces {
         let drawer = Arc::clone(&self.view.drawer);
-        let pieces = self.watched(self.reading.chunks(range));
+        let taken = match self.take(&range) {
+            Ok(taken) => taken,
+            Err(error) => return Box::pin(stream::iter([Err(error)])),
+        };
+        let pieces = self.watched(self.reading.chunks(range.clone()));
         let pieces = self.view.paced(pieces, piece_length);
-        Box::pin(pieces.inspect(move |piece| {
+        let pieces: Pieces = Box::pin(pieces.inspect(move |piece| {
             if let Ok(Piece::Bytes(bytes)) = piece {
                 drawer.meters.read(bytes.len() as u64);
             }
-        }))
+        }));
+        Box::pin(self.told(pieces, range, taken))
     }
 }

@@ -1,12 +1,14 @@
 //! The house rules: the store behind its gate, who may what, what happened, and how much.
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod cookies;
 pub(crate) mod entrance;
 pub(crate) mod gate;
 pub(crate) mod guard;
 pub(crate) mod guesses;
 mod keeping;
+pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod meters;
@@ -16,6 +18,7 @@ pub(crate) mod quota;
 mod secrets;
 mod share;
 mod sight;
+mod telling;
 mod trash;
 mod upload;
 pub(crate) mod verify;
@@ -28,16 +31,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaveta_core::{Error, ErrorKind, Event, Path, Result, Store};
+use gaveta_wire::audit::{AuditBody, DONE};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::time::timeout;
 
-use entrance::Entrance;
+use audit::Audit;
+use entrance::{Credential, Entrance};
 use gate::Gate;
 pub(crate) use guard::View;
+use keys::admission::Keys;
 use ledger::{Ledger, UploadLimits};
 use limits::{Fairness, Shares};
 use meters::Meters;
-use pass::Pass;
+use pass::{Origin, Pass};
 use quota::Quotas;
 use verifying::Verifier;
 
@@ -73,17 +79,35 @@ pub(crate) struct Drawer {
     quotas: Arc<Quotas>,
     /// Where whoever asks becomes an account.
     pub(crate) entrance: Entrance,
+    /// Tokens and shares.
+    pub(crate) keys: Arc<Keys>,
+    /// Who did what.
+    pub(crate) audit: Audit,
     /// Reads everything again.
     verifier: Verifier,
 }
 
 impl Drawer {
-    /// A drawer of what this store holds.
+    /// A drawer of what this store holds, which keeps no tokens and no audit log.
+    #[cfg(test)]
     pub(crate) fn new(
         store: Arc<dyn Store>,
         entrance: Entrance,
         limits: UploadLimits,
     ) -> Arc<Self> {
+        let keys = Keys::in_memory(Arc::clone(&entrance.accounts));
+        Self::keeping(store, entrance, limits, keys, Audit::default())
+    }
+
+    /// A drawer of what this store holds, which lets in also who has a token or a share.
+    pub(crate) fn keeping(
+        store: Arc<dyn Store>,
+        entrance: Entrance,
+        limits: UploadLimits,
+        keys: Arc<Keys>,
+        audit: Audit,
+    ) -> Arc<Self> {
+        entrance.also(vec![Arc::clone(&keys) as Arc<dyn entrance::Admission>]);
         Arc::new(Self {
             gate: Gate::new(store),
             events: broadcast::channel(EVENTS).0,
@@ -96,6 +120,8 @@ impl Drawer {
             fairness: Fairness::new(Shares::default()),
             quotas: Arc::default(),
             entrance,
+            keys,
+            audit,
             verifier: Verifier::default(),
         })
     }
@@ -152,8 +178,63 @@ impl Drawer {
             gaveta_core::EventKind::Renamed(_) => "renamed",
         };
         tracing::info!(target: "gaveta::change", what, path, by = event.by);
+        if matches!(
+            event.kind,
+            gaveta_core::EventKind::Deleted | gaveta_core::EventKind::Renamed(_)
+        ) {
+            self.end_shares(&event.path);
+        }
         // Nobody listening is no error.
         let _ = self.events.send(Arc::new(event));
+    }
+
+    /// Ends the shares of what is no longer at this path.
+    fn end_shares(&self, path: &Path) {
+        let ended = self.keys.shares.gone(path);
+        if ended.is_empty() {
+            return;
+        }
+        self.keys.changed();
+        for share in ended {
+            self.audit.record(AuditBody {
+                account: share.maker.clone(),
+                share: Some(share.id.clone()),
+                door: pass::Door::Inside.code().to_owned(),
+                operation: "share-end".to_owned(),
+                path: Some(share.path.to_string()),
+                result: DONE.to_owned(),
+                ..AuditBody::default()
+            });
+        }
+    }
+
+    /// Lets in whoever shows this, and tells who was not. A name that nobody has is not told: it may
+    /// be a password in the wrong place.
+    ///
+    /// # Errors
+    /// As [`Entrance::admit`].
+    pub(crate) async fn admit(&self, shown: Credential, origin: Origin) -> Result<Pass> {
+        let name = match &shown {
+            Credential::Password(name, _) if self.entrance.accounts.find(name).is_some() => {
+                name.clone()
+            }
+            _ => String::new(),
+        };
+        let admitted = self.entrance.admit(shown, origin).await;
+        if let Err(error) = &admitted
+            && error.kind() == ErrorKind::WrongPassword
+        {
+            let from = origin.ip.map(|ip| ip.to_canonical().to_string());
+            self.audit.record(AuditBody {
+                account: name,
+                from: from.unwrap_or_default(),
+                door: origin.door.code().to_owned(),
+                operation: "sign-in".to_owned(),
+                result: error.kind().code().to_owned(),
+                ..AuditBody::default()
+            });
+        }
+        admitted
     }
 
     /// Waits for the turn of a change.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::accounts::Everybody;
 use super::gate::Need;
+use super::keys::shares::{Share, Shares};
 
 /// How somebody came to be who he is: a name and password, a token, a share, or nothing at all.
 /// Asked after every change.
@@ -19,6 +20,22 @@ pub(crate) trait Standing: fmt::Debug + Send + Sync {
     /// The account as it is now; none when the standing has ended (revoked, expired, disabled,
     /// another password). What has ended stays so, whatever this says later.
     fn account(&self) -> Option<Account>;
+
+    /// What he came by.
+    fn by(&self) -> By {
+        By::Himself
+    }
+}
+
+/// What somebody came by.
+#[derive(Debug, Clone)]
+pub(crate) enum By {
+    /// A name and password, or nothing at all.
+    Himself,
+    /// The token of this id.
+    Token(String),
+    /// This share, which counts what it gives.
+    Share(Arc<Share>, Arc<Shares>),
 }
 
 /// Whoever is who he is for good: the server itself, and tests.
@@ -166,6 +183,11 @@ impl Pass {
             origin,
             ..self.clone()
         }
+    }
+
+    /// What whoever holds it came by.
+    pub(crate) fn by(&self) -> By {
+        self.held.standing.by()
     }
 
     /// Where whoever holds it came from.

@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gaveta_core::{
-    Action, Entry, Error, ErrorKind, EventKind, Path, Reading, Replace, RestorePlan, Result, Store,
-    Trash, TrashId, TrashPlan, TrashState, Trashed,
+    Action, Entry, Error, ErrorKind, EventKind, Operation, Path, Reading, Replace, RestorePlan,
+    Result, Store, Trash, TrashId, TrashPlan, TrashState, Trashed,
 };
 
 use super::guard::{MeteredReading, View, race_lost};
+use super::telling::Telling;
 
 /// How many things are destroyed in one go.
 const AT_ONCE: usize = 256;
@@ -44,7 +45,8 @@ impl GuardedTrash {
 impl Trash for GuardedTrash {
     async fn trashed(&self, plan: TrashPlan) -> Result<BoxStream<'static, Result<Trashed>>> {
         if let Some(path) = &plan.path {
-            self.view.allow(Action::List, path)?;
+            let telling = Telling::new(&self.view, Operation::Trash, path);
+            telling.refused(self.view.allow(Action::List, path))?;
         }
         let view = self.view.clone();
         let all = self.inner.trashed(plan).await?;
@@ -59,34 +61,45 @@ impl Trash for GuardedTrash {
 
     async fn open(&self, id: &TrashId) -> Result<Arc<dyn Reading>> {
         let one = self.seen(id).await?;
-        self.view.allow(Action::Read, &one.entry.path)?;
-        let reading = self.inner.open(id).await?;
-        Ok(Arc::new(MeteredReading::new(&self.view, reading)))
+        let telling = Telling::new(&self.view, Operation::OpenTrashed, &one.entry.path);
+        telling.step(self.view.allow(Action::Read, &one.entry.path))?;
+        let reading = telling.step(self.inner.open(id).await)?;
+        let operation = Operation::OpenTrashed;
+        Ok(Arc::new(MeteredReading::new(
+            &self.view, reading, operation,
+        )))
     }
 
     async fn restore(&self, id: &TrashId, plan: RestorePlan) -> Result<Entry> {
         let one = self.seen(id).await?;
         let was = &one.entry.path;
-        self.view.allow_beneath(Action::Delete, was)?;
-        self.view.allow_beneath(Action::Create, was)?;
         let target = plan.to.clone().unwrap_or_else(|| was.clone());
+        let telling = Telling::new(&self.view, Operation::Restore, was);
+        let telling = match target == *was {
+            true => telling,
+            false => telling.to(&target),
+        };
+        telling.step(self.view.allow_beneath(Action::Delete, was))?;
+        telling.step(self.view.allow_beneath(Action::Create, was))?;
         if target != *was {
             // What one may not read does not come where one may.
-            self.view.taken(was)?;
-            self.view.allow_beneath(Action::Create, &target)?;
+            telling.step(self.view.taken(was))?;
+            telling.step(self.view.allow_beneath(Action::Create, &target))?;
         }
-        let (replace, narrowed, replaces) = self.view.landing(&target, plan.replace).await?;
+        let landing = self.view.landing(&target, plan.replace).await;
+        let (replace, narrowed, replaces) = telling.step(landing)?;
         let plan = RestorePlan {
             to: Some(target),
             replace,
             by: Some(self.view.account().owner()),
         };
-        let room = self.view.room_for_return(&one.entry).await?;
+        let room = telling.step(self.view.room_for_return(&one.entry).await)?;
         let (inner, id, view) = (Arc::clone(&self.inner), id.clone(), self.view.clone());
         let keeper = self.view.clone();
         View::change(
             &self.view.drawer,
             false,
+            telling,
             async move {
                 let restored = inner.restore(&id, plan).await;
                 let entry = restored.map_err(|error| race_lost(error, narrowed))?;
@@ -107,11 +120,13 @@ impl Trash for GuardedTrash {
 
     async fn purge(&self, id: &TrashId) -> Result<()> {
         let one = self.seen(id).await?;
-        self.view.allow_beneath(Action::Manage, &one.entry.path)?;
+        let telling = Telling::new(&self.view, Operation::Purge, &one.entry.path);
+        telling.step(self.view.allow_beneath(Action::Manage, &one.entry.path))?;
         let (inner, id) = (Arc::clone(&self.inner), id.clone());
         View::change(
             &self.view.drawer,
             false,
+            telling,
             async move { inner.purge(&id).await },
             |()| None,
         )
@@ -119,7 +134,8 @@ impl Trash for GuardedTrash {
     }
 
     async fn state(&self) -> Result<TrashState> {
-        self.view.allow(Action::List, &Path::root())?;
+        let telling = Telling::of(&self.view, Operation::TrashState.code(), None);
+        telling.refused(self.view.allow(Action::List, &Path::root()))?;
         self.inner.state().await
     }
 }
@@ -137,7 +153,8 @@ impl View {
     /// Destroys some of what the plan means. Gives how many, and whether there may be more.
     pub(crate) async fn empty(&self, plan: TrashPlan) -> Result<(u64, bool)> {
         let at = plan.path.clone().unwrap_or_else(Path::root);
-        self.allow_beneath(Action::Manage, &at)?;
+        let telling = Telling::new(self, Operation::EmptyTrash, &at);
+        telling.refused(self.allow_beneath(Action::Manage, &at))?;
         let trash = self.bin()?;
         let some = trash.trashed(plan).await?.take(AT_ONCE);
         let some: Vec<Trashed> = some.try_collect().await?;

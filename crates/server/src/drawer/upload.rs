@@ -2,20 +2,23 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Action, Check, Content, Entry, Error, ErrorKind, Path, Piece, Pieces, Replace, Result, Seal,
-    Upload, UploadId, UploadState,
+    Action, Check, Content, Entry, Error, ErrorKind, Operation, Path, Piece, Pieces, Replace,
+    Result, Seal, Upload, UploadId, UploadState,
 };
 
 use super::Drawer;
 use super::gate::Need;
-use super::guard::{View, race_lost};
-use super::pass::WhileAllowed;
+use super::guard::{View, race_lost, used_up};
+use super::keys::shares::Taken;
+use super::pass::{By, WhileAllowed};
 use super::quota::Holding;
+use super::telling::Telling;
 
 /// An upload behind the rules: metered, counted, and announced when it is published. The view that
 /// made it has checked the account; whoever holds it may go on with it.
@@ -34,9 +37,38 @@ pub(super) struct GuardedUpload {
     pub(super) holding: Option<Holding>,
     /// What goes with it when it is committed.
     pub(super) parts: Vec<UploadId>,
+    /// What is told of it when it is over.
+    pub(super) tale: Tale,
+}
+
+/// How far an upload has come, for the audit log.
+#[derive(Debug, Default)]
+pub(super) struct Tale {
+    received: Arc<AtomicU64>,
+    told: AtomicBool,
 }
 
 impl GuardedUpload {
+    /// One file more that came through a share.
+    fn take(&self, target: &Path) -> Result<Option<Taken>> {
+        match self.view.pass().by() {
+            By::Share(share, shares) => shares
+                .take(&share, 0, 0)
+                .map(Some)
+                .ok_or_else(|| used_up(target)),
+            By::Himself | By::Token(_) => Ok(None),
+        }
+    }
+
+    /// Tells that it was cut, unless how it ended was told.
+    fn cut(&self) {
+        if !self.tale.told.swap(true, Ordering::Relaxed) {
+            Telling::of(&self.view, Operation::Commit.code(), self.target.as_ref())
+                .with_bytes(self.tale.received.load(Ordering::Relaxed))
+                .cut();
+        }
+    }
+
     /// What whoever goes on with it must be granted.
     fn need(&self) -> Need {
         match &self.target {
@@ -54,10 +86,12 @@ impl GuardedUpload {
     fn grow(&self, offset: u64) -> impl FnMut(u64) -> Result<()> + Send + 'static {
         let (view, kept) = (self.view.clone(), self.kept.clone());
         let holding = self.holding.clone();
+        let received = Arc::clone(&self.tale.received);
         let mut end = offset;
         move |bytes| {
             end = end.saturating_add(bytes);
             view.drawer.meters.written(bytes);
+            received.fetch_add(bytes, Ordering::Relaxed);
             match (&kept, &holding) {
                 (Some(id), _) => view.drawer.ledger.grow(id, end, view.room()),
                 (None, Some(holding)) => view.holds(holding, end),
@@ -72,6 +106,15 @@ pub(super) fn piece_length(piece: &Piece) -> u64 {
     match piece {
         Piece::Bytes(bytes) => bytes.len() as u64,
         _ => 0,
+    }
+}
+
+/// One that is not kept is gone with its handle.
+impl Drop for GuardedUpload {
+    fn drop(&mut self) {
+        if self.kept.is_none() {
+            self.cut();
+        }
     }
 }
 
@@ -132,15 +175,22 @@ impl Upload for GuardedUpload {
             // The store says it too, but what it would look at first is for it alone.
             return Err(Error::bad_request("the upload has no target"));
         };
-        self.view.check(&self.need())?;
-        let replaced = self.view.will_replace(target, &self.replace).await?;
+        let telling = Telling::new(&self.view, Operation::Commit, target);
+        let telling = match seal.length {
+            Some(length) => telling.with_bytes(length),
+            None => telling.with_bytes(self.tale.received.load(Ordering::Relaxed)),
+        };
+        self.tale.told.store(true, Ordering::Relaxed);
+        telling.step(self.view.check(&self.need()))?;
+        let replaced = telling.step(self.view.will_replace(target, &self.replace).await)?;
         if replaced && !self.view.may(Action::Replace, target) {
-            return Err(Error::at(ErrorKind::VersionMismatch, target));
+            return telling.step(Err(Error::at(ErrorKind::VersionMismatch, target)));
         }
         let note = match &self.kept {
-            Some(_) => self.inner.state().await?.note,
+            Some(_) => telling.step(self.inner.state().await)?.note,
             None => None,
         };
+        let taken = telling.step(self.take(target))?;
         let (inner, view, drawer) = (
             Arc::clone(&self.inner),
             self.view.clone(),
@@ -151,11 +201,17 @@ impl Upload for GuardedUpload {
         View::change(
             &self.drawer,
             false,
+            telling,
             async move {
-                let entry = inner
-                    .commit(seal)
-                    .await
-                    .map_err(|error| race_lost(error, narrowed))?;
+                let entry = match inner.commit(seal).await {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        if let Some(taken) = taken {
+                            taken.give_back();
+                        }
+                        return Err(race_lost(error, narrowed));
+                    }
+                };
                 keeper.keeps(&entry);
                 if let Some(id) = kept {
                     drawer.ledger.committed(&id, &entry, note);
@@ -171,7 +227,12 @@ impl Upload for GuardedUpload {
     }
 
     async fn discard(&self) -> Result<()> {
-        self.inner.discard().await?;
+        let discarded = self.inner.discard().await;
+        match &self.kept {
+            Some(_) => Telling::of(&self.view, "discard", self.target.as_ref()).over(&discarded),
+            None => self.cut(),
+        }
+        discarded?;
         if let Some(id) = &self.kept {
             self.drawer.ledger.gone(id);
         }

@@ -3,7 +3,7 @@
 use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::MAX_MESSAGE;
 use http::header::{self, HeaderValue};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 
 use super::body::{Body, full};
@@ -36,22 +36,20 @@ pub(crate) async fn serve(request: Request<Incoming>, view: &View) -> Response<B
     response
 }
 
+/// Is the body said to be JSON? No form of another page can say so.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        let mut parts = value.as_bytes().split(|&b| b == b';');
+        let essence = parts.next().unwrap_or_default();
+        essence
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"application/json")
+    })
+}
+
 /// The body; only JSON, which no form of another page can send.
 async fn read(request: Request<Incoming>) -> Result<Vec<u8>> {
-    let json = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| {
-            let essence = value
-                .as_bytes()
-                .split(|&b| b == b';')
-                .next()
-                .unwrap_or_default();
-            essence
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"application/json")
-        });
-    if !json {
+    if !is_json(request.headers()) {
         refuse(request);
         return Err(Error::bad_request("a command is application/json"));
     }

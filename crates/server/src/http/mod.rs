@@ -1,5 +1,6 @@
 //! The HTTP door: files, the session and single commands.
 
+pub(crate) mod audit;
 pub(crate) mod base;
 pub(crate) mod body;
 pub(crate) mod caller;
@@ -14,14 +15,16 @@ pub(crate) mod files;
 pub(crate) mod form;
 pub(crate) mod headers;
 pub(crate) mod html;
+pub(crate) mod keys;
 mod media;
 pub(crate) mod page;
-mod query;
-mod range;
+pub(crate) mod query;
+pub(crate) mod range;
 pub(crate) mod reply;
 pub(crate) mod router;
 mod sending;
 pub(crate) mod session;
+pub(crate) mod share;
 mod sign_in;
 pub(crate) mod stranger;
 pub(crate) mod talk;

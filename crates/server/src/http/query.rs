@@ -27,6 +27,11 @@ impl Query {
         )
     }
 
+    /// Every pair.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// The value of this name, the first if there are several.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0

@@ -210,4 +210,20 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn fuzz_range() {
+        let seeds: [&[u8]; 4] = [b"bytes=0-1,5-,-3", b"bytes=-0", b"bytes=9-1", b"items=1-2"];
+        gaveta_testkit::fuzz::run("range", &seeds, &[b"bytes=", b"-", b",", b"0-0"], |input| {
+            let Ok(text) = std::str::from_utf8(input) else {
+                return;
+            };
+            for length in [0, 1, 1000, u64::MAX] {
+                if let Wanted::Parts(parts) = resolve(text, length) {
+                    assert!(!parts.is_empty() && parts.len() <= MAX_PARTS);
+                    assert!(parts.iter().all(|p| p.start < p.end && p.end <= length));
+                }
+            }
+        });
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gaveta_core::{Action, Error, ErrorKind, Path, Result};
+use gaveta_wire::keys::in_link;
 use gaveta_wire::route;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -18,8 +19,8 @@ use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
 use super::html::Wants;
 use super::{
-    chunks, command, error, files, page, session, sign_in, stranger, trash, unencrypted, uploads,
-    zip,
+    audit, chunks, command, error, files, keys, page, session, share, sign_in, stranger, trash,
+    unencrypted, uploads, zip,
 };
 use crate::drawer::View;
 use crate::drawer::entrance::Credential;
@@ -113,14 +114,18 @@ async fn route(
     let html = prefers_html(request.headers());
     let path = request.uri().path();
     let own = path.starts_with(route::OWN);
+    // A link to a share is there to be followed, from wherever it was sent to.
+    let shared = in_link(path).map(|(secret, _)| Zeroizing::new(secret.to_owned()));
     let caller = Caller::of(&request, line, house);
     log.caller(caller.ip);
-    if let Err(refusal) = stranger::check(&request, &house.hosts, line.local(), &caller, own) {
+    let ours = own && shared.is_none();
+    if let Err(refusal) = stranger::check(&request, &house.hosts, line.local(), &caller, ours) {
         refuse(request);
         return error::answer_with(&refusal.error, refusal.status, html);
     }
     // Before the password is looked at: it came in the open, and is not to come so again.
-    let secret = path == sign_in::SIGN_IN || unencrypted::has_credentials(&request);
+    let secret =
+        path == sign_in::SIGN_IN || shared.is_some() || unencrypted::has_credentials(&request);
     if !caller.served || !caller.credentials && secret {
         let response = unencrypted::answer(&request, caller.served, html);
         refuse(request);
@@ -143,13 +148,17 @@ async fn route(
         (sign_in::SIGN_OUT, &Method::POST) => return sign_in::sign_out(request, secure, house),
         _ => {}
     }
-    let pass = match admit(&request, origin, house).await {
+    let by_a_link = shared.is_some();
+    let pass = match admit(&request, shared, origin, house).await {
         Ok(pass) => pass,
         Err(failed) => {
             let stale = sign_in::cookie(request.headers()).is_some();
             let headers = stale.then(|| request.headers().clone());
             refuse(request);
-            let mut response = error::answer(&failed, html);
+            let mut response = match by_a_link {
+                true => share::refused(&failed, html),
+                false => error::answer(&failed, html),
+            };
             if let Some(headers) = headers {
                 sign_in::forget(&mut response, &headers, secure);
             }
@@ -158,6 +167,9 @@ async fn route(
     };
     log.account(&pass.last());
     let view = house.drawer.view(pass);
+    if by_a_link {
+        return share::serve(request, &view, &house.files).await;
+    }
     if !own {
         if request.method() == Method::CONNECT {
             return error::answer(&Error::new(ErrorKind::Unsupported), html);
@@ -171,6 +183,9 @@ async fn route(
     if chunks::is_here(path_of(&request)) {
         return chunks::serve(request, &view).await;
     }
+    if keys::is_here(path_of(&request)) {
+        return keys::serve(request, &view).await;
+    }
     if zip::is_here(path_of(&request)) {
         return zip::serve(request, &view, &house.archives, &house.walks).await;
     }
@@ -181,6 +196,8 @@ async fn route(
         return trash::serve(request, &view).await;
     }
     match (path_of(&request), request.method()) {
+        (route::AUDIT, &Method::GET | &Method::HEAD) => audit::serve(request, &view),
+        (route::AUDIT, _) => wrong_method(request, "GET, HEAD", html),
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house, &view),
@@ -237,14 +254,24 @@ fn wrong_method(request: Request<Incoming>, allow: &'static str, html: Wants) ->
 }
 
 /// Who asks. A browser's session that has ended is a visitor's who only looks.
-async fn admit(request: &Request<Incoming>, origin: Origin, house: &House) -> Result<Pass> {
+/// Whoever follows a link comes by the link alone, whoever he is elsewhere.
+async fn admit(
+    request: &Request<Incoming>,
+    link: Option<Zeroizing<String>>,
+    origin: Origin,
+    house: &House,
+) -> Result<Pass> {
     let entrance = &house.drawer.entrance;
-    let shown = credential(request.headers());
+    let shown = match (credential(request.headers()), link) {
+        (Credential::Password(_, password), Some(link)) => Credential::Share(link, Some(password)),
+        (_, Some(link)) => Credential::Share(link, None),
+        (shown, None) => shown,
+    };
     let by_cookie = matches!(shown, Credential::Cookie(_));
     if by_cookie {
         sign_in::says_its_origin(request)?;
     }
-    match entrance.admit(shown, origin).await {
+    match house.drawer.admit(shown, origin).await {
         Err(ended) if ended.kind() == ErrorKind::SignInNeeded && by_cookie => {
             match *request.method() {
                 Method::GET | Method::HEAD => Ok(entrance.visitor(origin)),
@@ -313,5 +340,36 @@ mod tests {
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn fuzz_cookie_and_token() {
+        use crate::drawer::keys::secret::Secret;
+        let seeds: [&[u8]; 6] = [
+            b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            b"Bearer gvt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            b"gvs_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            b"gaveta=abc; other=1; gaveta=x",
+            b"a=b;c",
+            b"bearer  x",
+        ];
+        let words: [&[u8]; 6] = [b"Basic ", b"Bearer ", b"gvt_", b"gvs_", b"; ", b"="];
+        gaveta_testkit::fuzz::run("cookie and token", &seeds, &words, |input| {
+            if let Ok(text) = std::str::from_utf8(input)
+                && let Some(secret) = Secret::parse(text)
+            {
+                assert!(text.len() == 47 && !format!("{secret:?}").contains(&text[4..]));
+                let _ = secret.hash();
+            }
+            let Ok(value) = HeaderValue::from_bytes(input) else {
+                return;
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, value.clone());
+            let _ = credential(&headers);
+            headers.insert(header::AUTHORIZATION, value);
+            // Whoever shows something is never a visitor.
+            assert!(!matches!(credential(&headers), Credential::Nothing));
+        });
     }
 }

@@ -190,7 +190,7 @@ where
                 let shown = Credential::Password(name, password);
                 let origin = self.view.pass().origin();
                 match self.caller.credentials {
-                    true => self.house.drawer.entrance.admit(shown, origin).await,
+                    true => self.house.drawer.admit(shown, origin).await,
                     false => Err(Error::new(ErrorKind::Insecure)),
                 }
                 .map(|pass| self.become_(pass))

@@ -121,9 +121,12 @@ impl RequestLog {
     }
 }
 
-/// The path without the id of an upload: whoever knows it may go on with the upload. None when
-/// there is none.
+/// The path without the id of an upload, or the secret of a share: whoever knows it may go on with
+/// the upload, or get what is shared. None when there is none.
 fn without_id(path: &str) -> Option<String> {
+    if let Some((_, after)) = gaveta_wire::keys::in_link(path) {
+        return Some(format!("{}…{after}", gaveta_wire::route::SHARED));
+    }
     let rest = path
         .strip_prefix(gaveta_wire::route::UPLOADS)?
         .strip_prefix('/')?;

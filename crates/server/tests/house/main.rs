@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod audit;
 mod badinput;
 mod ends;
 mod harness;
@@ -19,6 +20,8 @@ mod limits;
 mod passwords;
 mod roles;
 mod sessions;
+mod shares;
 mod smuggling;
 mod strangers;
 mod table;
+mod tokens;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use gaveta_core::{Account, AccountKind, Action, Actions, Grant, Grants, Operation, Path};
 use gaveta_server::{AdminPassword, Book, Record};
+use gaveta_wire::route;
 use gaveta_wire::session::CALLS;
 
 use super::harness::House;
@@ -594,16 +595,61 @@ fn sign_in(name: &str) -> Option<String> {
     (name != "visitor").then(|| format!("Basic {pair}"))
 }
 
-/// The status of a row for whoever signs in so; by every way there is, on a house of its own each.
-async fn tried(row: &Row, name: &str) -> Vec<(Door, u16)> {
-    let basic = sign_in(name);
-    let who: Vec<(&str, &str)> = basic
-        .iter()
-        .map(|basic| ("Authorization", basic.as_str()))
-        .collect();
+/// How somebody comes in.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    /// By his name and password.
+    Name(&'static str),
+    /// By a token of the administrator's, or a share of his, made so.
+    Key(&'static str, &'static str),
+}
+
+impl By {
+    /// Who this is, to tell whose an upload is.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Name(name) => name,
+            Self::Key(route, _) => route,
+        }
+    }
+
+    /// What he shows at this house.
+    async fn shows(self, house: &House) -> Vec<(&'static str, String)> {
+        let shown = match self {
+            Self::Name(name) => sign_in(name),
+            Self::Key(route, body) => {
+                let boss = sign_in("boss").unwrap();
+                let fields = [
+                    ("Authorization", boss.as_str()),
+                    ("Content-Type", "application/json"),
+                ];
+                let made = house.ask("POST", route, &fields, body.as_bytes()).await;
+                assert_eq!(made.status, 201, "{route} {body}");
+                let text = String::from_utf8(made.body).unwrap();
+                let from = text.find("gvt_").or_else(|| text.find("gvs_")).unwrap();
+                let secret = text[from..].split(['"', '/']).next().unwrap();
+                Some(format!("Bearer {secret}"))
+            }
+        };
+        shown
+            .map(|shown| ("Authorization", shown))
+            .into_iter()
+            .collect()
+    }
+}
+
+fn lent<'a>(who: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    who.iter().map(|(a, b)| (*a, b.as_str())).collect()
+}
+
+/// The status of a row for whoever comes in so; by every way there is, on a house of its own each.
+async fn tried(row: &Row, by: By) -> Vec<(Door, u16)> {
+    let name = by.name();
     match row.how {
         How::Request(method, target, fields, body) => {
             let house = house().await;
+            let who = by.shows(&house).await;
+            let who = lent(&who);
             let fields = [&who[..], fields].concat();
             let target = about(&house, target).await;
             let reply = house.ask(method, &target, &fields, body.as_bytes()).await;
@@ -611,6 +657,8 @@ async fn tried(row: &Row, name: &str) -> Vec<(Door, u16)> {
         }
         How::OwnUpload(method, rest, fields, body) => {
             let house = house().await;
+            let who = by.shows(&house).await;
+            let who = lent(&who);
             // `path team/own`.
             let begin = [
                 TUS,
@@ -648,11 +696,15 @@ async fn tried(row: &Row, name: &str) -> Vec<(Door, u16)> {
             let mut statuses = Vec::new();
             if !watches {
                 let house = house().await;
+                let who = by.shows(&house).await;
+                let who = lent(&who);
                 let call = about(&house, call).await;
                 let (status, _) = house.command(&who, &call).await;
                 statuses.push((Door::Command, status));
             }
             let house = house().await;
+            let who = by.shows(&house).await;
+            let who = lent(&who);
             let (mut session, _) = house.session_with(&who).await.unwrap();
             let reply = session.ask(&about(&house, call).await).await;
             let status = match reply["error"]["code"].as_str() {
@@ -679,7 +731,7 @@ async fn every_operation_by_every_door_is_what_the_grants_say() {
         };
         for row in Operation::ALL.into_iter().flat_map(rows_of) {
             let expected = refusal(&account, &row);
-            for (door, status) in tried(&row, name).await {
+            for (door, status) in tried(&row, By::Name(name)).await {
                 let right = match expected {
                     None => status < 400,
                     Some(expected) => status == expected,
@@ -688,6 +740,74 @@ async fn every_operation_by_every_door_is_what_the_grants_say() {
                     let how = &row.how;
                     wrong.push(format!(
                         "{name} {door:?} {how:?}: {status}, not {expected:?}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+type Key = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+/// What a token or a share of the administrator's gives: how it is made, and the grants it comes to.
+const KEYS: &[Key] = &[
+    (
+        route::TOKENS,
+        r#"{"name":"all","scopes":[]}"#,
+        &[("/", "admin")],
+    ),
+    (
+        route::TOKENS,
+        r#"{"name":"look","scopes":[{"path":"team","actions":"viewer"}]}"#,
+        &[("/team", "viewer")],
+    ),
+    (
+        route::TOKENS,
+        r#"{"name":"two","scopes":[{"path":"team/deep","actions":"editor"},{"path":"other","actions":"create"}]}"#,
+        &[("/team/deep", "editor"), ("/other", "create")],
+    ),
+    (
+        route::SHARES,
+        r#"{"path":"team","way":"get"}"#,
+        &[("/team", "list,read")],
+    ),
+    (
+        route::SHARES,
+        r#"{"path":"team/a","way":"get"}"#,
+        &[("/team/a", "list,read")],
+    ),
+    (
+        route::SHARES,
+        r#"{"path":"team","way":"drop"}"#,
+        &[("/team", "create")],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_by_a_token_or_a_share_is_what_it_gives() {
+    let mut wrong = Vec::new();
+    for (made_at, body, rules) in KEYS {
+        let grants = grants_of(rules);
+        let account = match *made_at {
+            route::SHARES => Account::share("share", grants),
+            _ => Account::named("boss", grants_of(&[("/", "admin")])).by_token(&grants),
+        };
+        for row in Operation::ALL.into_iter().flat_map(rows_of) {
+            let expected = refusal(&account, &row);
+            for (door, status) in tried(&row, By::Key(made_at, body)).await {
+                let right = match expected {
+                    None => status < 400,
+                    Some(expected) => status == expected,
+                };
+                if !right {
+                    let how = &row.how;
+                    wrong.push(format!(
+                        "{body} {door:?} {how:?}: {status}, not {expected:?}"
                     ));
                 }
             }

@@ -207,4 +207,20 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn fuzz_upload_checksum() {
+        let seeds: [&[u8]; 3] = [
+            b"sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+            b"sha256 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            b"md5 x",
+        ];
+        gaveta_testkit::fuzz::run("upload checksum", &seeds, &[b"blake3 ", b" "], |input| {
+            if let Ok(value) = http::HeaderValue::from_bytes(input) {
+                let mut headers = HeaderMap::new();
+                headers.insert("upload-checksum", value);
+                let _ = promised(&headers);
+            }
+        });
+    }
 }

@@ -116,4 +116,22 @@ mod tests {
             assert!(target(&field(&[("path", hostile)])).is_err(), "{hostile:?}");
         }
     }
+
+    #[test]
+    fn fuzz_upload_metadata() {
+        let seeds: [&[u8]; 3] = [
+            b"filename YS50eHQ=,path YS9iLnR4dA==",
+            b"relativePath Li4veA==,name",
+            b"a YQ==, b",
+        ];
+        let words: [&[u8]; 5] = [b"filename ", b"path ", b",", b"Li4v", b"=="];
+        gaveta_testkit::fuzz::run("upload metadata", &seeds, &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else {
+                return;
+            };
+            if let Ok(Some(path)) = target(text) {
+                assert!(path.names().all(|name| !name.is_empty() && name != ".."));
+            }
+        });
+    }
 }

@@ -1,0 +1,272 @@
+//! Who shows a token or a share's secret, and what it stands for as long as it is there.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path as FsPath;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gaveta_core::{Account, Action, Error, ErrorKind, Grant, Grants, Path, Result};
+use zeroize::Zeroizing;
+
+use super::secret::{Kind, Secret};
+use super::shares::{Share, Shares};
+use super::tokens::{Token, Tokens};
+use crate::drawer::accounts::Accounts;
+use crate::drawer::entrance::{Admission, Credential};
+use crate::drawer::pass::{By, Origin, Standing};
+use crate::drawer::password::{AdminPassword, Doorkeeper};
+
+/// How often it is looked whether something expired, and counts are kept.
+const TICK: Duration = Duration::from_millis(500);
+
+/// All tokens and shares of a drawer.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) shares: Arc<Shares>,
+    accounts: Arc<Accounts>,
+}
+
+impl Keys {
+    /// Those that are kept in this folder (`tokens.json`, `shares.json`); in memory alone when there
+    /// is none.
+    ///
+    /// # Errors
+    /// `Io` when a file cannot be read or is damaged.
+    pub(crate) fn open(folder: Option<&FsPath>, accounts: Arc<Accounts>) -> Result<Arc<Self>> {
+        let file = |name: &str| folder.map(|folder| folder.join(name));
+        Ok(Arc::new(Self {
+            tokens: Arc::new(Tokens::open(file("tokens.json"))?),
+            shares: Arc::new(Shares::open(file("shares.json"))?),
+            accounts,
+        }))
+    }
+
+    /// None yet, and none is kept.
+    #[cfg(test)]
+    pub(crate) fn in_memory(accounts: Arc<Accounts>) -> Arc<Self> {
+        Arc::new(Self {
+            tokens: Arc::new(Tokens::in_memory()),
+            shares: Arc::new(Shares::in_memory()),
+            accounts,
+        })
+    }
+
+    /// Something was revoked: whoever is here by it goes.
+    pub(crate) fn changed(&self) {
+        self.accounts.changes().happened();
+    }
+
+    /// What changes when the account's password does.
+    pub(crate) fn mark_of(&self, account: &str) -> Option<String> {
+        let person = self.accounts.find(account)?;
+        Some(person.mark().to_hex().to_string())
+    }
+
+    /// Looks now and then, for ever: what expired ends what is under way, counts are kept.
+    pub(crate) async fn keep(self: Arc<Self>) {
+        let mut ends = self.next_end();
+        loop {
+            tokio::time::sleep(TICK).await;
+            if ends.is_some_and(|end| end <= std::time::SystemTime::now()) {
+                self.changed();
+            }
+            ends = self.next_end();
+            let _ = self.keep_counts().await;
+        }
+    }
+
+    /// Keeps how often shares were used.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) async fn keep_counts(&self) -> Result<()> {
+        if !self.shares.has_news() {
+            return Ok(());
+        }
+        let shares = Arc::clone(&self.shares);
+        let kept = tokio::task::spawn_blocking(move || shares.keep_counts()).await;
+        let kept = kept.unwrap_or_else(|error| Err(Error::new(ErrorKind::Io).because(error)));
+        if let Err(error) = &kept {
+            let why = gaveta_text::escape(&error.chain()).into_owned();
+            tracing::warn!(target: "gaveta::shares", why, "the counts of shares cannot be kept");
+        }
+        kept
+    }
+
+    fn next_end(&self) -> Option<std::time::SystemTime> {
+        let ends = [self.tokens.next_end(), self.shares.next_end()];
+        ends.into_iter().flatten().min()
+    }
+
+    fn by_token(&self, secret: &Secret, account: Option<&str>) -> Result<Box<dyn Standing>> {
+        let wrong = || Error::new(ErrorKind::WrongPassword);
+        let token = self.tokens.find(secret).ok_or_else(wrong)?;
+        if account.is_some_and(|name| name != token.account) {
+            return Err(wrong());
+        }
+        let narrow = token.narrow.iter().map(|narrow| Grant {
+            path: narrow.path.clone(),
+            actions: narrow.actions,
+        });
+        let scope = (!token.narrow.is_empty()).then(|| Grants::new(narrow));
+        let standing = ByToken {
+            token,
+            scope,
+            tokens: Arc::clone(&self.tokens),
+            accounts: Arc::clone(&self.accounts),
+        };
+        match standing.account() {
+            Some(_) => Ok(Box::new(standing)),
+            None => Err(wrong()),
+        }
+    }
+
+    async fn by_share(
+        &self,
+        secret: &Secret,
+        password: Option<Zeroizing<String>>,
+        origin: Origin,
+        keeper: &Doorkeeper,
+    ) -> Result<Box<dyn Standing>> {
+        // A link that leads nowhere is a page that is not there, not a wrong password.
+        let gone = || Error::new(ErrorKind::NotFound);
+        let share = self.shares.find(secret).ok_or_else(gone)?;
+        if let Some(hash) = &share.password {
+            let Some(password) = password.filter(|password| !password.is_empty()) else {
+                return Err(Error::new(ErrorKind::SignInNeeded));
+            };
+            let known = AdminPassword::from_hash(hash)?;
+            let from = origin.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            let name = standing_name(&share);
+            keeper.compare(&name, password, Some(&known), from).await?;
+        }
+        let standing = ByShare {
+            share,
+            shares: Arc::clone(&self.shares),
+            accounts: Arc::clone(&self.accounts),
+        };
+        match standing.account() {
+            Some(_) => Ok(Box::new(standing)),
+            None => Err(gone()),
+        }
+    }
+}
+
+/// The name that a share's visitors have: no account can have it, for it holds a colon.
+fn standing_name(share: &Share) -> String {
+    format!("share:{}", share.id)
+}
+
+#[async_trait]
+impl Admission for Keys {
+    /// - A token as a bearer, or as the password of its account (for programs that know names and
+    ///   passwords only).
+    /// - A share's secret by its link, as a bearer, or as a name with the share's password.
+    async fn admit(
+        &self,
+        credential: &Credential,
+        origin: Origin,
+        keeper: &Doorkeeper,
+    ) -> Result<Option<Box<dyn Standing>>> {
+        let (shown, account, password) = match credential {
+            Credential::Bearer(text) | Credential::Share(text, None) => (text.as_str(), None, None),
+            Credential::Share(text, Some(password)) => {
+                (text.as_str(), None, Some(password.clone()))
+            }
+            Credential::Password(name, password) => match Secret::parse(name) {
+                Some(_) => (name.as_str(), None, Some(password.clone())),
+                None => (password.as_str(), Some(name.as_str()), None),
+            },
+            Credential::Nothing | Credential::Cookie(_) | Credential::Broken => return Ok(None),
+        };
+        let Some(secret) = Secret::parse(shown) else {
+            return match credential {
+                Credential::Share(..) => Err(Error::new(ErrorKind::NotFound)),
+                _ => Ok(None),
+            };
+        };
+        match (secret.kind(), account, &password) {
+            (Kind::Token, account, None) => self.by_token(&secret, account).map(Some),
+            (Kind::Share, None, _) => self
+                .by_share(&secret, password, origin, keeper)
+                .await
+                .map(Some),
+            // A token as a name, with nothing for a password, as some programs want it.
+            (Kind::Token, None, Some(password)) if password.is_empty() => {
+                self.by_token(&secret, None).map(Some)
+            }
+            // A share's secret as the password of an account.
+            (Kind::Token, _, Some(_)) | (Kind::Share, Some(_), _) => {
+                Err(Error::new(ErrorKind::WrongPassword))
+            }
+        }
+    }
+}
+
+/// Whoever is here by a token: until it is revoked or expires, or its account has another password.
+#[derive(Debug)]
+struct ByToken {
+    token: Arc<Token>,
+    scope: Option<Grants>,
+    tokens: Arc<Tokens>,
+    accounts: Arc<Accounts>,
+}
+
+impl Standing for ByToken {
+    fn account(&self) -> Option<Account> {
+        if !self.tokens.is_live(&self.token) {
+            return None;
+        }
+        let person = self.accounts.find(&self.token.account)?;
+        if person.mark().to_hex().as_str() != self.token.mark {
+            return None;
+        }
+        let account = person.account()?;
+        Some(match &self.scope {
+            Some(scope) => account.by_token(scope),
+            None => account.by_token(account.grants()),
+        })
+    }
+
+    fn by(&self) -> By {
+        By::Token(self.token.id.clone())
+    }
+}
+
+/// Whoever is here by a share: until it ends, or its maker may not do it himself.
+#[derive(Debug)]
+struct ByShare {
+    share: Arc<Share>,
+    shares: Arc<Shares>,
+    accounts: Arc<Accounts>,
+}
+
+impl Standing for ByShare {
+    fn account(&self) -> Option<Account> {
+        if !self.shares.is_live(&self.share) {
+            return None;
+        }
+        let maker = self.accounts.account(&self.share.maker)?;
+        let may = |action: &Action| maker.may(*action, &self.share.path);
+        if !self.share.way.actions().iter().all(may) {
+            return None;
+        }
+        let only = Grants::new([Grant {
+            path: self.share.path.clone(),
+            actions: self.share.way.actions().iter().copied().collect(),
+        }]);
+        let grants = maker.grants().within(&only);
+        Some(Account::share(&standing_name(&self.share), grants).with_quota(maker.quota()))
+    }
+
+    fn by(&self) -> By {
+        By::Share(Arc::clone(&self.share), Arc::clone(&self.shares))
+    }
+}
+
+/// May this account make such a share, by itself?
+pub(crate) fn may_share(account: &Account, path: &Path, actions: &[Action]) -> bool {
+    actions.iter().all(|action| account.may(*action, path))
+}

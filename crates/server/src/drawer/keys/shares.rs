@@ -1,0 +1,596 @@
+//! Shares: links that let somebody without an account get one file or folder, or drop files into
+//! one folder without seeing what lies there.
+//!
+//! A share names a path, not a file: a new version of the file is shared too. It ends when it is
+//! revoked or expires, when what lies at the path is deleted or renamed through Gaveta (so that
+//! nothing else that is put there later is shared by accident), and it does nothing while its
+//! maker may not do it himself.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use gaveta_core::{Action, Error, ErrorKind, Path, Result};
+use gaveta_wire::body::{time_from_text, time_to_text};
+use serde::{Deserialize, Serialize};
+
+use super::Clock;
+use super::secret::{Hash, Kind, Secret, make_id};
+use super::sheet::Sheet;
+
+/// How many shares there may be, and how many of one account.
+const MOST: usize = 10_000;
+const MOST_OF_ONE: usize = 1_000;
+
+/// One download, in the parts that are counted: a millionth of a file.
+const WHOLE: u64 = 1_000_000;
+/// What may be sent beyond the limit, so that a download that was cut can go on from what arrived
+/// although a little more had been sent.
+const SLACK: u64 = WHOLE / 20;
+
+/// What a share lets somebody do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Way {
+    /// Get the file, or list the folder and get what is in it.
+    Get,
+    /// Drop new files into the folder.
+    Drop,
+}
+
+impl Way {
+    /// What it gives at its path and beneath.
+    pub(crate) const fn actions(self) -> &'static [Action] {
+        match self {
+            Self::Get => &[Action::List, Action::Read],
+            Self::Drop => &[Action::Create],
+        }
+    }
+}
+
+/// What is known of a share. Never its secret.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    /// Names it in lists and logs.
+    pub(crate) id: String,
+    /// What is shared.
+    pub(crate) path: Path,
+    pub(crate) way: Way,
+    /// The account that made it.
+    pub(crate) maker: String,
+    pub(crate) created: SystemTime,
+    pub(crate) expires: Option<SystemTime>,
+    /// The hash of its password (a PHC string), when it has one.
+    pub(crate) password: Option<String>,
+    /// So many downloads, or files dropped.
+    pub(crate) limit: Option<u64>,
+    hash: Hash,
+}
+
+/// What a share shall be.
+#[derive(Debug, Clone)]
+pub(crate) struct SharePlan {
+    pub(crate) path: Path,
+    pub(crate) way: Way,
+    pub(crate) maker: String,
+    pub(crate) expires: Option<SystemTime>,
+    pub(crate) password: Option<String>,
+    pub(crate) limit: Option<u64>,
+}
+
+/// All shares. A change is kept before it counts; how often each was used is kept now and then.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    sheet: Sheet,
+    clock: Clock,
+    /// Held by whoever changes and keeps; those who look never wait for the disk.
+    changing: Mutex<()>,
+    book: Mutex<Book>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    by_hash: HashMap<Hash, Arc<Share>>,
+    counts: HashMap<String, Count>,
+    /// Counts changed since they were kept.
+    changed: bool,
+}
+
+/// In millionths of a file.
+#[derive(Debug, Default, Clone, Copy)]
+struct Count {
+    used: u64,
+    /// On its way: counted until it is known how much was sent.
+    taken: u64,
+}
+
+impl Count {
+    /// Downloads, rounded up but for the slack.
+    fn downloads(self) -> u64 {
+        let all = self.used.saturating_add(self.taken);
+        match all {
+            0 => 0,
+            _ => all.saturating_sub(SLACK).div_ceil(WHOLE).max(1),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Document {
+    format: u32,
+    shares: Vec<Record>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    id: String,
+    path: String,
+    way: Way,
+    maker: String,
+    hash: String,
+    created: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    /// In millionths of a file.
+    #[serde(default)]
+    used: u64,
+}
+
+impl Shares {
+    /// Those that are kept in this file; in memory alone when there is none.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be read or is damaged: it is never thrown away.
+    pub(crate) fn open(path: Option<PathBuf>) -> Result<Self> {
+        let sheet = Sheet::at(path);
+        let mut book = Book::default();
+        if let Some(document) = sheet.read::<Document>()? {
+            for record in &document.shares {
+                let share = read(record).ok_or_else(|| {
+                    Error::new(ErrorKind::Io).because(format!("share {:?}: damaged", record.id))
+                })?;
+                let count = Count {
+                    used: record.used,
+                    taken: 0,
+                };
+                book.counts.insert(share.id.clone(), count);
+                book.by_hash.insert(share.hash, Arc::new(share));
+            }
+        }
+        Ok(Self {
+            sheet,
+            book: Mutex::new(book),
+            ..Self::in_memory()
+        })
+    }
+
+    /// None yet, and none is kept.
+    pub(crate) fn in_memory() -> Self {
+        Self {
+            sheet: Sheet::at(None),
+            clock: Clock::start(),
+            changing: Mutex::default(),
+            book: Mutex::default(),
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes one. Blocks.
+    ///
+    /// # Errors
+    /// `BadRequest` for a limit of nothing or a time that is past, `Busy` when there are too many,
+    /// `Io`.
+    pub(crate) fn add(&self, plan: SharePlan) -> Result<(Arc<Share>, Secret)> {
+        if plan.limit == Some(0) || plan.limit.is_some_and(|limit| limit > u64::MAX / WHOLE / 2) {
+            return Err(Error::bad_request("a limit is 1 or more"));
+        }
+        if self.clock.is_past(plan.expires) {
+            return Err(Error::bad_request("the share would have expired already"));
+        }
+        let secret = Secret::make(Kind::Share)?;
+        let share = Arc::new(Share {
+            id: make_id()?,
+            path: plan.path,
+            way: plan.way,
+            maker: plan.maker,
+            created: SystemTime::now(),
+            expires: plan.expires,
+            password: plan.password,
+            limit: plan.limit,
+            hash: secret.hash(),
+        });
+        let _changing = self.changing();
+        let mut next = self.book().by_hash.clone();
+        // What expired makes room.
+        next.retain(|_, share| !self.clock.is_past(share.expires));
+        let of_one = next
+            .values()
+            .filter(|known| known.maker == share.maker)
+            .count();
+        if of_one >= MOST_OF_ONE || next.len() >= MOST {
+            return Err(Error::new(ErrorKind::Busy).because("too many shares"));
+        }
+        next.insert(share.hash, Arc::clone(&share));
+        self.keep(&next)?;
+        let mut book = self.book();
+        book.by_hash
+            .retain(|_, share| !self.clock.is_past(share.expires));
+        book.by_hash.insert(share.hash, Arc::clone(&share));
+        drop(book);
+        Ok((share, secret))
+    }
+
+    /// Ends the ones that `which` picks, and gives them. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; then none is ended.
+    pub(crate) fn remove(&self, which: impl Fn(&Share) -> bool) -> Result<Vec<Arc<Share>>> {
+        let _changing = self.changing();
+        let mut next = self.book().by_hash.clone();
+        let mut gone = Vec::new();
+        next.retain(|_, share| {
+            let goes = which(share);
+            if goes {
+                gone.push(Arc::clone(share));
+            }
+            !goes
+        });
+        if !gone.is_empty() {
+            self.keep(&next)?;
+            self.book().by_hash.retain(|_, share| !which(share));
+        }
+        Ok(gone)
+    }
+
+    /// Ends the shares of what is no longer at this path, or beneath it. They end at once; that it
+    /// is kept may fail, and is then tried again with the counts.
+    pub(crate) fn gone(&self, path: &Path) -> Vec<Arc<Share>> {
+        let mut book = self.book();
+        let beneath = |share: &Share| path.holds(&share.path);
+        let ended: Vec<Arc<Share>> = book
+            .by_hash
+            .values()
+            .filter(|share| beneath(share))
+            .cloned()
+            .collect();
+        if !ended.is_empty() {
+            book.by_hash.retain(|_, share| !beneath(share));
+            book.changed = true;
+        }
+        ended
+    }
+
+    /// All of them, or those of one account, by path, each with how often it was used. Expired
+    /// ones are shown until they make room.
+    pub(crate) fn list(&self, maker: Option<&str>) -> Vec<(Arc<Share>, u64)> {
+        let book = self.book();
+        let mut found: Vec<_> = book
+            .by_hash
+            .values()
+            .filter(|share| maker.is_none_or(|maker| share.maker == maker))
+            .map(|share| {
+                let count = book.counts.get(&share.id).copied().unwrap_or_default();
+                (Arc::clone(share), count.downloads())
+            })
+            .collect();
+        found.sort_by(|(a, _), (b, _)| (&a.path, a.created).cmp(&(&b.path, b.created)));
+        found
+    }
+
+    /// The share of this secret, unless it has expired.
+    pub(crate) fn find(&self, secret: &Secret) -> Option<Arc<Share>> {
+        let share = Arc::clone(self.book().by_hash.get(&secret.hash())?);
+        (!self.clock.is_past(share.expires)).then_some(share)
+    }
+
+    /// Is it still there, and not expired?
+    pub(crate) fn is_live(&self, share: &Share) -> bool {
+        !self.clock.is_past(share.expires) && self.book().by_hash.contains_key(&share.hash)
+    }
+
+    /// Takes `part` of `whole` bytes from what the share may still give. What was not sent comes
+    /// back when the [`Taken`] is dropped. None when the limit is reached.
+    ///
+    /// What is counted is what was sent, in parts of a file: ranges, several lines and going on
+    /// after a cut add up to one download, and nobody gets the file more often by asking for it in
+    /// parts.
+    pub(crate) fn take(self: &Arc<Self>, share: &Share, part: u64, whole: u64) -> Option<Taken> {
+        let wanted = match whole {
+            0 => WHOLE,
+            _ => millionths(part, whole),
+        };
+        let mut book = self.book();
+        book.changed = true;
+        let count = book.counts.entry(share.id.clone()).or_default();
+        let all = count
+            .used
+            .saturating_add(count.taken)
+            .saturating_add(wanted);
+        let most = share
+            .limit
+            .map(|limit| limit.saturating_mul(WHOLE).saturating_add(SLACK));
+        if most.is_some_and(|most| all > most) {
+            return None;
+        }
+        count.taken = count.taken.saturating_add(wanted);
+        Some(Taken {
+            shares: Arc::clone(self),
+            id: share.id.clone(),
+            wanted,
+            whole,
+            sent: 0,
+        })
+    }
+
+    /// May it still give something? For a good answer beforehand; [`Shares::take`] decides.
+    pub(crate) fn is_used_up(&self, share: &Share) -> bool {
+        let count = self
+            .book()
+            .counts
+            .get(&share.id)
+            .copied()
+            .unwrap_or_default();
+        let all = count.used.saturating_add(count.taken);
+        share
+            .limit
+            .is_some_and(|limit| all.saturating_add(SLACK) > limit.saturating_mul(WHOLE))
+    }
+
+    /// Did counts change since they were kept?
+    pub(crate) fn has_news(&self) -> bool {
+        self.book().changed
+    }
+
+    /// When the next one expires, of those that have not yet.
+    pub(crate) fn next_end(&self) -> Option<SystemTime> {
+        let now = self.clock.now();
+        let book = self.book();
+        let ends = book.by_hash.values().filter_map(|share| share.expires);
+        ends.filter(|end| *end > now).min()
+    }
+
+    /// Keeps the counts when they changed since. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; it may be tried again.
+    pub(crate) fn keep_counts(&self) -> Result<()> {
+        let _changing = self.changing();
+        let next = {
+            let book = self.book();
+            if !book.changed {
+                return Ok(());
+            }
+            book.by_hash.clone()
+        };
+        self.keep(&next)
+    }
+
+    /// Writes these, each with its count, and forgets the counts of all others.
+    fn keep(&self, next: &HashMap<Hash, Arc<Share>>) -> Result<()> {
+        let mut shares: Vec<Record> = {
+            let mut book = self.book();
+            book.changed = false;
+            let used = |share: &Share| {
+                let count = book.counts.get(&share.id).copied().unwrap_or_default();
+                // What is on its way counts, should nobody be there to say how it ended.
+                count.used.saturating_add(count.taken)
+            };
+            next.values()
+                .map(|share| record(share, used(share)))
+                .collect()
+        };
+        shares.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
+        let kept = self.sheet.write(&Document { format: 1, shares });
+        let mut book = self.book();
+        if kept.is_err() {
+            book.changed = true;
+        } else {
+            let ids: HashSet<&String> = next.values().map(|share| &share.id).collect();
+            book.counts.retain(|id, _| ids.contains(id));
+        }
+        kept
+    }
+
+    fn give_back(&self, taken: &Taken) {
+        let sent = match taken.whole {
+            0 => taken.wanted,
+            whole => millionths(taken.sent, whole).min(taken.wanted),
+        };
+        let mut book = self.book();
+        book.changed = true;
+        if let Some(count) = book.counts.get_mut(&taken.id) {
+            count.taken = count.taken.saturating_sub(taken.wanted);
+            count.used = count.used.saturating_add(sent);
+        }
+    }
+}
+
+fn millionths(part: u64, whole: u64) -> u64 {
+    let parts = u128::from(part) * u128::from(WHOLE) / u128::from(whole.max(1));
+    u64::try_from(parts).unwrap_or(u64::MAX)
+}
+
+/// A part of a share's downloads that is on its way.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    shares: Arc<Shares>,
+    id: String,
+    wanted: u64,
+    whole: u64,
+    sent: u64,
+}
+
+impl Taken {
+    /// So many bytes more were sent.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.sent = self.sent.saturating_add(bytes);
+    }
+
+    /// Nothing came of it.
+    pub(crate) fn give_back(mut self) {
+        (self.whole, self.sent) = (1, 0);
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        Arc::clone(&self.shares).give_back(self);
+    }
+}
+
+fn record(share: &Share, used: u64) -> Record {
+    Record {
+        id: share.id.clone(),
+        path: share.path.as_str().to_owned(),
+        way: share.way,
+        maker: share.maker.clone(),
+        hash: share.hash.to_hex(),
+        created: time_to_text(share.created),
+        expires: share.expires.map(time_to_text),
+        password: share.password.clone(),
+        limit: share.limit,
+        used,
+    }
+}
+
+fn read(record: &Record) -> Option<Share> {
+    let expires = match &record.expires {
+        Some(text) => Some(time_from_text(text).ok()?),
+        None => None,
+    };
+    Some(Share {
+        id: record.id.clone(),
+        path: Path::parse(&record.path).ok()?,
+        way: record.way,
+        maker: record.maker.clone(),
+        created: time_from_text(&record.created).ok()?,
+        expires,
+        password: record.password.clone(),
+        limit: record.limit,
+        hash: Hash::from_hex(&record.hash)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn plan(path: &str, limit: Option<u64>) -> SharePlan {
+        SharePlan {
+            path: Path::parse(path).unwrap(),
+            way: Way::Get,
+            maker: "ana".into(),
+            expires: None,
+            password: None,
+            limit,
+        }
+    }
+
+    fn shares() -> Arc<Shares> {
+        Arc::new(Shares::open(None).unwrap())
+    }
+
+    fn send(shares: &Arc<Shares>, share: &Share, part: u64, sent: u64) -> bool {
+        match shares.take(share, part, 1000) {
+            Some(mut taken) => {
+                taken.sent(sent);
+                true
+            }
+            None => false,
+        }
+    }
+
+    #[test]
+    fn a_share_is_kept_as_a_hash_with_its_count() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("shares.json");
+        let shares = Arc::new(Shares::open(Some(path.clone())).unwrap());
+        let (share, secret) = shares.add(plan("a/b", Some(2))).unwrap();
+        assert!(send(&shares, &share, 1000, 1000));
+        shares.keep_counts().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&secret.reveal()[4..]), "{text}");
+        let again = Arc::new(Shares::open(Some(path)).unwrap());
+        let found = again.find(&secret).unwrap();
+        assert_eq!(found.path, share.path);
+        assert_eq!(again.list(Some("ana"))[0].1, 1);
+        assert!(again.list(Some("bia")).is_empty());
+        assert!(send(&again, &found, 1000, 1000) && !send(&again, &found, 1000, 1000));
+        assert_eq!(again.remove(|share| share.id == found.id).unwrap().len(), 1);
+        assert!(again.find(&secret).is_none() && !again.is_live(&found));
+    }
+
+    #[test]
+    fn parts_add_up_and_nobody_gets_more_by_asking_at_once_or_in_parts() {
+        let shares = shares();
+        let (share, _) = shares.add(plan("a", Some(1))).unwrap();
+        // Four lines at once, a quarter each: one download.
+        let quarters: Vec<_> = (0..4).map(|_| shares.take(&share, 250, 1000)).collect();
+        assert!(quarters.iter().all(Option::is_some));
+        assert!(
+            shares.take(&share, 1000, 1000).is_none(),
+            "what is under way counts"
+        );
+        drop(quarters);
+        // Nothing was sent, so nothing is used up.
+        assert!(send(&shares, &share, 1000, 600), "cut after 600");
+        assert!(!send(&shares, &share, 1000, 0), "not from the start again");
+        assert!(
+            send(&shares, &share, 420, 420),
+            "on from where it was, with some twice"
+        );
+        assert!(!send(&shares, &share, 100, 100), "no more");
+        assert_eq!(shares.list(None)[0].1, 1);
+        // A file of nothing is a download too; one without a limit goes on.
+        let (empty, _) = shares.add(plan("b", Some(1))).unwrap();
+        assert!(shares.take(&empty, 0, 0).is_some() && shares.take(&empty, 0, 0).is_none());
+        let (open, _) = shares.add(plan("c", None)).unwrap();
+        assert!((0..10).all(|_| send(&shares, &open, 1000, 1000)));
+        assert_eq!(shares.list(None)[2].1, 10);
+    }
+
+    #[test]
+    fn a_share_ends_with_what_it_shares_and_with_its_time() {
+        let shares = shares();
+        let (deep, deep_secret) = shares.add(plan("a/b/c", None)).unwrap();
+        let (sibling, secret) = shares.add(plan("a/bb", None)).unwrap();
+        assert!(shares.gone(&Path::parse("a/b/c/d").unwrap()).is_empty());
+        assert_eq!(shares.gone(&Path::parse("a/b").unwrap())[0].id, deep.id);
+        assert!(shares.find(&deep_secret).is_none() && shares.is_live(&sibling));
+        assert!(shares.find(&secret).is_some());
+        let soon = SystemTime::now() + Duration::from_millis(50);
+        let (short, secret) = shares
+            .add(SharePlan {
+                expires: Some(soon),
+                ..plan("x", None)
+            })
+            .unwrap();
+        while SystemTime::now() <= soon {
+            std::thread::yield_now();
+        }
+        assert!(shares.find(&secret).is_none() && !shares.is_live(&short));
+        for bad in [
+            SharePlan {
+                expires: Some(soon),
+                ..plan("x", None)
+            },
+            plan("x", Some(0)),
+            plan("x", Some(u64::MAX)),
+        ] {
+            assert_eq!(shares.add(bad).unwrap_err().kind(), ErrorKind::BadRequest);
+        }
+    }
+}
