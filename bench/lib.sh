@@ -18,7 +18,7 @@ settle() {
     sync -f "$SCRATCH"
     [ -w /dev/shm ] || return 0
     local room
-    room=$(awk '/^MemAvailable/ { room = int($2 / 4); print room > 2097152 ? 2097152 : room }' /proc/meminfo)
+    room=$(awk '/^MemAvailable/ { room = int($2 / 4); print (room > 2097152 ? 2097152 : room) }' /proc/meminfo)
     head -c "${room}K" /dev/zero >"/dev/shm/gaveta-settle.$$" 2>/dev/null || true
     rm -f "/dev/shm/gaveta-settle.$$"
 }
