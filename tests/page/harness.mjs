@@ -151,6 +151,15 @@ export async function ready(page) {
   await page.waitForFunction(() => !document.querySelector("#drawer") || document.documentElement.dataset.ready === "");
 }
 
+/**
+ * Does what leads to another page, and waits until that one is there and ready.
+ * @param {() => Promise<unknown>} does
+ */
+export async function follow(page, does) {
+  await Promise.all([page.waitForEvent("domcontentloaded"), does()]);
+  await ready(page);
+}
+
 /** The names in the list, as they are shown. */
 export async function names(page) {
   return page.locator("#rows tr:not([hidden]) .n bdi").allTextContents();

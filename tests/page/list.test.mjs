@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Drawer, VIEWS, names, ready, rows, visit } from "./harness.mjs";
+import { Drawer, VIEWS, follow, names, rows, visit } from "./harness.mjs";
 
 const files = { "b.txt": "bb", "a b.txt": "a", "Fotos/x.png": "png", "é.md": "# É\n", "vazia/": "" };
 
@@ -12,14 +12,11 @@ test("a folder is shown in the language of whoever looks, and the switch holds",
     const page = await visit(drawer, { lang, width });
     assert.deepEqual(await names(page), ["Fotos", "a b.txt", "b.txt", "vazia", "é.md"]);
     assert.equal(await page.getAttribute("html", "lang"), lang);
-    await page.getByRole("link", { name: lang === "en" ? "Size" : "Tamanho" }).click();
-    await ready(page);
+    await follow(page, () => page.getByRole("link", { name: lang === "en" ? "Size" : "Tamanho" }).click());
     assert.equal((await names(page)).at(-1), "é.md");
-    await page.getByRole("link", { name: "Fotos", exact: true }).click();
-    await ready(page);
+    await follow(page, () => page.getByRole("link", { name: "Fotos", exact: true }).click());
     assert.deepEqual(await names(page), ["x.png"]);
-    await page.getByRole("button", { name: lang === "en" ? "Português" : "English" }).click();
-    await ready(page);
+    await follow(page, () => page.getByRole("button", { name: lang === "en" ? "Português" : "English" }).click());
     assert.equal(await page.getAttribute("html", "lang"), lang === "en" ? "pt-BR" : "en");
     assert.ok(page.url().endsWith("/Fotos/"), page.url());
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the screen");
@@ -71,8 +68,7 @@ test("a list of 3,000 grows as one scrolls, is filtered, and one searches below 
   await page.getByPlaceholder("Filter this list").fill("299 txt");
   assert.equal((await names(page)).length, 13);
   await page.getByPlaceholder("Search by name").fill("needle");
-  await page.keyboard.press("Enter");
-  await ready(page);
+  await follow(page, () => page.keyboard.press("Enter"));
   assert.deepEqual(await names(page), ["deep/er/Needle.txt"]);
   assert.deepEqual(page.troubles, []);
 });
@@ -87,8 +83,7 @@ test("100,000 entries: the first rows are there before the list has ended", asyn
   }
   const page = await visit(drawer, { path: "/huge/" });
   await rows(page, 1000);
-  await page.getByRole("link", { name: "Name" }).click();
-  await ready(page);
+  await follow(page, () => page.getByRole("link", { name: "Name" }).click());
   assert.equal((await names(page))[0], "099999");
   await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
   await rows(page, 2000);

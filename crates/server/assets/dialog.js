@@ -22,7 +22,9 @@ export function show(title, parts, kind = "") {
   const closed = new Promise((/** @type {(value: string) => void} */ resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // Whoever has gone on meanwhile stays where they are.
+      const lost = document.activeElement === null || document.activeElement === document.body;
+      if (lost && before instanceof HTMLElement && before.isConnected) before.focus();
       resolve(dialog.returnValue);
     });
   });
