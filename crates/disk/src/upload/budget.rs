@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What all writes may hold in pieces, in bytes.
-const ALL: usize = 24 << 20;
+const ALL: usize = 12 << 20;
 /// What one permit is.
 const UNIT: usize = 1 << 10;
 /// The largest and the smallest piece that is gathered before it is written.
 const LARGEST: usize = 1 << 20;
-const SMALLEST: usize = 64 << 10;
+const SMALLEST: usize = 32 << 10;
 
 /// The room for pieces on their way to the disk. First come, first served.
 #[derive(Debug)]
