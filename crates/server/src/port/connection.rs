@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_rustls::server::TlsStream;
 
 use super::line::Line;
-use super::paced::{Pace, Paced};
+use super::paced::{Counted, Pace, Paced};
 use super::tls::{self, Tls};
 use crate::http::router;
 use crate::server::House;
@@ -112,8 +112,9 @@ async fn shake(
     tls: &Tls,
     line: &Arc<Line>,
     house: &Arc<House>,
-) -> Option<(TlsStream<TcpStream>, Protocol)> {
+) -> Option<(TlsStream<Counted<TcpStream>>, Protocol)> {
     let _turn = house.shaking.turn(line.peer().ip()).await?;
+    let socket = Counted::new(socket, Arc::clone(line));
     match tls.acceptor().accept(socket).await {
         Ok(socket) => {
             line.encrypt();
