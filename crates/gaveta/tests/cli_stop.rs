@@ -13,10 +13,11 @@ mod common;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{House, content, tree, wait};
+use gaveta_testkit::terminal::{Plan, Terminal};
 use rustix::process::{Pid, Signal, kill_process};
 
 fn signal(child: &Child, signal: Signal) {
@@ -145,6 +146,44 @@ fn a_big_upload_that_is_stopped_says_how_to_go_on() {
     assert!(err.contains("Stopped. big.bin goes on from "), "{err}");
     let again = format!("gaveta send big.bin {at} --limit-rate 4M");
     assert!(err.contains(&again), "{err}");
+}
+
+/// Who changes a terminal that another has in front is stopped by the system, and would hang there.
+#[test]
+fn a_client_behind_ends_at_ctrl_c_and_is_not_stopped_by_the_terminal() {
+    let house = House::open();
+    house.serve_file("large", content(4_000_000));
+    let port = narrow(house.port, 1_000_000);
+    let to = house.home.path().join("to");
+    fs::create_dir(&to).unwrap();
+    let program = house.client([""; 0]).get_program().to_owned();
+    let mut shell = Command::new("sh");
+    shell
+        .args([
+            "-c",
+            "set -m; \"$0\" \"$@\" & echo its number: $!.; wait $!; echo it ended: $?.",
+        ])
+        .arg(program)
+        .args(["get", &format!("127.0.0.1:{port}/large"), "to/"])
+        .current_dir(house.home.path())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "en_US.UTF-8")
+        .env("HOME", house.home.path());
+    let terminal = Terminal::start(shell, Plan::default());
+    let number = terminal.wait_until("the number of the client", |screen| {
+        let text = screen.text();
+        let rest = text.split_once("its number: ")?.1;
+        rest.split_once('.')?.0.parse::<i32>().ok()
+    });
+    until(|| files(&to) > 0);
+    kill_process(Pid::from_raw(number).unwrap(), Signal::INT).unwrap();
+    terminal.wait_for("it ended: ");
+    let text = terminal.text();
+    // Should it have been stopped, it does not stay.
+    let _ = kill_process(Pid::from_raw(number).unwrap(), Signal::KILL);
+    assert!(text.contains("it ended: 130."), "{text}");
+    assert_eq!(files(&to), 0);
 }
 
 #[test]
