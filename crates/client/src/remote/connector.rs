@@ -62,7 +62,7 @@ pub(super) struct Connector {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// Only to this machine: what is said is open.
     near: bool,
-    /// For the handshake.
+    /// For the name and the connection, and again for the handshake.
     limit: Duration,
 }
 
@@ -103,9 +103,8 @@ impl Connector {
     ///
     /// # Errors
     /// [`Untrusted`], [`NoHandshake`], [`Elsewhere`], and those of the system.
-    pub(super) async fn open(mut self, uri: Uri) -> Result<Stream, Failed> {
-        std::future::poll_fn(|cx| self.tcp.poll_ready(cx)).await?;
-        let socket = self.tcp.call(uri).await?.into_inner();
+    pub(super) async fn open(self, uri: Uri) -> Result<Stream, Failed> {
+        let socket = dial(self.tcp, uri, self.limit).await?;
         let there = socket.peer_addr()?.ip().to_canonical();
         if self.near && !there.is_loopback() {
             return Err(Elsewhere(there).into());
@@ -119,6 +118,21 @@ impl Connector {
             Ok(Err(error)) => Err(why(error)),
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
+    }
+}
+
+/// A socket within this time: the system may take any time to find out where a name is.
+async fn dial<C>(mut tcp: C, uri: Uri, limit: Duration) -> Result<TcpStream, Failed>
+where
+    C: Service<Uri, Response = TokioIo<TcpStream>, Error: Into<Failed>>,
+{
+    let dialed = timeout(limit, async {
+        std::future::poll_fn(|cx| tcp.poll_ready(cx)).await?;
+        tcp.call(uri).await
+    });
+    match dialed.await {
+        Ok(dialed) => dialed.map(TokioIo::into_inner).map_err(Into::into),
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     }
 }
 
@@ -294,5 +308,34 @@ mod tests {
             .open(uri(at))
             .await
             .expect("meant to be elsewhere");
+    }
+
+    /// A name about which nobody ever answers.
+    #[derive(Clone)]
+    struct Silent;
+
+    impl Service<Uri> for Silent {
+        type Response = TokioIo<TcpStream>;
+        type Error = Failed;
+        type Future = std::future::Pending<Result<Self::Response, Failed>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Uri) -> Self::Future {
+            std::future::pending()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_answers_for_is_given_up() {
+        let limit = Duration::from_millis(20);
+        let dialed = dial(Silent, Uri::from_static("http://h/"), limit);
+        let patience = Duration::from_secs(60);
+        let error = timeout(patience, dialed).await.expect("a deadline");
+        let error = error.unwrap_err();
+        let error = error.downcast_ref::<io::Error>().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }
