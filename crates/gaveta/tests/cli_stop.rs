@@ -195,6 +195,65 @@ fn a_server_that_dies_in_the_middle_is_told_and_nothing_remains() {
     assert_eq!(files(&house.home.path().join("to")), 0);
 }
 
+/// What was cut goes on as after Ctrl-C, and that is said; of what did not happen nothing is told.
+#[test]
+fn a_big_upload_whose_server_dies_says_how_to_go_on_and_goes_on() {
+    for (locale, goes_on, failed) in [
+        ("en_US.UTF-8", "big.bin goes on from ", "\n1 FAILED\n"),
+        ("pt_BR.UTF-8", "big.bin continua de ", "\n1 FALHOU\n"),
+    ] {
+        let mut house = House::open();
+        house.write("big.bin", content(24 << 20));
+        let at = house.at("big.bin");
+        let state = house.home.path().join("state");
+        let mut command = house.client(["send", "big.bin", &at, "--limit-rate", "4M"]);
+        command.env("XDG_STATE_HOME", &state).env("LC_ALL", locale);
+        let mut client = command.spawn().unwrap();
+        until(|| {
+            let listed = house.admin(["uploads", &house.at(""), "--json"]).ok();
+            let listed = listed.json();
+            let arrived = listed.iter().map(|upload| upload["arrived"].as_u64());
+            arrived.flatten().any(|bytes| bytes > 0)
+        });
+        // What arrived is counted when its answer is there.
+        std::thread::sleep(Duration::from_secs(1));
+        house.kill();
+        assert_eq!(wait(&mut client).code(), Some(3));
+        let mut err = String::new();
+        let mut stderr = client.stderr.take().unwrap();
+        stderr.read_to_string(&mut err).unwrap();
+        assert!(err.contains(goes_on) && err.contains(failed), "{err}");
+        assert!(!err.contains("0 B"), "{err}");
+        let again = format!("gaveta send big.bin {at} --limit-rate 4M");
+        assert!(err.contains(&again), "{err}");
+        house.start_again();
+        let mut command = house.client(["send", "big.bin", &at, "--json"]);
+        command.env("XDG_STATE_HOME", &state);
+        let told = common::finish(command, b"").ok().json();
+        let resumed = told.last().unwrap()["resumed"].as_u64();
+        assert!(resumed > Some(0), "{told:?}");
+        assert_eq!(house.served("big.bin"), content(24 << 20));
+    }
+}
+
+#[test]
+fn where_nothing_could_be_listed_nothing_is_summed_up() {
+    let house = House::open();
+    let on_a_terminal = |path: &str| {
+        let list = house.client(["list", &house.at(path)]);
+        let mut terminal = Terminal::start(list, Plan::default());
+        let code = terminal.exit_code();
+        (code, terminal.text())
+    };
+    let (code, text) = on_a_terminal("missing");
+    assert!(code == 5 && !text.contains("0 B"), "{text}");
+    let (code, text) = on_a_terminal("");
+    assert!(code == 0 && text.contains("0 items, 0 B"), "{text}");
+    let missing = house.at("missing");
+    let told = house.run(["list", &missing, "--json"]).ends(5).json();
+    assert_eq!(told.last().unwrap()["entries"], 0);
+}
+
 /// How many things lie there, hidden ones too.
 fn files(folder: &std::path::Path) -> usize {
     if folder.exists() {

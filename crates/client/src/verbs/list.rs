@@ -99,11 +99,14 @@ impl List {
                 }
             }
         }
-        if context.here().is_some() && totals.is_empty() {
+        if totals.is_empty() {
             match places {
-                [place] if tally.count == 0 => return self.nothing(context, place),
                 // Why there is nothing to sum up has been told.
-                _ if tally.count > 0 && !context.printer.is_json() => return Ok(tally.ended()),
+                _ if tally.count > 0 => {
+                    self.sum_up_for_programs(context, &totals)?;
+                    return Ok(tally.ended());
+                }
+                [place] if context.here().is_some() => return self.nothing(context, place),
                 _ => {}
             }
         }
