@@ -10,7 +10,7 @@ use gaveta_wire::session::Secret;
 
 use crate::address::{Address, Server};
 use crate::fault::{Fault, Outcome, Sentence};
-use crate::pattern::{self, matches};
+use crate::pattern::{self, Pattern, matches};
 use crate::printer::Printer;
 use crate::remote::{self, OtherProtocol, Remote};
 
@@ -203,7 +203,7 @@ impl Drawer {
     /// # Errors
     /// `BadPath`, `NotFound`.
     pub(crate) fn place(&self, address: &Address) -> Outcome<Path> {
-        let path = address.path()?;
+        let path = self.behind(address)?.path()?;
         match &self.shared {
             None => Ok(path),
             Some(shared) if shared.is_file => {
@@ -215,6 +215,30 @@ impl Drawer {
             }
             Some(shared) => Ok(shared.path.join_path(&path)?),
         }
+    }
+
+    /// The pattern of an address; none when it has no wildcard.
+    ///
+    /// # Errors
+    /// `BadPath`, `NotFound`.
+    pub(crate) fn pattern(&self, address: &Address) -> Outcome<Option<Pattern>> {
+        self.behind(address)?.pattern()
+    }
+
+    /// Does an address of this host name something here? Another prefix may lead to another server.
+    pub(crate) fn holds(&self, address: &Address) -> bool {
+        address.behind(&self.server.base).is_some()
+    }
+
+    /// The server, with the prefix that it turned out to be behind.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    fn behind(&self, address: &Address) -> Outcome<Address> {
+        let behind = address.behind(&self.server.base);
+        let beside = || Error::new(ErrorKind::NotFound).about_text(address.to_string());
+        Ok(behind.ok_or_else(beside)?)
     }
 
     /// Connects, signed in so. Whoever gives a name or a password comes by that, whatever else
@@ -252,8 +276,8 @@ impl Drawer {
             Err(error) => return Err(named(error)),
         };
         let drawer = Self {
+            server: server.behind(&remote.address().base),
             remote,
-            server: server.clone(),
             passwords: Arc::new(passwords),
             fingerprint: given,
             printer,
@@ -411,7 +435,7 @@ impl Drawer {
     /// # Errors
     /// `NotFound`, and what the server says, with the address as it was typed.
     pub(crate) async fn find(&self, address: &Address) -> Outcome<Vec<gaveta_core::Entry>> {
-        match address.pattern()? {
+        match self.pattern(address)? {
             Some(pattern) => {
                 let found = matches(&self.remote, &pattern).await.map_err(|error| {
                     if error.kind() == ErrorKind::NotFound {

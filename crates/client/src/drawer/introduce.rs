@@ -14,7 +14,8 @@ use crate::fault::{Fault, Outcome, Sentence};
 use crate::pins::Pins;
 use crate::printer::Printer;
 use crate::remote::{
-    Doubt, Elsewhere, NoHandshake, Options, Remote, Security, SignIn, Trust, Untrusted,
+    Doubt, Elsewhere, NoHandshake, Options, OtherProtocol, Remote, Security, SignIn, Trust,
+    Untrusted,
 };
 
 /// Connects, as a visitor or signed in so. The inner error is of the line or of the server.
@@ -91,13 +92,47 @@ pub(super) async fn connect(
     Ok(Ok(remote))
 }
 
+/// Where what answers is no Gaveta server, there may be one behind a prefix of what was typed. Who
+/// that is, is found out before anybody signs in there.
 async fn try_with(server: &Server, trust: Trust, sign_in: Option<SignIn>) -> Result<Remote, Error> {
-    let options = Options {
+    let visitor = Options {
         trust,
-        sign_in,
         ..Options::default()
     };
-    Remote::connect(server.address(), options).await
+    let signed = Options {
+        sign_in: sign_in.clone(),
+        ..visitor.clone()
+    };
+    let first = match Remote::connect(server.address(), signed).await {
+        Err(error) if is_no_gaveta(&error) => error,
+        done => return done,
+    };
+    for base in &server.bases {
+        let behind = server.address().behind(base);
+        match Remote::connect(behind, visitor.clone()).await {
+            Ok(remote) => {
+                if let Some(SignIn { name, password }) = &sign_in {
+                    remote.sign_in(name, password).await?;
+                    // The greeting was for a visitor.
+                    let _ = remote.greeted();
+                }
+                return Ok(remote);
+            }
+            Err(error) if is_no_gaveta(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(first)
+}
+
+/// Does something else answer there? A Gaveta server behind a prefix knows nothing outside it.
+fn is_no_gaveta(error: &Error) -> bool {
+    let cause = std::error::Error::source(error);
+    let other = cause.is_some_and(|cause| cause.is::<OtherProtocol>());
+    match error.kind() {
+        ErrorKind::Unsupported => !other,
+        kind => kind == ErrorKind::NotFound,
+    }
 }
 
 fn doubt(why: &Doubt) -> Sentence {

@@ -54,6 +54,8 @@ pub struct Address {
     pub port: u16,
     /// Is the connection encrypted?
     pub security: Security,
+    /// The prefix under which a proxy serves it: `/files`; empty for none.
+    pub base: String,
 }
 
 /// Is a connection encrypted?
@@ -75,6 +77,7 @@ impl Address {
             host: host.into(),
             port,
             security: Security::Auto,
+            base: String::new(),
         }
     }
 
@@ -82,6 +85,13 @@ impl Address {
     #[must_use]
     pub fn secured(self, security: Security) -> Self {
         Self { security, ..self }
+    }
+
+    /// The same place, behind this prefix.
+    #[must_use]
+    pub fn behind(self, base: impl Into<String>) -> Self {
+        let base = base.into();
+        Self { base, ..self }
     }
 
     /// Is it this machine, by its name or number? Nobody else hears what is said there: where
@@ -95,7 +105,7 @@ impl Address {
     }
 }
 
-/// As it stands in a URL: IPv6 in brackets.
+/// Host and port as they stand in a URL: IPv6 in brackets.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {

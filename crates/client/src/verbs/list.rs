@@ -121,11 +121,7 @@ impl List {
         place: &Address,
         totals: &mut Totals,
     ) -> Outcome {
-        if place.pattern()?.is_some() {
-            let pattern = place.pattern()?;
-            let Some(pattern) = pattern else {
-                return Ok(());
-            };
+        if let Some(pattern) = drawer.pattern(place)? {
             let mut found = matches(&drawer.remote, &pattern)
                 .await
                 .map_err(|error| Fault::Store(crate::drawer::about(&error, place.to_string())))?;
