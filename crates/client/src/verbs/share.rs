@@ -65,7 +65,7 @@ impl Run for Share {
                 }
                 return Ok(Ended::Done);
             }
-            let path = address.path()?;
+            let path = drawer.place(&address)?;
             let password = match self.password {
                 true => Some(ask_password(&context).await?),
                 false => None,
@@ -89,7 +89,8 @@ impl Run for Share {
                 false => "http",
             };
             let link = format!(
-                "{scheme}://{server}{}",
+                "{scheme}://{server}{}{}",
+                server.base,
                 share.link.as_deref().unwrap_or_default()
             );
             if context.printer.is_json() {
