@@ -29,6 +29,8 @@ const MAX_HASHING: usize = 2;
 /// How much the trash gives way at once to what found no room: so many bytes, or things.
 const ROOM: u64 = 4 << 20;
 const ROOM_THINGS: u64 = 64;
+/// How often it gives way to one and the same: others may take what came free.
+const ROOM_TRIES: u32 = 256;
 
 /// What every operation works on. Its methods block: never call them on an async thread.
 #[derive(Debug)]
@@ -257,11 +259,14 @@ impl Base {
         self.reserved.as_ref()?.bin.as_ref()
     }
 
-    /// Does something that takes room; when there is none, as often as the trash gives way.
+    /// Does something that takes room; when there is none, as often as the trash gives way, at most
+    /// [`ROOM_TRIES`] times.
     pub(crate) fn roomy<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut tries = 0;
         loop {
             match work() {
-                Err(error) if error.kind() == ErrorKind::NoSpace => {
+                Err(error) if error.kind() == ErrorKind::NoSpace && tries < ROOM_TRIES => {
+                    tries += 1;
                     let some = self.free().saturating_add(ROOM);
                     let enough = &mut |went| went >= ROOM_THINGS || self.free() >= some;
                     if !self.bin().is_some_and(|bin| bin.make_room(enough)) {

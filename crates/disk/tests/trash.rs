@@ -378,6 +378,91 @@ async fn uploads_go_on_while_the_trash_gives_way_and_nothing_live_is_touched() {
     }
 }
 
+/// Something that nobody can take apart, in a purged folder: another file system.
+struct Stuck(std::path::PathBuf);
+
+impl Stuck {
+    /// None: nothing can be mounted here.
+    fn new(folder: &OsPath) -> Option<Self> {
+        let inner = folder.join(".gaveta/trash/gone/0stuck/inner");
+        fs::create_dir_all(&inner).unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "tmpfs"])
+            .arg(&inner)
+            .stderr(std::process::Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(inner));
+        }
+        eprintln!("skipped: nothing can be mounted here");
+        None
+    }
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_purged_folder_that_cannot_be_taken_apart_keeps_nothing_else_from_going() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let Some(_stuck) = Stuck::new(folder.path()) else {
+        return;
+    };
+    let options = TrashOptions {
+        keep: Duration::from_secs(1),
+        ..TrashOptions::default()
+    };
+    let store = open_with(folder.path(), options);
+    let trash = store.trash().unwrap();
+    for name in ["a", "d/b"] {
+        put(&store, name, content(100, 1)).await.unwrap();
+    }
+    delete(&store, "a").await;
+    delete(&store, "d").await;
+    eventually("the old ones are gone", async || {
+        let gone = fs::read_dir(folder.path().join(".gaveta/trash/gone")).unwrap();
+        listed(&trash).await.is_empty() && gone.count() == 1
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_room_is_refused_when_what_is_left_of_the_trash_cannot_go() {
+    const MIB: usize = 1 << 20;
+    let Some(small) = Small::new(16) else { return };
+    let folder = small.0.path();
+    let options = TrashOptions {
+        share: 100,
+        yields: true,
+        ..TrashOptions::default()
+    };
+    let store = open_with(folder, options);
+    let Some(stuck) = Stuck::new(folder) else {
+        return;
+    };
+    put(&store, "d/old", content(6 * MIB, 1)).await.unwrap();
+    put(&store, "live", content(6 * MIB, 2)).await.unwrap();
+    delete(&store, "d").await;
+    // The trash gives way all the same.
+    put(&store, "new", content(6 * MIB, 3)).await.unwrap();
+    let more = tokio::spawn(async move {
+        let plan = WritePlan::new(p("more"), Owner("ana".into()));
+        let upload = store.begin(plan).await?;
+        let bytes = stream_of(content(8 * MIB, 4), 100_000);
+        upload.write(0, bytes, Check::None).await
+    });
+    let refused = tokio::time::timeout(Duration::from_secs(60), more).await;
+    // Who would try for ever ends now.
+    drop(stuck);
+    let refused = refused.expect("it is answered").unwrap();
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NoSpace);
+    assert_eq!(fs::read(folder.join("live")).unwrap(), content(6 * MIB, 2));
+}
+
 #[tokio::test]
 async fn the_oldest_go_when_all_takes_more_than_its_share() {
     let Some(small) = Small::new(40) else { return };

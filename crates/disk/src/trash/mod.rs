@@ -113,6 +113,8 @@ pub(crate) struct Bin {
     /// The file system's journal keeps the order of all changes of names, so that one flush of any
     /// folder makes those before it survive too.
     ordered: bool,
+    /// Purged folders that cannot be taken apart, and were told about.
+    stuck: Mutex<HashSet<String>>,
     /// Held by who makes room.
     yielding: Mutex<()>,
     signal: keeper::Signal,
@@ -150,6 +152,7 @@ impl Bin {
             pending: Mutex::default(),
             totals: Mutex::default(),
             ordered,
+            stuck: Mutex::default(),
             yielding: Mutex::default(),
             signal: keeper::Signal::default(),
         };
