@@ -309,9 +309,17 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .arg(self.0.path())
-            .status();
+        // A store's last thread holds it open for a moment more.
+        for _ in 0..200 {
+            let unmounted = std::process::Command::new("umount")
+                .arg(self.0.path())
+                .stderr(std::process::Stdio::null())
+                .status();
+            if unmounted.is_ok_and(|status| status.success()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -461,6 +469,40 @@ async fn who_wants_room_is_refused_when_what_is_left_of_the_trash_cannot_go() {
     let refused = refused.expect("it is answered").unwrap();
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::NoSpace);
     assert_eq!(fs::read(folder.join("live")).unwrap(), content(6 * MIB, 2));
+}
+
+#[tokio::test]
+async fn a_word_about_a_length_empties_no_trash() {
+    const MIB: usize = 1 << 20;
+    let Some(small) = Small::new(16) else { return };
+    let options = TrashOptions {
+        share: 100,
+        yields: true,
+        ..TrashOptions::default()
+    };
+    let store = open_with(small.0.path(), options);
+    let trash = store.trash().unwrap();
+    for n in 0..12 {
+        put(&store, &format!("{n}"), content(MIB, n)).await.unwrap();
+        delete(&store, &format!("{n}")).await;
+    }
+    let announce = async |name: &str, length: usize| {
+        let plan = WritePlan {
+            length: Some(length as u64),
+            ..WritePlan::new(p(name), Owner("ana".into()))
+        };
+        store.begin(plan).await
+    };
+    let too_much = announce("too much", 40 * MIB).await.err().unwrap();
+    assert_eq!(too_much.kind(), ErrorKind::NoSpace);
+    let much = announce("much", 13 * MIB).await.unwrap();
+    assert_eq!(listed(&trash).await.len(), 12);
+    much.write(0, stream_of(content(13 * MIB, 7), 100_000), Check::None)
+        .await
+        .unwrap();
+    much.commit(Seal::default()).await.unwrap();
+    assert!(listed(&trash).await.len() < 4);
+    drop((much, trash, store));
 }
 
 #[tokio::test]

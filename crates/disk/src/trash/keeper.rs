@@ -263,6 +263,16 @@ impl Bin {
         Ok(())
     }
 
+    /// How many bytes could come free for what comes, as far as is known: any number while it is not
+    /// all counted.
+    pub(crate) fn could_yield(&self) -> u64 {
+        match lock(&self.totals).sum() {
+            _ if !self.options.yields => 0,
+            (_, _, true) => u64::MAX,
+            (_, bytes, false) => bytes,
+        }
+    }
+
     /// Destroys the oldest until there is enough, where the administrator allowed it; `enough` is
     /// told how many went. False: nothing could go.
     pub(crate) fn make_room(&self, enough: &mut dyn FnMut(u64) -> bool) -> bool {

@@ -119,6 +119,8 @@ impl Body {
         let outlines = self.base.outlines();
         let known = outlines.and_then(|all| all.read(&origin.version, meta.size, digest));
         let never = AtomicBool::new(false);
+        let missing = gaps.iter().map(|gap| gap.end - gap.start).sum();
+        self.base.make_room(missing);
         for gap in &gaps {
             // A state that is saved meanwhile does not list these.
             lock(&self.progress).sums.forget(gap);

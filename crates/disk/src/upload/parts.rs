@@ -70,6 +70,7 @@ pub(super) fn length(parts: &[Part]) -> Result<u64> {
 impl Body {
     /// Fills a new upload with its parts.
     pub(super) fn assemble(&self, parts: &[Part]) -> Result<()> {
+        self.base.make_room(length(parts)?);
         let mut at = 0;
         for part in parts {
             let from = &part.upload.body.staged.file;
