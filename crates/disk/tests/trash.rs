@@ -390,7 +390,7 @@ async fn uploads_go_on_while_the_trash_gives_way_and_nothing_live_is_touched() {
 struct Stuck(std::path::PathBuf);
 
 impl Stuck {
-    /// None: nothing can be mounted here.
+    /// Before the store is opened, which would take it apart. None: nothing can be mounted here.
     fn new(folder: &OsPath) -> Option<Self> {
         let inner = folder.join(".gaveta/trash/gone/0stuck/inner");
         fs::create_dir_all(&inner).unwrap();
@@ -416,7 +416,6 @@ impl Drop for Stuck {
 #[tokio::test]
 async fn a_purged_folder_that_cannot_be_taken_apart_keeps_nothing_else_from_going() {
     let folder = tempfile::tempdir().unwrap();
-    drop(open(folder.path()));
     let Some(_stuck) = Stuck::new(folder.path()) else {
         return;
     };
@@ -448,10 +447,10 @@ async fn who_wants_room_is_refused_when_what_is_left_of_the_trash_cannot_go() {
         yields: true,
         ..TrashOptions::default()
     };
-    let store = open_with(folder, options);
     let Some(stuck) = Stuck::new(folder) else {
         return;
     };
+    let store = open_with(folder, options);
     put(&store, "d/old", content(6 * MIB, 1)).await.unwrap();
     put(&store, "live", content(6 * MIB, 2)).await.unwrap();
     delete(&store, "d").await;
