@@ -20,7 +20,7 @@ use crate::reserved::Reserved;
 use crate::staged::random_bytes;
 use crate::trash::{Bin, Keeper};
 use crate::upload::{Body, Budget};
-use crate::{Durability, Options, Resolver, Staging, os};
+use crate::{Durability, Options, Resolver, Staging, failpoint, os};
 
 /// How many pieces are hashed at once beside what arrives: what is verified after an unclean stop,
 /// and outlines. Two, so that the rest of the machine goes on.
@@ -243,6 +243,7 @@ impl Base {
     /// Makes an open file's content and attributes survive a power cut.
     pub(crate) fn flush_file(&self, file: impl AsFd) -> Result<()> {
         if self.options.durability == Durability::Full {
+            failpoint::pass("file-flush")?;
             os::flush(file).os()
         } else {
             Ok(())

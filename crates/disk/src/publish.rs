@@ -224,7 +224,7 @@ fn place(
     let mode = published_mode(replaced, attributes.executable, base.umask);
     rustix::fs::fchmod(file, raw_mode(mode)).os_at(target)?;
     failpoint::pass("before-file-flush")?;
-    base.flush_file(file).map_err(|error| error.about(target))?;
+    staged.flush(base).map_err(|error| error.about(target))?;
     failpoint::pass("after-file-flush")?;
     {
         let _held = base.locks.hold(&[target]);
