@@ -20,6 +20,7 @@
 //! | `after-folder-flush` | the folder was flushed; nothing was acknowledged yet |
 //! | `trash-info`, `trash-renamed`, `trash-flushed` | what is deleted: it is written where it was; it is in the trash; flushed |
 //! | `version-info`, `version-linked` | what is replaced: it is written where it was; it has its second name |
+//! | `version-no-link`, `version-copied` | what is replaced: it may have no second name, when the action is `error`; its copy is staged |
 //! | `restore-renamed`, `purge-taken` | it is back, or gone; its information is still there |
 //! | `upload-state` | before a kept upload's state file is put in place |
 //!

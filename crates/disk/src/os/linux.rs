@@ -58,6 +58,7 @@ fn meta(found: &rustix::fs::Statx) -> Meta {
         kind: kind_of(mode),
         mode,
         size: found.stx_size,
+        taken: found.stx_blocks.saturating_mul(512),
         modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
         born: has(StatxFlags::BTIME).then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec)),
         inode: found.stx_ino,

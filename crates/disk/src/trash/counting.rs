@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 
 use gaveta_core::{Kind, Result, TrashId};
 use rustix::fs::Dir;
@@ -30,10 +31,11 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    /// Of a thing whose inside is not counted yet, when it is a folder.
+    /// Of a thing whose inside is not counted yet, when it is a folder. A file with holes takes less
+    /// than its size.
     pub(super) fn of(meta: &Meta) -> Self {
         let size = if meta.kind == Kind::File {
-            meta.size
+            meta.size.min(meta.taken)
         } else {
             0
         };
@@ -183,10 +185,13 @@ impl Bin {
         };
         let (mut items, mut bytes) = (0u64, 0u64);
         let mut folders = Vec::new();
+        let mut moves = false;
         for id in ids(&folder)? {
             if self.is_pending(&id) {
                 continue;
             }
+            // Who takes it away takes it off, whether it was met here or not.
+            moves |= self.is_leaving(&id);
             match found(os::meta_at(&folder, id.as_str())).os()? {
                 None if self.is_pending(&id) => {}
                 None => info::forget(&folder, &id),
@@ -201,10 +206,11 @@ impl Bin {
         }
         {
             let mut totals = lock(&self.totals);
-            let same = matches!(
-                totals.buckets.get(&number),
-                Some(Count::Walking { changed: false })
-            );
+            let same = !moves
+                && matches!(
+                    totals.buckets.get(&number),
+                    Some(Count::Walking { changed: false })
+                );
             let known = match same {
                 true => Count::Known(items, bytes),
                 false => Count::Unknown,
@@ -234,6 +240,10 @@ impl Bin {
         id: &TrashId,
         on: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
+        // With its bucket, after the folders to be counted were too many.
+        if info::counted(bucket, id).is_some() {
+            return Ok(());
+        }
         let Some(open) = found(os::open_folder(bucket, id.as_str())).os()? else {
             return Ok(());
         };
@@ -253,18 +263,26 @@ impl Bin {
 
     /// Does it take more than its share?
     pub(super) fn is_over(&self) -> bool {
-        match self.most() {
-            Some(most) => lock(&self.totals).sum().1 > most,
-            None => false,
-        }
+        self.most();
+        self.may_be_over()
     }
 
-    /// The most it may take, in bytes.
+    /// As [`Bin::is_over`], by the size of the file system as it was last asked for.
+    pub(super) fn may_be_over(&self) -> bool {
+        lock(&self.totals).sum().1 > self.known_most.load(Ordering::Relaxed)
+    }
+
+    /// The most it may take, in bytes; none: all there is.
     pub(super) fn most(&self) -> Option<u64> {
-        let all = rustix::fs::fstatvfs(&self.all).ok()?;
-        let total = all.f_blocks.saturating_mul(all.f_frsize);
-        // A file system that counts no blocks does not tell.
-        (total > 0).then(|| total / 100 * u64::from(self.options.share.min(100)))
+        let most = rustix::fs::fstatvfs(&self.all).ok().and_then(|all| {
+            let total = all.f_blocks.saturating_mul(all.f_frsize);
+            // A file system that counts no blocks does not tell.
+            let bounded = total > 0 && self.options.share < 100;
+            bounded.then(|| total / 100 * u64::from(self.options.share))
+        });
+        self.known_most
+            .store(most.unwrap_or(u64::MAX), Ordering::Relaxed);
+        most
     }
 }
 
