@@ -70,6 +70,8 @@ enum Count {
 pub(super) struct Totals {
     buckets: BTreeMap<u64, Count>,
     folders: VecDeque<TrashId>,
+    /// Folders are being counted that wait in no queue any more.
+    in_hand: bool,
 }
 
 impl Totals {
@@ -131,9 +133,16 @@ impl Totals {
         }
     }
 
+    /// The folder that waited longest.
+    fn take_up(&mut self) -> Option<TrashId> {
+        let next = self.folders.pop_front();
+        self.in_hand = next.is_some();
+        next
+    }
+
     /// Things, bytes, and whether something is not counted yet.
     pub(super) fn sum(&self) -> (u64, u64, bool) {
-        let mut sum = (0u64, 0u64, !self.folders.is_empty());
+        let mut sum = (0u64, 0u64, self.in_hand || !self.folders.is_empty());
         for count in self.buckets.values() {
             match count {
                 Count::Known(items, bytes) => {
@@ -150,15 +159,21 @@ impl Bin {
     /// Counts what is not counted, while `on` says so. True: all of it.
     pub(super) fn count(&self, on: &mut dyn FnMut() -> bool) -> Result<bool> {
         loop {
-            let next = lock(&self.totals).folders.pop_front();
-            let Some(id) = next else { break };
+            let Some(id) = lock(&self.totals).take_up() else {
+                break;
+            };
             if !on() {
-                lock(&self.totals).folders.push_front(id);
+                let mut totals = lock(&self.totals);
+                totals.folders.push_front(id);
+                totals.in_hand = false;
                 return Ok(false);
             }
-            if let Ok((number, folder)) = self.bucket_of(&id) {
-                self.count_folder(number, &folder, &id, on)?;
-            }
+            let counted = match self.bucket_of(&id) {
+                Ok((number, folder)) => self.count_folder(number, &folder, &id, on),
+                Err(_) => Ok(()),
+            };
+            lock(&self.totals).in_hand = false;
+            counted?;
         }
         loop {
             let unknown = |(number, count): (&u64, &Count)| {
@@ -219,18 +234,20 @@ impl Bin {
             if !same {
                 return Ok(());
             }
+            totals.in_hand = !folders.is_empty();
         }
         if items == 0 {
             self.drop_bucket(number);
         }
-        for id in folders {
+        let counted = folders.into_iter().try_for_each(|id| {
             if on() {
-                self.count_folder(number, &folder, &id, on)?;
-            } else {
-                lock(&self.totals).enqueue(id);
+                return self.count_folder(number, &folder, &id, on);
             }
-        }
-        Ok(())
+            lock(&self.totals).enqueue(id);
+            Ok(())
+        });
+        lock(&self.totals).in_hand = false;
+        counted
     }
 
     fn count_folder(
@@ -251,6 +268,12 @@ impl Bin {
             lock(&self.totals).enqueue(id.clone());
             return Ok(());
         };
+        // Who takes it away from now on takes off what is kept here.
+        let leaving = lock(&self.leaving);
+        if leaving.contains(id) {
+            lock(&self.totals).enqueue(id.clone());
+            return Ok(());
+        }
         info::keep_count(bucket, id, bytes, things);
         // Taken away meanwhile, it was taken off as if it were empty.
         if found(os::meta_at(bucket, id.as_str())).os()?.is_none() {
@@ -258,6 +281,7 @@ impl Bin {
             return Ok(());
         }
         lock(&self.totals).add_inside(number, bytes);
+        drop(leaving);
         Ok(())
     }
 
