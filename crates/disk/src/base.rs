@@ -1,7 +1,7 @@
 //! The served folder, open: paths resolved beneath it, folders made and flushed.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -134,11 +134,16 @@ impl Base {
 
     /// Opens the folder at this path. A link on the way, or there, is no folder.
     pub(crate) fn folder(&self, path: &Path) -> Result<OwnedFd> {
+        self.folder_in(self.root.as_fd(), path)
+    }
+
+    /// As [`Base::folder`], beneath an open folder.
+    pub(crate) fn folder_in(&self, top: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
         if path.is_root() {
-            return os::open_folder(&self.root, ".").os_at(path);
+            return os::open_folder(top, ".").os_at(path);
         }
         if !self.walks.load(Ordering::Relaxed) {
-            match os::resolve(self.root.as_fd(), path.as_str()) {
+            match os::resolve(top, path.as_str()) {
                 Err(Errno::NOSYS | Errno::PERM) if self.options.resolver == Resolver::Auto => {
                     tracing::info!("the kernel does not resolve paths beneath a folder: walking");
                     self.walks.store(true, Ordering::Relaxed);
@@ -148,15 +153,7 @@ impl Base {
                 result => return result.map_err(|e| error_on_the_way(e).about(path)),
             }
         }
-        self.walk(path)
-    }
-
-    fn walk(&self, path: &Path) -> Result<OwnedFd> {
-        let mut at = os::open_folder(&self.root, ".").os_at(path)?;
-        for name in path.names() {
-            at = os::open_folder(&at, name).map_err(|e| error_on_the_way(e).about(path))?;
-        }
-        Ok(at)
+        walk(top, path)
     }
 
     /// The open parent, and the last name.
@@ -310,6 +307,15 @@ impl Base {
             .iter()
             .try_for_each(|(folder, _)| self.flush_folder(folder))
     }
+}
+
+/// Opens the folder at this path beneath an open one, name by name.
+fn walk(top: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
+    let mut at = os::open_folder(top, ".").os_at(path)?;
+    for name in path.names() {
+        at = os::open_folder(&at, name).map_err(|e| error_on_the_way(e).about(path))?;
+    }
+    Ok(at)
 }
 
 /// Opens a regular file by name, and only that: what is something else is not even opened, unless
