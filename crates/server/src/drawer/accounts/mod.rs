@@ -237,7 +237,7 @@ impl Standing for Everybody {
 
 /// Whoever signed in by name and password: until the account is gone, disabled or expired, or has
 /// another password.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SignedIn {
     accounts: Arc<Accounts>,
     name: String,
@@ -252,6 +252,11 @@ impl SignedIn {
             name: name.to_owned(),
             mark,
         }
+    }
+
+    /// The name that signed in.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 }
 
