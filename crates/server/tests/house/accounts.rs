@@ -341,13 +341,15 @@ async fn a_browser_signs_in_and_out() {
         201
     );
     // Whatever changes something says where it comes from, and comes from here.
-    assert_eq!(
-        team.house
-            .ask("PUT", "/c", &[with, here], b"c")
-            .await
-            .status,
-        403
-    );
+    let unsaid = team.house.ask("PUT", "/c", &[with, here], b"c").await;
+    assert_eq!(unsaid.status, 403);
+    assert!(unsaid.header("set-cookie").is_none(), "it is good still");
+    // Another credential that is wrong says nothing about the cookie either.
+    let wrong = basic("ana", "wrong");
+    let both = [with, here, ("Authorization", wrong.as_str())];
+    let other = team.house.ask("GET", "/a", &both, b"").await;
+    assert_eq!(other.status, 401);
+    assert!(other.header("set-cookie").is_none(), "it is good still");
     let theirs = ("Origin", "http://evil.example");
     assert_eq!(
         team.house
