@@ -19,8 +19,16 @@ const LOOK: Duration = Duration::from_millis(300);
 pub(crate) struct Keeping {
     accounts: Arc<Accounts>,
     file: AccountsFile,
-    /// What was read last, right or wrong.
-    seen: tokio::sync::Mutex<Option<Stamp>>,
+    seen: tokio::sync::Mutex<Seen>,
+}
+
+/// How the file looked; `None` where it was not there.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// When it was read last, right or wrong.
+    read: Option<Stamp>,
+    /// At the last look.
+    last: Option<Stamp>,
 }
 
 impl Keeping {
@@ -34,25 +42,32 @@ impl Keeping {
     }
 
     /// Looks whether the file changed, and puts what it says in force. A file that makes no sense
-    /// changes nothing.
+    /// changes nothing. Unless `told` to, a change counts once two looks saw the same, since an
+    /// editor may empty a file before it fills it; and one that is gone leaves all as it was.
     ///
     /// # Errors
-    /// Why what it says is not in force; once for each state of the file, unless `always`.
-    async fn look(&self, always: bool) -> Result<bool, FileProblem> {
+    /// Why what it says is not in force; once for each state of the file, unless `told`.
+    async fn look(&self, told: bool) -> Result<bool, FileProblem> {
         let mut seen = self.seen.lock().await;
-        let file = self.file.clone();
-        let known = *seen;
+        let (file, known) = (self.file.clone(), *seen);
         let looked = tokio::task::spawn_blocking(move || {
             let stamp = file.stamp();
-            let changed = always || stamp != known;
-            (stamp, changed.then(|| file.read()))
+            let changed = stamp != known.read && stamp == known.last;
+            let read = (told || changed).then(|| match stamp {
+                None if !told => Err(file.gone()),
+                _ => file.read(),
+            });
+            // What was read must be what was looked at.
+            let steady = told || read.is_none() || file.stamp() == stamp;
+            (stamp, read.filter(|_| steady))
         });
         let (stamp, read): (_, Option<Result<Book, FileProblem>>) = match looked.await {
             Ok(looked) => looked,
             Err(_) => return Ok(false),
         };
+        seen.last = stamp;
         let Some(read) = read else { return Ok(false) };
-        *seen = stamp;
+        seen.read = stamp;
         self.accounts.replace(&read?);
         Ok(true)
     }
@@ -100,5 +115,60 @@ impl Steward for Keeping {
                 message: problem.to_string(),
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Base;
+    use super::*;
+    use gaveta_core::{Action, Path};
+    use std::fs;
+
+    const ANA: &str = "[account.ana]\ngrants = { '/' = 'viewer' }\n";
+
+    fn keeping() -> (tempfile::TempDir, Keeping) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = AccountsFile::at(folder.path().join("gaveta.toml"));
+        fs::write(file.path(), ANA).unwrap();
+        let base = Base {
+            ease: true,
+            ..Base::default()
+        };
+        let accounts = Accounts::new(base, &file.read().unwrap());
+        (folder, Keeping::new(accounts, file))
+    }
+
+    #[tokio::test]
+    async fn a_change_counts_when_it_looks_the_same_twice() {
+        let (_folder, keeping) = keeping();
+        let there = |name: &str| keeping.accounts.find(name).is_some();
+        while !keeping.look(false).await.unwrap() {}
+        // An editor empties it, and fills it a little later.
+        fs::write(keeping.file.path(), "").unwrap();
+        assert!(!keeping.look(false).await.unwrap() && there("ana"));
+        fs::write(keeping.file.path(), format!("{ANA}[account.bia]\n")).unwrap();
+        assert!(!keeping.look(false).await.unwrap() && there("ana"));
+        assert!(keeping.look(false).await.unwrap() && there("ana") && there("bia"));
+        assert!(!keeping.look(false).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_goes_is_told_once_and_changes_nothing() {
+        let (_folder, keeping) = keeping();
+        while !keeping.look(false).await.unwrap() {}
+        fs::remove_file(keeping.file.path()).unwrap();
+        assert!(!keeping.look(false).await.unwrap());
+        keeping.look(false).await.unwrap_err();
+        assert!(!keeping.look(false).await.unwrap());
+        assert!(keeping.accounts.find("ana").is_some());
+        // Whoever says so means it; but nobody is let in who was not before.
+        assert!(keeping.look(true).await.unwrap());
+        assert!(keeping.accounts.find("ana").is_none());
+        assert!(!keeping.accounts.visitor().may(Action::List, &Path::root()));
+        fs::write(keeping.file.path(), ANA).unwrap();
+        assert!(!keeping.look(false).await.unwrap());
+        assert!(keeping.look(false).await.unwrap());
+        assert!(keeping.accounts.find("ana").is_some());
     }
 }

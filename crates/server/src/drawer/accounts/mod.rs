@@ -23,7 +23,8 @@ pub use file::{AccountsFile, FileProblem};
 pub(crate) struct Base {
     /// The administrator's password, unless the file has an account of that name.
     pub(crate) admin: Option<AdminPassword>,
-    /// Only this machine can call: until there is an account, everybody lists, reads and sends.
+    /// Only this machine can call: until there has been an account, everybody lists, reads and
+    /// sends.
     pub(crate) ease: bool,
     /// What everybody is granted, where that was asked for. The file's word goes before it.
     pub(crate) anonymous: Option<Actions>,
@@ -82,10 +83,12 @@ struct Table {
     visitor: Account,
     /// Every path that some grant names, in the order of their folded forms.
     ruled: Vec<Path>,
+    /// There are accounts of the file, or were since the server began: the ease is over.
+    settled: bool,
 }
 
 impl Table {
-    fn new(base: &Base, book: &Book) -> Self {
+    fn new(base: &Base, book: &Book, settled: bool) -> Self {
         let mut people = HashMap::new();
         for record in &book.records {
             people.insert(record.name.clone(), Arc::new(Person::new(record)));
@@ -99,7 +102,8 @@ impl Table {
             };
             people.insert(Account::ADMIN.to_owned(), Arc::new(Person::new(&record)));
         }
-        let eased = base.ease && book.records.is_empty();
+        let settled = settled || !book.records.is_empty();
+        let eased = base.ease && !settled;
         let everybody = match (&book.anonymous, base.anonymous) {
             (Some(grants), _) => grants.clone(),
             (None, Some(actions)) => Grants::everywhere(actions),
@@ -118,6 +122,7 @@ impl Table {
             people,
             visitor: Account::visitor(everybody),
             ruled,
+            settled,
         }
     }
 }
@@ -133,7 +138,7 @@ pub(crate) struct Accounts {
 impl Accounts {
     /// These accounts.
     pub(crate) fn new(base: Base, book: &Book) -> Arc<Self> {
-        let table = RwLock::new(Arc::new(Table::new(&base, book)));
+        let table = RwLock::new(Arc::new(Table::new(&base, book, false)));
         Arc::new(Self {
             base,
             table,
@@ -141,10 +146,11 @@ impl Accounts {
         })
     }
 
-    /// From now on these.
+    /// From now on these. Once there was one, the ease never comes back.
     pub(crate) fn replace(&self, book: &Book) {
-        let table = Arc::new(Table::new(&self.base, book));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        *table = Arc::new(Table::new(&self.base, book, table.settled));
+        drop(table);
         self.changes.happened();
     }
 
