@@ -19,7 +19,6 @@ pub(crate) enum Credential {
     Nothing,
     /// A name and a password.
     Password(String, Zeroizing<String>),
-    #[allow(dead_code, reason = "tokens and shares come next")]
     /// A token, or whatever else speaks for itself.
     Bearer(Zeroizing<String>),
     /// A browser's session.
@@ -84,7 +83,6 @@ impl Entrance {
         })
     }
 
-    #[allow(dead_code, reason = "tokens and shares come next")]
     /// Also lets in whom these know: they are asked first, one after the other. Once, before the
     /// server runs.
     pub(crate) fn also(&self, others: Vec<Arc<dyn Admission>>) {

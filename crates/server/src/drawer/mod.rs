@@ -150,17 +150,21 @@ impl Drawer {
     /// # Errors
     /// `BadPath`.
     async fn no_lookalike(&self, target: &Path) -> Result<()> {
-        for looks_alike in self.entrance.accounts.lookalikes(target) {
-            if self.gate.there(&looks_alike).await?.is_none() {
-                return Err(accounts::lookalike(&looks_alike));
-            }
+        match self.entrance.accounts.lookalike(target) {
+            Some(at) if self.gate.there(&at).await?.is_none() => Err(accounts::lookalike(&at)),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Reads everything again, whenever the last time is so long ago. For ever.
     pub(crate) async fn keep_verifying(self: Arc<Self>, every: Duration) {
         self.verifier.every(self.gate.own_shared(), every).await;
+    }
+
+    /// Waits until what was noted is in its files, or the deadline is over. Blocks.
+    pub(crate) fn flush(&self, patience: Duration) {
+        self.audit.flush(patience);
+        self.quotas.flush(patience);
     }
 
     /// What happens from now on.

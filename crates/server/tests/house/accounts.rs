@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_server::{AccountsFile, AdminPassword, control};
+use gaveta_server::{AccountsFile, AdminPassword, AuditPlan, control};
 use gaveta_testkit::http::Connection;
 use serde_json::json;
 use tokio::time::timeout;
@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use super::harness::{ADMIN, HUNG, House, Session, request};
 
 /// A house whose accounts follow a file, and the file.
-struct Team {
-    house: House,
-    state: tempfile::TempDir,
+pub(crate) struct Team {
+    pub(crate) house: House,
+    pub(crate) state: tempfile::TempDir,
 }
 
 fn hash(password: &str) -> String {
@@ -30,35 +30,36 @@ fn hers() -> &'static str {
     HERS.get_or_init(|| hash("secret of hers"))
 }
 
-fn basic(name: &str, password: &str) -> String {
+pub(crate) fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }
 
-fn account(name: &str, grants: &str) -> String {
+pub(crate) fn account(name: &str, grants: &str) -> String {
     let hash = hers();
     format!("[account.{name}]\npassword = '{hash}'\ngrants = {{ {grants} }}\n")
 }
 
 impl Team {
-    async fn with(text: &str) -> Self {
+    pub(crate) async fn with(text: &str) -> Self {
         let state = tempfile::tempdir().unwrap();
         let file = AccountsFile::at(state.path().join("gaveta.toml"));
         write(file.path(), text);
         let house = House::with(|config| {
             config.accounts = file.read().unwrap();
             config.accounts_file = Some(file);
+            config.audit = Some(AuditPlan::at(state.path().join("audit.jsonl")));
             config.state = Some(state.path().to_owned());
         })
         .await;
         Self { house, state }
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         write(&self.state.path().join("gaveta.toml"), text);
     }
 
     /// Has the server read the file, as `gaveta account` does.
-    async fn reload(&self) -> Result<serde_json::Value, (String, String)> {
+    pub(crate) async fn reload(&self) -> Result<serde_json::Value, (String, String)> {
         let state = self.state.path().to_owned();
         tokio::task::spawn_blocking(move || {
             // Its socket comes a moment after the port.
@@ -71,7 +72,7 @@ impl Team {
                 std::thread::sleep(Duration::from_millis(5));
             };
             assert_eq!(servers.len(), 1);
-            control::ask(&servers[0], &json!({ "do": "reload" }), None).unwrap()
+            control::ask(&servers[0], &json!({ "do": "reload" })).unwrap()
         })
         .await
         .unwrap()

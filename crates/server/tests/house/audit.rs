@@ -13,7 +13,7 @@ async fn house(folder: &std::path::Path) -> House {
 }
 
 /// The records that a filter takes, once there are so many.
-async fn records(house: &House, query: &str, at_least: usize) -> Vec<Value> {
+pub(crate) async fn records(house: &House, query: &str, at_least: usize) -> Vec<Value> {
     let since = std::time::Instant::now();
     loop {
         let got = house
