@@ -1,7 +1,7 @@
 //! The accounts as they are in force now, and whoever stands by one of them.
 
 pub(crate) mod book;
-mod changes;
+pub(crate) mod changes;
 pub mod edit;
 mod file;
 pub(crate) mod keeping;
