@@ -5,6 +5,7 @@ use gaveta_core::Action;
 use gaveta_text::escape;
 use gaveta_wire::body::time_from_text;
 use gaveta_wire::keys::{NewShareBody, ShareBody, WayBody};
+use gaveta_wire::route;
 use serde_json::json;
 
 use super::span::seconds;
@@ -88,11 +89,13 @@ impl Run for Share {
                 true => "https",
                 false => "http",
             };
-            let link = format!(
-                "{scheme}://{server}{}{}",
-                server.base,
-                share.link.as_deref().unwrap_or_default()
-            );
+            let link = share.link.as_deref().unwrap_or_default();
+            // A server that does not know of its prefix tells a link without it.
+            let base = match link.starts_with(route::OWN) {
+                true => &*server.base,
+                false => "",
+            };
+            let link = format!("{scheme}://{server}{base}{link}");
             if context.printer.is_json() {
                 context.printer.json(&object(&share, Some(&link)))?;
             } else {
