@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
 use gaveta_text::{Text, escape};
 use gaveta_wire::fingerprint::Fingerprint;
+use gaveta_wire::keys::WayBody;
 use gaveta_wire::session::Secret;
 
 use crate::address::{Address, Server};
@@ -111,6 +112,7 @@ pub(crate) struct Drawer {
 struct Shared {
     path: Path,
     is_file: bool,
+    way: WayBody,
 }
 
 /// The environment variable with a token.
@@ -191,11 +193,24 @@ impl Drawer {
         let shared = Shared {
             path: Path::parse(&about.path)?,
             is_file: about.kind == "file",
+            way: about.way,
         };
         Ok(Self {
             shared: Some(shared),
             ..opened
         })
+    }
+
+    /// Is this what a link opens by which files are dropped, without seeing what lies there?
+    pub(crate) fn drops(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|shared| shared.way == WayBody::Drop)
+    }
+
+    /// Is this the very folder of such a link?
+    pub(crate) fn drops_at(&self, path: &Path) -> bool {
+        let shared = self.shared.as_ref();
+        self.drops() && shared.is_some_and(|shared| shared.path == *path)
     }
 
     /// The path of the drawer that an address names: behind the link of a share, beneath it.

@@ -10,6 +10,8 @@
 
 mod common;
 
+use std::fs;
+
 use common::{House, Run, finish};
 use gaveta_testkit::terminal::{Plan, Terminal};
 use serde_json::Value;
@@ -190,13 +192,22 @@ fn files_are_dropped_through_a_link_of_an_account() {
     house.serve_file("in/note.txt", "first");
     let made = as_ana(
         &house,
-        &["share", &house.at("in"), "--drop", "--limit", "1"],
+        &["share", &house.at("in"), "--drop", "--limit", "4"],
     )
     .ok();
     let link = made.lines()[0].trim_end_matches('/').to_owned();
     house.write("note.txt", "second");
-    let dropped = house.run(["send", "note.txt", &link]);
-    assert_eq!(house.served("in/note.txt"), b"first", "{dropped:?}");
+    // A name that is taken gets a number, also when it is asked to replace.
+    house.run(["send", "note.txt", &link]).ok();
+    house.run(["send", "note.txt", &link, "--replace"]).ok();
+    assert_eq!(house.served("in/note.txt"), b"first");
+    assert_eq!(house.served("in/note (2).txt"), b"second");
+    assert_eq!(house.served("in/note (3).txt"), b"second");
+    // So does a big one, which goes in chunks.
+    fs::create_dir(house.served.path().join("in/big")).unwrap();
+    house.write("big", vec![7; 5_000_000]);
+    house.run(["send", "big", &link]).ok();
+    assert_eq!(house.served("in/big (2)").len(), 5_000_000);
     // Nothing of what lies there is shown.
     house
         .run(["get", &format!("{link}/note.txt"), "seen"])

@@ -89,10 +89,10 @@ impl Context {
     }
 
     /// Runs something that may be dropped at any time; [`Fault::Interrupted`] when it was.
-    pub(crate) async fn stoppable<T>(
-        &self,
-        doing: impl Future<Output = Outcome<T>> + Send,
-    ) -> Outcome<T> {
+    ///
+    /// # Errors
+    /// Those of what is run.
+    pub async fn stoppable<T>(&self, doing: impl Future<Output = Outcome<T>> + Send) -> Outcome<T> {
         tokio::select! {
             done = doing => done,
             () = self.cancel.cancelled() => Err(Fault::Interrupted),

@@ -149,11 +149,15 @@ fn two_servers(one: &Address, other: &Address) -> Fault {
     )
 }
 
-/// Is the target a folder to put things into? So when it ends with `/`, and when a folder is there.
+/// Is the target a folder to put things into? So when it ends with `/`, and when a folder is there
+/// or the link of a share says so.
 ///
 /// # Errors
 /// `NotFolder` when a file is there and the target ends with `/`.
 pub(super) async fn is_into(drawer: &Drawer, target: &Address, path: &Path) -> Outcome<bool> {
+    if drawer.drops_at(path) {
+        return Ok(true);
+    }
     match drawer.remote.stat(path).await {
         Ok(entry) if entry.is_folder() => Ok(true),
         Ok(_) if target.folder => Err(drawer.named(ErrorKind::NotFolder.into(), path)),

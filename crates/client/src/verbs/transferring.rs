@@ -171,7 +171,10 @@ pub(super) async fn run(
     let show = Arc::clone(&target.show);
     let names = Names::new(shown, move |path| show(path));
     let progress = Arc::new(Progress::start(Arc::clone(&context.printer), names));
-    let existing = if how.replace {
+    let drops = target.drawer.as_ref().is_some_and(Drawer::drops);
+    let existing = if drops {
+        Existing::Beside
+    } else if how.replace {
         Existing::Replace
     } else if context.printer.can_ask() && !how.dry_run {
         let asker = Asker::new(context.clone(), target.drawer, Arc::clone(&target.show));

@@ -4,12 +4,13 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path as FsPath, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use gaveta_disk::{make_private, replace_private};
 use rustix::fs::{FlockOperation, flock};
 use toml_edit::DocumentMut;
 
@@ -102,6 +103,11 @@ impl AccountsFile {
         Book::parse(&text).map_err(|problem| FileProblem::Wrong(self.path.clone(), problem))
     }
 
+    /// That it is not there any more.
+    pub(crate) fn gone(&self) -> FileProblem {
+        FileProblem::Io(self.path.clone(), io::ErrorKind::NotFound.into())
+    }
+
     fn text(&self) -> Result<String, FileProblem> {
         let failed = |error| FileProblem::Io(self.path.clone(), error);
         let file = match File::open(&self.path) {
@@ -125,13 +131,14 @@ impl AccountsFile {
 
     /// Changes it: under its lock, so that two who do it at once lose nothing; replaced whole and
     /// flushed, for its owner alone to read. What comes of it must make sense, or the file stays.
+    /// Gives what it said before and what it says now.
     ///
     /// # Errors
     /// [`FileProblem`], also that of the change.
-    pub fn edit<T>(
+    pub fn edit(
         &self,
-        change: impl FnOnce(&mut DocumentMut) -> Result<T, FileProblem>,
-    ) -> Result<T, FileProblem> {
+        change: impl FnOnce(&mut DocumentMut) -> Result<(), FileProblem>,
+    ) -> Result<(Book, Book), FileProblem> {
         let failed = |error| FileProblem::Io(self.path.clone(), error);
         // A link leads to the file that is replaced, not the link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
@@ -141,15 +148,15 @@ impl AccountsFile {
         let wrong = |problem| FileProblem::Wrong(self.path.clone(), problem);
         let text = self.text()?;
         // First the whole: whoever edits a broken file is told where it is broken.
-        Book::parse(&text).map_err(wrong)?;
+        let old = Book::parse(&text).map_err(wrong)?;
         let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
             FileProblem::Io(self.path.clone(), io::Error::other(error.to_string()))
         })?;
-        let done = change(&mut document)?;
+        change(&mut document)?;
         let text = document.to_string();
-        Book::parse(&text).map_err(wrong)?;
-        replace(&path, &folder, text.as_bytes()).map_err(failed)?;
-        Ok(done)
+        let new = Book::parse(&text).map_err(wrong)?;
+        replace_private(&path, text.as_bytes()).map_err(failed)?;
+        Ok((old, new))
     }
 
     /// Waits for the lock, a file beside, which stays.
@@ -182,41 +189,6 @@ fn beside(path: &FsPath, ending: &str) -> PathBuf {
     let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
-}
-
-/// Makes a folder for its owner alone, where there is none.
-fn make_private(folder: &FsPath) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-/// Beside, flush, rename, flush the folder. What root replaces belongs to whom it belonged to, or
-/// to whom the folder belongs: the server may be somebody else.
-fn replace(path: &FsPath, folder: &FsPath, text: &[u8]) -> io::Result<()> {
-    let new = beside(path, &format!(".{}.new", std::process::id()));
-    let owner = fs::metadata(path).or_else(|_| fs::metadata(folder))?;
-    let written = (|| {
-        let _ = fs::remove_file(&new);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)?;
-        if rustix::process::geteuid().is_root() {
-            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
 }
 
 #[cfg(test)]

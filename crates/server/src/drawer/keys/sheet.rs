@@ -1,11 +1,14 @@
 //! A small document of the server's, kept as one file: read whole, replaced whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use gaveta_core::{Error, ErrorKind, Result};
+use gaveta_disk::{make_private, replace_private};
+use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -48,7 +51,7 @@ impl Sheet {
             .map_err(|error| failed(format!("damaged: {error}")))
     }
 
-    /// Replaces it: beside (0600), flush, rename, flush the folder. Blocks.
+    /// Replaces it ([`replace_private`]). Blocks.
     ///
     /// # Errors
     /// `Io`; then what was kept before is still there.
@@ -64,39 +67,60 @@ impl Sheet {
     }
 }
 
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// Who uses the documents of a folder at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Using {
+    /// A server, which has them in memory; beside others that only read what is served.
+    Serving,
+    /// A command that changes them while no server has them.
+    Alone,
+}
+
+/// Locks the documents of a folder, which is made where there is none, for as long as the file is
+/// held. Waits for who is there at most so long. Blocks.
+///
+/// # Errors
+/// `Locked`, `Io`.
+pub(super) fn lock(folder: &Path, using: Using, patience: Duration) -> Result<File> {
+    let failed = |error: io::Error| {
+        Error::new(ErrorKind::Io).because(format!("{}: {error}", folder.display()))
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = (|| {
-        let _ = fs::remove_file(&beside);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
+    make_private(folder).map_err(failed)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join("lock"))
+        .map_err(failed)?;
+    let how = match using {
+        Using::Serving => FlockOperation::NonBlockingLockShared,
+        Using::Alone => FlockOperation::NonBlockingLockExclusive,
+    };
+    let since = Instant::now();
+    loop {
+        match flock(&file, how) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if since.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(ErrorKind::Locked.into()),
+            Err(errno) => return Err(failed(errno.into())),
+        }
     }
-    written
+}
+
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_private(folder)?;
+    }
+    replace_private(path, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
