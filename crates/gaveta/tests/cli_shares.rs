@@ -13,6 +13,7 @@ mod common;
 use std::fs;
 
 use common::{House, Run, finish};
+use gaveta_testkit::terminal::{Plan, Terminal};
 use serde_json::Value;
 
 const SECRET: &str = "a horse of hers";
@@ -144,6 +145,44 @@ fn a_token_opens_its_part_until_it_is_revoked_and_the_log_tells_all_of_it() {
         "{failed:?}"
     );
     as_ana(&house, &["audit", &at]).ends(4);
+}
+
+/// Whoever made a link chose where it leads: what the environment holds for one's own server is not
+/// sent there.
+#[test]
+fn the_password_of_a_link_is_given_for_it_or_asked_for() {
+    let house = House::open();
+    account(&house, "/docs=editor");
+    house.serve_file("docs/a.txt", "content of a");
+    let mut share = house.client(["share", &house.at("docs/a.txt"), "--password"]);
+    share
+        .env("GAVETA_USER", "ana")
+        .env("GAVETA_PASSWORD", SECRET);
+    let made = finish(share, b"of the link\n").ok();
+    let link = made.lines()[0].to_owned();
+    let mut with_variable = house.client(["get", &link]);
+    with_variable.env("GAVETA_PASSWORD", "of the link");
+    let refused = finish(with_variable, b"").ends(4);
+    assert!(refused.err.contains("wants a password"), "{}", refused.err);
+    house.write("wrong", "another\n");
+    house
+        .run(["get", &link, "--password-file", "wrong"])
+        .ends(4);
+    house.write("right", "of the link\n");
+    house.run(["get", &link, "--password-file", "right"]).ok();
+    assert_eq!(house.local("a.txt"), b"content of a");
+    // A person is asked, and may mistype.
+    let mut command = house.client(["get", &link, "asked.txt"]);
+    command.env("GAVETA_PASSWORD", SECRET);
+    let mut terminal = Terminal::start(command, Plan::default());
+    let server = format!("127.0.0.1:{}:", house.port);
+    for typed in ["mistyped\n", "of the link\n"] {
+        let mark = terminal.mark();
+        terminal.wait_for_after(mark, &server);
+        terminal.type_text(typed);
+    }
+    assert_eq!(terminal.exit_code(), 0, "{}", terminal.text());
+    assert_eq!(house.local("asked.txt"), b"content of a");
 }
 
 #[test]

@@ -43,14 +43,13 @@ impl Moving {
             return Err(Fault::usage("client-no-target"));
         };
         if let Some(other) = sources.iter().find(|source| source.server != target.server) {
-            return Err(Fault::Usage(
-                Sentence::new("client-two-servers")
-                    .with("one", other.server.to_string())
-                    .with("other", target.server.to_string()),
-            ));
+            return Err(two_servers(other, target));
         }
-        let to = target.path()?;
         let drawer = context.open(&target.server, &self.connection).await?;
+        if let Some(other) = sources.iter().find(|source| !drawer.holds(source)) {
+            return Err(two_servers(other, target));
+        }
+        let to = drawer.place(target)?;
         let mut tally = Tally::default();
         let mut found = Vec::new();
         for source in sources {
@@ -140,6 +139,14 @@ impl Moving {
         context.printer.note(&context.text().say(key, &args));
         Ok(())
     }
+}
+
+fn two_servers(one: &Address, other: &Address) -> Fault {
+    Fault::Usage(
+        Sentence::new("client-two-servers")
+            .with("one", one.server.to_string())
+            .with("other", other.server.to_string()),
+    )
 }
 
 /// Is the target a folder to put things into? So when it ends with `/`, and when a folder is there
