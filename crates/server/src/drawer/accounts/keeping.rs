@@ -1,5 +1,6 @@
 //! The accounts follow their file.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,9 +111,10 @@ impl Keeping {
         self.tell(changes::between(&seen.book, &book), &by);
         // A file that went, or was emptied by a slip, takes no tokens and links with it for good.
         let meant = stamp.is_some() && (told || !book.records.is_empty());
+        let gone = changes::gone(&seen.book, &book);
         seen.book = book;
-        if meant {
-            self.end_keys(&by).await;
+        if meant && !gone.is_empty() {
+            self.end_keys(gone, &by).await;
         }
         Ok(true)
     }
@@ -131,9 +133,9 @@ impl Keeping {
     }
 
     /// Tokens and shares end with their account: whoever has its name later has none of them.
-    async fn end_keys(&self, by: &AuditBody) {
+    async fn end_keys(&self, gone: HashSet<String>, by: &AuditBody) {
         let keys = Arc::clone(&self.drawer.keys);
-        let ended = tokio::task::spawn_blocking(move || keys.end_of_gone()).await;
+        let ended = tokio::task::spawn_blocking(move || keys.end_of(&gone)).await;
         match ended {
             Ok(Ok(ended)) => self.tell(ended, by),
             Ok(Err(error)) => {
