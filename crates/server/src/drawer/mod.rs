@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+mod change;
 pub(crate) mod cookies;
 pub(crate) mod entrance;
 pub(crate) mod gate;
@@ -15,6 +16,7 @@ pub(crate) mod meters;
 pub(crate) mod pass;
 pub(crate) mod password;
 pub(crate) mod quota;
+mod reading;
 mod secrets;
 mod share;
 mod sight;

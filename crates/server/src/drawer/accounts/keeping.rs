@@ -1,5 +1,6 @@
 //! The accounts follow their file.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,12 +38,25 @@ struct Seen {
 }
 
 /// Why it is looked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Look {
     /// The time has come.
     Again,
-    /// This user of the machine says that it changed.
-    Told(u32),
+    /// Whoever this record is of says that it changed.
+    Told(Box<AuditBody>),
+}
+
+impl Look {
+    /// By whom and from where what is different was changed, as far as it is known.
+    fn by(self) -> AuditBody {
+        match self {
+            Self::Again => AuditBody {
+                door: Door::Inside.code().to_owned(),
+                ..AuditBody::default()
+            },
+            Self::Told(by) => *by,
+        }
+    }
 }
 
 impl Keeping {
@@ -72,6 +86,7 @@ impl Keeping {
     async fn look(&self, why: Look) -> Result<bool, FileProblem> {
         let mut seen = self.seen.lock().await;
         let told = matches!(why, Look::Told(_));
+        let by = why.by();
         let (file, known, last) = (self.file.clone(), seen.read, seen.last);
         let looked = tokio::task::spawn_blocking(move || {
             let stamp = file.stamp();
@@ -93,37 +108,36 @@ impl Keeping {
         seen.read = stamp;
         let book = read?;
         self.accounts().replace(&book);
-        self.tell(changes::between(&seen.book, &book), why);
+        self.tell(changes::between(&seen.book, &book), &by);
         // A file that went, or was emptied by a slip, takes no tokens and links with it for good.
         let meant = stamp.is_some() && (told || !book.records.is_empty());
+        let gone = changes::gone(&seen.book, &book);
         seen.book = book;
-        if meant {
-            self.end_keys(why).await;
+        if meant && !gone.is_empty() {
+            self.end_keys(gone, &by).await;
         }
         Ok(true)
     }
 
     /// Enters what was done into the audit log, as done by whoever told of it.
-    fn tell(&self, records: Vec<AuditBody>, why: Look) {
-        let (door, from) = match why {
-            Look::Again => (Door::Inside, String::new()),
-            Look::Told(user) => (Door::Local, format!("uid {user}")),
-        };
+    fn tell(&self, records: Vec<AuditBody>, by: &AuditBody) {
         for record in records {
             self.drawer.audit.record(AuditBody {
-                from: from.clone(),
-                door: door.code().to_owned(),
+                account: by.account.clone(),
+                token: by.token.clone(),
+                from: by.from.clone(),
+                door: by.door.clone(),
                 ..record
             });
         }
     }
 
     /// Tokens and shares end with their account: whoever has its name later has none of them.
-    async fn end_keys(&self, why: Look) {
+    async fn end_keys(&self, gone: HashSet<String>, by: &AuditBody) {
         let keys = Arc::clone(&self.drawer.keys);
-        let ended = tokio::task::spawn_blocking(move || keys.end_of_gone()).await;
+        let ended = tokio::task::spawn_blocking(move || keys.end_of(&gone)).await;
         match ended {
-            Ok(Ok(ended)) => self.tell(ended, why),
+            Ok(Ok(ended)) => self.tell(ended, by),
             Ok(Err(error)) => {
                 let why = gaveta_text::escape(&error.chain()).into_owned();
                 tracing::error!(
@@ -171,7 +185,12 @@ impl Steward for Keeping {
         if word != "reload" {
             return None;
         }
-        Some(match self.look(Look::Told(user)).await {
+        let by = AuditBody {
+            from: format!("uid {user}"),
+            door: Door::Local.code().to_owned(),
+            ..AuditBody::default()
+        };
+        Some(match self.look(Look::Told(Box::new(by))).await {
             Ok(_) => Answer::Done(json!({ "accounts": self.accounts().count() })),
             Err(problem) => Answer::Failed {
                 code: "bad-request".to_owned(),
@@ -231,7 +250,7 @@ mod tests {
         assert!(!keeping.look(Look::Again).await.unwrap());
         assert!(keeping.accounts().find("ana").is_some());
         // Whoever says so means it; but nobody is let in who was not before.
-        assert!(keeping.look(Look::Told(0)).await.unwrap());
+        assert!(keeping.look(Look::Told(Box::default())).await.unwrap());
         assert!(keeping.accounts().find("ana").is_none());
         assert!(
             !keeping
