@@ -4,13 +4,11 @@
 //! revoke others: whoever finds one gets no further.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use gaveta_core::{Account, AccountKind, Action, Actions, Error, ErrorKind, Path, Result, Store};
+use gaveta_core::{Account, AccountKind, Action, Error, ErrorKind, Path, Result, Store};
 use gaveta_wire::MAX_MESSAGE;
-use gaveta_wire::body::time_to_text;
-use gaveta_wire::keys::{NewShareBody, NewTokenBody, ScopeBody, ShareBody, TokenBody, WayBody};
-use gaveta_wire::{route, url};
+use gaveta_wire::keys::{NewShareBody, NewTokenBody, ShareBody, TokenBody};
+use gaveta_wire::route;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -23,20 +21,7 @@ use super::error;
 use super::headers::prefers_html;
 use crate::drawer::View;
 use crate::drawer::keys::admission::{Keys, may_share};
-use crate::drawer::keys::shares::{Share, SharePlan, Way};
-use crate::drawer::keys::tokens::{Token, TokenPlan};
-use crate::drawer::keys::{Narrow, ends_in};
-use crate::drawer::password::AdminPassword;
-
-/// The longest a token or share may last: a hundred years, which every clock can add.
-const LONGEST: u64 = 100 * 365 * 24 * 60 * 60;
-
-/// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    Tokens,
-    Shares,
-}
+use crate::drawer::keys::desk::{self, What};
 
 /// Is this path for here?
 pub(crate) fn is_here(path: &str) -> bool {
@@ -89,21 +74,13 @@ async fn answer(request: Request<Incoming>, view: &View) -> Result<Response<Body
     match (method, what, id) {
         (Method::GET | Method::HEAD, What::Tokens, None) => {
             refuse(request);
-            let tokens = view.keys().tokens.list(only(&account));
-            let bodies: Vec<_> = tokens
-                .iter()
-                .map(|(t, used)| token_body(t, *used))
-                .collect();
-            Ok(json(StatusCode::OK, &bodies))
+            let tokens = desk::tokens(view.keys(), only(&account));
+            Ok(json(StatusCode::OK, &tokens))
         }
         (Method::GET | Method::HEAD, What::Shares, None) => {
             refuse(request);
-            let shares = view.keys().shares.list(only(&account));
-            let bodies: Vec<_> = shares
-                .iter()
-                .map(|(s, used)| share_body(s, *used))
-                .collect();
-            Ok(json(StatusCode::OK, &bodies))
+            let shares = desk::shares(view.keys(), only(&account));
+            Ok(json(StatusCode::OK, &shares))
         }
         (Method::POST, What::Tokens, None) => {
             let new = read(request).await?;
@@ -168,98 +145,31 @@ fn only(account: &Account) -> Option<&str> {
 }
 
 async fn add_token(new: NewTokenBody, account: &Account, view: &View) -> Result<TokenBody> {
-    let of = new.account.unwrap_or_else(|| account.name().to_owned());
+    let of = new.account.clone();
+    let of = of.unwrap_or_else(|| account.name().to_owned());
     if of != account.name() && only(account).is_some() {
         return Err(ErrorKind::Denied.into());
     }
     let keys = Arc::clone(view.keys());
-    let mark = keys
-        .mark_of(&of)
-        .ok_or_else(|| Error::new(ErrorKind::NotFound).about_text(of.clone()))?;
-    let narrow = new.scopes.iter().map(scope).collect::<Result<Vec<_>>>()?;
-    let plan = TokenPlan {
-        name: new.name,
-        account: of,
-        mark,
-        narrow,
-        expires: ends(new.seconds)?,
-    };
-    let (token, secret) = blocking(move || keys.tokens.add(plan)).await?;
-    let mut body = token_body(&token, None);
-    body.secret = Some(secret.reveal().to_owned());
-    Ok(body)
+    blocking(move || desk::add_token(&keys, new, of)).await
 }
 
 async fn add_share(new: NewShareBody, account: &Account, view: &View) -> Result<ShareBody> {
     let path = Path::parse(&new.path)?;
-    let way = match new.way {
-        WayBody::Get => Way::Get,
-        WayBody::Drop => Way::Drop,
-    };
     // Whether it is there is told only to who may see it.
     let entry = view.stat(&path).await?;
-    if !may_share(account, &path, way.actions()) {
+    if !may_share(account, &path, desk::way(new.way).actions()) {
         return Err(Error::at(ErrorKind::Denied, &path));
     }
-    match (way, entry.kind) {
-        (Way::Drop, kind) if kind != gaveta_core::Kind::Folder => {
-            return Err(Error::at(ErrorKind::NotFolder, &path));
-        }
-        (Way::Get, gaveta_core::Kind::Link | gaveta_core::Kind::Special) => {
-            return Err(Error::at(ErrorKind::NotRegular, &path));
-        }
-        _ => {}
-    }
-    let password = match new.password {
-        Some(password) => {
-            let password = zeroize::Zeroizing::new(password);
-            let hashed = blocking(move || AdminPassword::new(&password)).await?;
-            Some(hashed.hash().to_owned())
-        }
-        None => None,
-    };
-    let plan = SharePlan {
-        path: path.clone(),
-        way,
-        maker: account.name().to_owned(),
-        expires: ends(new.seconds)?,
-        password,
-        limit: new.limit,
-    };
-    let keys = Arc::clone(view.keys());
-    let (share, secret) = blocking(move || keys.shares.add(plan)).await?;
-    let name = match (entry.is_folder(), path.name()) {
-        (false, Some(name)) => url::encode_name(name),
-        _ => String::new(),
-    };
-    let mut body = share_body(&share, 0);
-    body.link = Some(format!("{}{}/{name}", route::SHARED, secret.reveal()));
-    Ok(body)
+    let (keys, of) = (Arc::clone(view.keys()), account.name().to_owned());
+    blocking(move || desk::add_share(&keys, new, &of, entry.kind)).await
 }
 
 /// Revokes one's own, or for an administrator anybody's; gives what a share was of.
 async fn remove(what: What, id: &str, account: &Account, keys: &Arc<Keys>) -> Result<Option<Path>> {
-    let (owned, id) = (Arc::clone(keys), id.to_owned());
+    let (keys, id) = (Arc::clone(keys), id.to_owned());
     let mine = only(account).map(str::to_owned);
-    let gone = blocking(move || {
-        let is_mine = |name: &str| mine.as_deref().is_none_or(|mine| mine == name);
-        Ok(match what {
-            What::Tokens => owned
-                .tokens
-                .remove(|token| token.id == id && is_mine(&token.account))?
-                .first()
-                .map(|_| None),
-            What::Shares => owned
-                .shares
-                .remove(|share| share.id == id && is_mine(&share.maker))?
-                .first()
-                .map(|share| Some(share.path.clone())),
-        })
-    })
-    .await?;
-    let gone = gone.ok_or(ErrorKind::NotFound)?;
-    keys.changed();
-    Ok(gone)
+    blocking(move || desk::remove(&keys, what, &id, mine.as_deref())).await
 }
 
 async fn blocking<T: Send + 'static>(
@@ -268,67 +178,6 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::new(ErrorKind::Io).because(error))?
-}
-
-fn scope(body: &ScopeBody) -> Result<Narrow> {
-    Ok(Narrow {
-        path: Path::parse(body.path.trim_matches('/'))?,
-        actions: Actions::parse(&body.actions)?,
-    })
-}
-
-fn ends(seconds: Option<u64>) -> Result<Option<SystemTime>> {
-    let Some(seconds) = seconds else {
-        return Ok(None);
-    };
-    if seconds == 0 || seconds > LONGEST {
-        return Err(Error::bad_request(
-            "it lasts from one second to a hundred years",
-        ));
-    }
-    Ok(ends_in(Duration::from_secs(seconds)))
-}
-
-fn token_body(token: &Token, used: Option<SystemTime>) -> TokenBody {
-    TokenBody {
-        id: token.id.clone(),
-        name: token.name.clone(),
-        account: token.account.clone(),
-        scopes: token
-            .narrow
-            .iter()
-            .map(|narrow| ScopeBody {
-                path: narrow.path.as_str().to_owned(),
-                actions: narrow.actions.to_string(),
-            })
-            .collect(),
-        created: time_to_text(token.created),
-        expires: token.expires.map(time_to_text),
-        used: used.map(time_to_text),
-        secret: None,
-    }
-}
-
-fn share_body(share: &Share, used: u64) -> ShareBody {
-    ShareBody {
-        id: share.id.clone(),
-        path: share.path.as_str().to_owned(),
-        way: way_body(share.way),
-        maker: share.maker.clone(),
-        created: time_to_text(share.created),
-        expires: share.expires.map(time_to_text),
-        password: share.password.is_some(),
-        limit: share.limit,
-        used,
-        link: None,
-    }
-}
-
-pub(super) fn way_body(way: Way) -> WayBody {
-    match way {
-        Way::Get => WayBody::Get,
-        Way::Drop => WayBody::Drop,
-    }
 }
 
 /// A body of JSON, said to be so.
@@ -383,11 +232,5 @@ mod tests {
         ] {
             assert_eq!(asked(elsewhere), None, "{elsewhere}");
         }
-    }
-
-    #[test]
-    fn times_are_bounded() {
-        assert!(ends(None).unwrap().is_none() && ends(Some(LONGEST)).unwrap().is_some());
-        assert!(ends(Some(0)).is_err() && ends(Some(u64::MAX)).is_err());
     }
 }

@@ -24,4 +24,5 @@ mod shares;
 mod smuggling;
 mod strangers;
 mod table;
+mod teams;
 mod tokens;

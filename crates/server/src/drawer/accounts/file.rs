@@ -102,6 +102,11 @@ impl AccountsFile {
         Book::parse(&text).map_err(|problem| FileProblem::Wrong(self.path.clone(), problem))
     }
 
+    /// That it is not there any more.
+    pub(crate) fn gone(&self) -> FileProblem {
+        FileProblem::Io(self.path.clone(), io::ErrorKind::NotFound.into())
+    }
+
     fn text(&self) -> Result<String, FileProblem> {
         let failed = |error| FileProblem::Io(self.path.clone(), error);
         let file = match File::open(&self.path) {
@@ -125,13 +130,14 @@ impl AccountsFile {
 
     /// Changes it: under its lock, so that two who do it at once lose nothing; replaced whole and
     /// flushed, for its owner alone to read. What comes of it must make sense, or the file stays.
+    /// Gives what it said before and what it says now.
     ///
     /// # Errors
     /// [`FileProblem`], also that of the change.
-    pub fn edit<T>(
+    pub fn edit(
         &self,
-        change: impl FnOnce(&mut DocumentMut) -> Result<T, FileProblem>,
-    ) -> Result<T, FileProblem> {
+        change: impl FnOnce(&mut DocumentMut) -> Result<(), FileProblem>,
+    ) -> Result<(Book, Book), FileProblem> {
         let failed = |error| FileProblem::Io(self.path.clone(), error);
         // A link leads to the file that is replaced, not the link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
@@ -141,15 +147,15 @@ impl AccountsFile {
         let wrong = |problem| FileProblem::Wrong(self.path.clone(), problem);
         let text = self.text()?;
         // First the whole: whoever edits a broken file is told where it is broken.
-        Book::parse(&text).map_err(wrong)?;
+        let old = Book::parse(&text).map_err(wrong)?;
         let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
             FileProblem::Io(self.path.clone(), io::Error::other(error.to_string()))
         })?;
-        let done = change(&mut document)?;
+        change(&mut document)?;
         let text = document.to_string();
-        Book::parse(&text).map_err(wrong)?;
+        let new = Book::parse(&text).map_err(wrong)?;
         replace(&path, &folder, text.as_bytes()).map_err(failed)?;
-        Ok(done)
+        Ok((old, new))
     }
 
     /// Waits for the lock, a file beside, which stays.
