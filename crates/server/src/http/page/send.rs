@@ -28,6 +28,7 @@ enum Taken {
 /// Does what a form says and leads back to the folder; what failed is told instead, entry by entry.
 pub(super) async fn form(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal> {
     let folder = asked.at()?;
+    form::may_send(&asked.head.headers, asked.view, &folder)?;
     let outcomes = match form::read(&asked.head.headers, body).await? {
         Form::Fields(given) => carry_out(&given, &folder, asked.view).await?,
         Form::Parts(parts) => receive(asked, &folder, parts).await?,
