@@ -1,7 +1,7 @@
 // What is being sent: files on their way, several at once, by tus (https://tus.io). A file that was
 // cut goes on where it was; a line that is lost is waited for.
 
-import { address, command, numbered } from "./api.js";
+import { address, command, numbered, own } from "./api.js";
 
 /**
  * @typedef {"waiting" | "sending" | "lost" | "paused" | "asking" | "failed" | "done" | "skipped" | "forgotten"} State
@@ -162,7 +162,7 @@ async function start(item) {
 /** @param {Item} item */
 function options(item) {
   return {
-    endpoint: "/.gaveta/uploads",
+    endpoint: own("uploads"),
     metadata: { path: item.path },
     retryDelays: null,
     uploadDataDuringCreation: item.size <= SMALL,

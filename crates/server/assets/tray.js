@@ -1,7 +1,7 @@
 // The tray at the foot of the page: what is being sent, how fast, how long it takes yet, what
 // failed and why.
 
-import { nameOf } from "./api.js";
+import { nameOf, own } from "./api.js";
 import { buttons, note, show } from "./dialog.js";
 import { button, el, find, icon, say } from "./dom.js";
 import * as queue from "./queue.js";
@@ -39,7 +39,7 @@ async function signInAgain() {
   const { closed } = show(t("js-sign-in"), [el("label", { for: "again-name" }, t("js-name")), name, el("label", { for: "again-password" }, t("js-password")), password, buttons(t("js-sign-in"))]);
   (name.value ? password : name).focus();
   if ((await closed) !== "yes") return;
-  const answer = await fetch("/.gaveta/sign-in", {
+  const answer = await fetch(own("sign-in"), {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify({ name: name.value, password: password.value }),

@@ -1,6 +1,6 @@
 // Work on what is chosen: get, rename in place, move, copy, delete; and new folders.
 
-import { address, command, Failure, join, nameOf, parentOf } from "./api.js";
+import { address, command, encoded, Failure, join, nameOf, own, parentOf } from "./api.js";
 import { buttons, line, note, show, sure } from "./dialog.js";
 import { button, el, find, icon } from "./dom.js";
 import { pathOf, refresh, rows } from "./rows.js";
@@ -177,7 +177,7 @@ function get() {
   const row = rows().find((row) => pathOf(row) === paths[0]);
   const one = paths.length === 1 && row?.dataset.k === "file" ? paths[0] : undefined;
   const query = new URLSearchParams(paths.map((path) => ["name", nameOf(path)]));
-  const base = folder === "" ? "/.gaveta/zip/" : `/.gaveta/zip${address(folder)}/`;
+  const base = own(folder === "" ? "zip/" : `zip/${encoded(folder)}/`);
   const everything = paths.length === rows().length && !find("#more");
   const href = one !== undefined ? `${address(one)}?download=true` : everything ? base : `${base}?${query}`;
   if (href.length > 60_000) {

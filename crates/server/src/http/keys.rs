@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::base;
 use super::body::{Body, empty, full};
 use super::content::{refuse, small_body};
 use super::error;
@@ -233,7 +234,8 @@ async fn add_share(new: NewShareBody, account: &Account, view: &View) -> Result<
         _ => String::new(),
     };
     let mut body = share_body(&share, 0);
-    body.link = Some(format!("{}{}/{name}", route::SHARED, secret.reveal()));
+    let path = format!("{}{}/{name}", route::SHARED, secret.reveal());
+    body.link = Some(base::here().link(&path));
     Ok(body)
 }
 

@@ -12,6 +12,7 @@
 mod accounts;
 mod audit;
 mod badinput;
+mod beneath;
 mod ends;
 mod harness;
 mod hostile;

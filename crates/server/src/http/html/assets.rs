@@ -199,9 +199,9 @@ fn press(plain: &[u8]) -> Bytes {
     encoder.finish().unwrap_or_default().into()
 }
 
-/// The address of an asset.
+/// The path of an asset.
 pub(crate) fn url(name: &str) -> String {
-    format!("{}{}/{name}", super::assets::PREFIX, mark())
+    format!("{PREFIX}{}/{name}", mark())
 }
 
 /// Where assets lie.
@@ -269,6 +269,12 @@ mod tests {
             .collect();
         let known: BTreeSet<&str> = SAID.iter().map(|(key, _)| *key).collect();
         assert_eq!(said, known);
+    }
+
+    #[test]
+    fn the_scripts_ask_beneath_the_prefix_alone() {
+        // One place knows where we are served; every other script asks it.
+        assert_eq!(scripts().matches("/.gaveta/").count(), 1);
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub(crate) fn shown(name: &str) -> std::borrow::Cow<'_, str> {
     gaveta_text::escape(name)
 }
 
-/// The address of a folder's own page.
+/// The path of a folder's own page; [`BasePath::link`](super::base::BasePath::link) makes an
+/// address of it.
 pub(crate) fn folder_url(folder: &Path) -> String {
     url::encode(folder, true)
 }

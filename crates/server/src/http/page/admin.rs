@@ -51,14 +51,14 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
             }
             section.card.wide-card {
                 h2 { (text.say("page-admin-uploads", &[])) }
-                (table(text, &uploads))
+                (table(text, &uploads, &asked.link(ADMIN)))
                 @if more { p.quiet-text { "…" } }
             }
             section.card.wide-card #happened hidden {
                 h2 { (text.say("page-admin-events", &[])) }
                 ol.events #events {}
             }
-            p.links { a.button href="/" { (icon("drawer")) (text.say("page-error-home", &[])) } }
+            p.links { a.button href=(asked.link("/")) { (icon("drawer")) (text.say("page-error-home", &[])) } }
         }
     };
     Ok(asked.page(&title, &root, "", &main))
@@ -113,7 +113,8 @@ fn room(text: &Text, space: Space) -> Markup {
     }
 }
 
-fn table(text: &Text, uploads: &[UploadState]) -> Markup {
+/// `admin`: the address of this page.
+fn table(text: &Text, uploads: &[UploadState], admin: &str) -> Markup {
     if uploads.is_empty() {
         return html! { p.quiet-text { (text.say("page-admin-none", &[])) } };
     }
@@ -131,7 +132,7 @@ fn table(text: &Text, uploads: &[UploadState]) -> Markup {
                             " · " (time(text, state.touched))
                         }
                     }
-                    form method="post" action=(ADMIN) {
+                    form method="post" action=(admin) {
                         button name="end" value=(state.id.as_str()) {
                             (icon("close")) (text.say("page-admin-end", &[]))
                         }

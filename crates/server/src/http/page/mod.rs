@@ -58,6 +58,11 @@ impl Asked<'_> {
         Path::parse(text.trim_matches('/'))
     }
 
+    /// The address of a path of ours.
+    fn link(&self, path: &str) -> String {
+        self.house.base.link(path)
+    }
+
     /// A page of ours around this, for whoever asks.
     fn page(&self, title: &str, folder: &Path, sought: &str, main: &Markup) -> Response<Body> {
         let who = Who::of(self.view, folder);
@@ -72,7 +77,8 @@ impl Asked<'_> {
             who: Some(&who),
             folder: Some(folder),
             sought,
-            back: &back,
+            back: Some(&back),
+            base: &self.house.base,
         };
         let text = html::page(&frame, main);
         let mut response = match Press::wanted(&self.head.headers) {

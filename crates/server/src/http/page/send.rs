@@ -74,7 +74,7 @@ fn told(asked: &Asked<'_>, folder: &Path, outcomes: &[Outcome]) -> Response<Body
                     li { (icon("done")) " " bdi { (shown(&outcome.name)) } }
                 }
             }
-            p.links { a.button href=(folder_url(folder)) { (text.say("page-back", &[])) } }
+            p.links { a.button href=(asked.link(&folder_url(folder))) { (text.say("page-back", &[])) } }
         }
     };
     asked.page(&title, folder, "", &main)
