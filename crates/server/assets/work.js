@@ -92,6 +92,8 @@ function rename() {
     const name = input.value.trim();
     cell.replaceChildren(...before);
     /** @type {HTMLElement | null} */ (find("a", cell))?.focus();
+    // What came meanwhile waited.
+    refresh();
     if (!take || name === "" || name === nameOf(path)) return;
     await each([path], () => command("rename", { from: path, to: join(parentOf(path), name), replace: "never" }));
   };
@@ -102,7 +104,8 @@ function rename() {
       end(true);
     } else if (event.key === "Escape") end(false);
   });
-  input.addEventListener("blur", () => end(true));
+  // Whoever only looks at another window comes back to it.
+  input.addEventListener("blur", () => document.hasFocus() && end(true));
 }
 
 /**
