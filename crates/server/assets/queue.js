@@ -367,7 +367,16 @@ export function cancel(item) {
 
 /** Takes what is over out of the list; with `failures` those too. @param {boolean} failures */
 export function clear(failures) {
-  const gone = (/** @type {Item} */ item) => item.state === "done" || item.state === "skipped" || (failures && (item.state === "failed" || item.state === "forgotten"));
+  leave((item) => item.state === "done" || item.state === "skipped" || (failures && (item.state === "failed" || item.state === "forgotten")));
+}
+
+/** @param {Item} failed one that failed leaves the list */
+export function dismiss(failed) {
+  leave((item) => item === failed && item.state === "failed");
+}
+
+/** @param {(item: Item) => boolean} gone is it to leave the list? Nothing of it is on its way. */
+function leave(gone) {
   for (const item of items) {
     if (!gone(item)) continue;
     counts[item.state] -= 1;

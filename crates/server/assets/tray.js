@@ -85,18 +85,9 @@ function actions(item) {
     button(drawing, `${words}: ${nameOf(item.wanted)}`, () => does(item), "bare plain");
   if (["waiting", "sending", "lost"].includes(item.state)) return [act("pause", t("js-pause"), queue.pause), act("close", t("js-cancel"), queue.cancel)];
   if (item.state === "paused") return [act("again", t("js-go-on"), queue.resume), act("close", t("js-cancel"), queue.cancel)];
-  if (item.state === "failed") return [act("again", t("js-retry"), queue.resume), act("close", t("js-dismiss"), dismiss)];
+  if (item.state === "failed") return [act("again", t("js-retry"), queue.resume), act("close", t("js-dismiss"), queue.dismiss)];
   if (item.state === "forgotten") return [act("close", t("js-dismiss"), queue.cancel)];
   return [];
-}
-
-/** @param {queue.Item} item */
-function dismiss(item) {
-  queue.items.splice(queue.items.indexOf(item), 1);
-  queue.counts[item.state] -= 1;
-  queue.sum.all -= item.size;
-  queue.sum.sent -= item.sent;
-  render();
 }
 
 /** @param {queue.Item} item */
