@@ -15,7 +15,7 @@ export function show(title, parts, kind = "") {
   const before = document.activeElement;
   const heading = el("h2", { id: `dialog-${Date.now()}` }, title);
   const close = button("close", t("js-close"), () => dialog.close(""), "bare plain");
-  const form = el("form", { method: "dialog" }, el("header", {}, heading, close), ...parts);
+  const form = el("form", { method: "dialog" }, el("div", { class: "head" }, heading, close), ...parts);
   const dialog = el("dialog", { class: kind || undefined, "aria-labelledby": heading.id }, form);
   document.body.append(dialog);
   dialog.showModal();

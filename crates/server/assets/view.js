@@ -51,9 +51,9 @@ export function view(row) {
   const dialog = el(
     "dialog",
     { class: "view", "aria-labelledby": "view-title" },
-    el("header", {}, el("div", { class: "what" }, title, place), get, button("close", t("js-close"), close, "bare plain")),
+    el("div", { class: "head" }, el("div", { class: "what" }, title, place), get, button("close", t("js-close"), close, "bare plain")),
     stage,
-    el("footer", {}, button("back", t("js-previous"), () => step(-1), "bare"), button("next", t("js-next"), () => step(1), "bare")),
+    el("div", { class: "tail" }, button("back", t("js-previous"), () => step(-1), "bare"), button("next", t("js-next"), () => step(1), "bare")),
   );
 
   const open = (/** @type {string} */ to) => {
