@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 use toml_edit::DocumentMut;
 
 use super::book::{Book, LARGEST, Problem};
+use super::change::Change;
 
 /// How long an edit waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -123,12 +124,20 @@ impl AccountsFile {
         String::from_utf8(bytes).map_err(|_| FileProblem::Unreadable(self.path.clone()))
     }
 
+    /// Changes an account.
+    ///
+    /// # Errors
+    /// [`FileProblem`].
+    pub fn change(&self, name: &str, change: &Change) -> Result<(), FileProblem> {
+        self.edit(|document| change.apply(document, name))
+    }
+
     /// Changes it: under its lock, so that two who do it at once lose nothing; replaced whole and
     /// flushed, for its owner alone to read. What comes of it must make sense, or the file stays.
     ///
     /// # Errors
     /// [`FileProblem`], also that of the change.
-    pub fn edit<T>(
+    pub(crate) fn edit<T>(
         &self,
         change: impl FnOnce(&mut DocumentMut) -> Result<T, FileProblem>,
     ) -> Result<T, FileProblem> {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gaveta_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::file::{AccountsFile, FileProblem, Stamp};
-use super::{Accounts, Book};
+use super::{Accounts, Book, Change};
 use crate::control::{Answer, Steward};
 
 /// How often the file is looked at. A look is one `stat`.
@@ -55,6 +56,34 @@ impl Keeping {
         *seen = stamp;
         self.accounts.replace(&read?);
         Ok(true)
+    }
+
+    /// Changes an account in the file and puts that in force. What has begun is done whole, also
+    /// when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// `Exists` where the name is taken, `NotFound` where there is no such account or key, `Busy`
+    /// where somebody else is changing the file, `Io`; then the file is as it was.
+    pub(crate) async fn change(&self, name: &str, change: Change) -> Result<(), Error> {
+        let (file, about) = (self.file.clone(), name.to_owned());
+        let changed = tokio::task::spawn_blocking(move || file.change(&about, &change)).await;
+        let changed = match changed {
+            Ok(Ok(())) => self.look(true).await.map(|_| ()),
+            Ok(Err(problem)) => Err(problem),
+            Err(error) => return Err(Error::new(ErrorKind::Io).because(error)),
+        };
+        changed.map_err(|problem| {
+            let kind = match &problem {
+                FileProblem::Taken(_) => ErrorKind::Exists,
+                FileProblem::NoAccount(_) | FileProblem::NoKey => ErrorKind::NotFound,
+                FileProblem::Locked(_) => ErrorKind::Busy,
+                FileProblem::Io(..)
+                | FileProblem::Exposed(_)
+                | FileProblem::Unreadable(_)
+                | FileProblem::Wrong(..) => ErrorKind::Io,
+            };
+            Error::new(kind).about_text(name).because(problem)
+        })
     }
 
     /// Follows the file, and ends what expires, for ever.
