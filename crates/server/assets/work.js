@@ -190,10 +190,17 @@ function get() {
   el("a", { href, download: true }).click();
 }
 
+/** @param {string} path */
+async function share(path) {
+  const { ask } = await import("./share.js");
+  ask(path);
+}
+
 /** @param {string} word */
 export function act(word) {
   if (chosen().length === 0) return;
   if (word === "get") get();
+  else if (word === "share") share(chosen()[0] ?? folder);
   else if (word === "delete") remove();
   else if (word === "rename") rename();
   else if (word === "move") elsewhere("rename");
@@ -215,6 +222,10 @@ export function start() {
       act(/** @type {HTMLElement} */ (pressed).dataset.act ?? "");
     });
   }
+  find("#share-folder")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    share(folder);
+  });
   find("#new summary")?.addEventListener("click", (event) => {
     event.preventDefault();
     makeFolder();

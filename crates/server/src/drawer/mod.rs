@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod cookies;
+pub(crate) mod desk;
 pub(crate) mod entrance;
 pub(crate) mod gate;
 pub(crate) mod guard;

@@ -190,7 +190,7 @@ async fn route(
         return zip::serve(request, &view, &house.archives, &house.walks).await;
     }
     if page::is_here(path_of(&request)) {
-        return page::serve(request, &view, house).await;
+        return page::serve(request, &view, house, secure).await;
     }
     if trash::is_here(path_of(&request)) {
         return trash::serve(request, &view).await;

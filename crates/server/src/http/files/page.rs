@@ -159,6 +159,11 @@ impl Page {
                         }
                     }
                 }
+                @if self.who.share {
+                    a.button #share-folder href=(self.share()) {
+                        (icon("share")) span { (text.say("page-share-do", &[])) }
+                    }
+                }
                 a.button href=(self.archive()) {
                     (icon("archive")) span { (text.say("page-get-all", &[])) }
                 }
@@ -170,6 +175,12 @@ impl Page {
     fn archive(&self) -> String {
         self.base
             .link(&format!("/.gaveta/zip{}", folder_url(&self.folder)))
+    }
+
+    /// The address where links to this folder are made.
+    fn share(&self) -> String {
+        let at = url::encode_name(self.folder.as_str());
+        self.base.link(&format!("/.gaveta/share?at={at}"))
     }
 
     /// What can be done with what was chosen.
@@ -186,6 +197,11 @@ impl Page {
             div.acts role="group" aria-label=(text.say("page-chosen", &[])) {
                 button data-act="get" formaction=(self.archive()) {
                     (icon("get")) span { (text.say("page-get", &[])) }
+                }
+                @if self.who.share {
+                    button data-act="share" formaction=(self.base.link("/.gaveta/share")) {
+                        (icon("share")) span { (text.say("page-share-do", &[])) }
+                    }
                 }
                 @if self.who.delete { (act("rename", "rename", "page-rename")) }
                 @if self.who.delete { (act("move", "move", "page-move")) }
@@ -352,6 +368,7 @@ mod tests {
             replace: all,
             delete: all,
             manage: all,
+            share: all,
         }
     }
 

@@ -32,6 +32,7 @@ macro_rules! embedded {
 /// Name, media type, content.
 const FILES: &[(&str, &str, &[u8])] = embedded![
     ("page.css", "text/css; charset=utf-8"),
+    ("desk.css", "text/css; charset=utf-8"),
     ("page.js", JS),
     ("admin.js", JS),
     ("api.js", JS),
@@ -43,6 +44,7 @@ const FILES: &[(&str, &str, &[u8])] = embedded![
     ("rows.js", JS),
     ("select.js", JS),
     ("send.js", JS),
+    ("share.js", JS),
     ("text.js", JS),
     ("tray.js", JS),
     ("view.js", JS),
@@ -68,8 +70,10 @@ pub(crate) const SAID: &[(&str, &[&str])] = &[
     ("js-chosen", &["n"]),
     ("js-close", &[]),
     ("js-copied", &["n"]),
+    ("js-copied-link", &[]),
     ("js-copy", &["n"]),
     ("js-copy-here", &[]),
+    ("js-copy-link", &[]),
     ("js-delete", &[]),
     ("js-delete-sure", &["n"]),
     ("js-deleted", &["n"]),

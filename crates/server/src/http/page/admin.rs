@@ -7,11 +7,11 @@ use gaveta_text::Text;
 use http::Response;
 use maud::{Markup, html};
 
-use super::{ADMIN, Asked, see_other};
+use super::{ADMIN, ADMIN_ACCOUNTS, ADMIN_LINKS, Asked, see_other};
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::form::{self, Form};
-use crate::http::html::{icon, language, shown, texts, time};
+use crate::http::html::{icon, language, sheet, shown, texts, time};
 
 /// How many uploads under way are shown.
 const SHOWN: usize = 200;
@@ -32,8 +32,10 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
         html! { div { dt { (text.say(key, &[])) } dd data-fact=(id) { (value) } } }
     };
     let main = html! {
+        (sheet(&asked.house.base, "desk.css"))
         div.drawer #drawer data-path="" data-admin="" {
             h1 { (title) }
+            (way(asked, text, ADMIN))
             section.card.wide-card {
                 h2 { (text.say("page-admin-now", &[])) }
                 dl.facts {
@@ -76,6 +78,23 @@ pub(super) async fn end(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>>
     let id = UploadId::parse(given.get("end").unwrap_or_default())?;
     asked.view.upload(&id, None).await?.discard().await?;
     Ok(see_other(ADMIN))
+}
+
+/// The way between the pages of this corner.
+pub(super) fn way(asked: &Asked<'_>, text: &Text, here: &str) -> Markup {
+    let pages = [
+        (ADMIN, "page-admin-now"),
+        (ADMIN_LINKS, "page-admin-links"),
+        (ADMIN_ACCOUNTS, "page-admin-accounts"),
+    ];
+    html! {
+        nav.tabs aria-label=(text.say("page-admin", &[])) {
+            @for (path, key) in pages {
+                @let now = (path == here).then_some("page");
+                a.button href=(asked.link(path)) aria-current=[now] { (text.say(key, &[])) }
+            }
+        }
+    }
 }
 
 fn allowed(asked: &Asked<'_>) -> Result<()> {
