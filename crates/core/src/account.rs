@@ -32,6 +32,8 @@ pub struct Account {
     kind: AccountKind,
     grants: Arc<Grants>,
     quota: Option<u64>,
+    /// Whose quota and rate it has, where that is not its own.
+    payer: Option<Arc<str>>,
 }
 
 impl Account {
@@ -61,9 +63,14 @@ impl Account {
         Self::named(Self::ADMIN, Grants::everywhere(Actions::ALL))
     }
 
-    /// Whoever has a share's link. The name is shown and logged: no secret in it.
-    pub fn share(name: &str, grants: Grants) -> Self {
-        Self::new(name, AccountKind::Share, grants)
+    /// Whoever has the link of a share that this account made. The name is shown and logged: no
+    /// secret in it. What it keeps here and how fast it goes counts for the maker.
+    pub fn share(name: &str, maker: &Self, grants: Grants) -> Self {
+        Self {
+            quota: maker.quota,
+            payer: Some(maker.payer().0),
+            ..Self::new(name, AccountKind::Share, grants)
+        }
     }
 
     /// This account through a token of its own: the same name, no more than both grant.
@@ -88,6 +95,7 @@ impl Account {
             kind,
             grants: Arc::new(grants),
             quota: None,
+            payer: None,
         }
     }
 
@@ -138,6 +146,12 @@ impl Account {
         Owner(Arc::clone(&self.name))
     }
 
+    /// Who answers for what it keeps here, has under way and moves: itself, and for a token or a
+    /// share whoever made it. A share more is no quota more.
+    pub fn payer(&self) -> Owner {
+        Owner(Arc::clone(self.payer.as_ref().unwrap_or(&self.name)))
+    }
+
     /// May it do this here?
     pub fn may(&self, action: Action, path: &Path) -> bool {
         self.grants.allow(action, path)
@@ -176,5 +190,17 @@ mod tests {
         assert_eq!(all.grants(), ana.grants());
         assert_eq!((all.kind(), all.owner()), (AccountKind::Token, ana.owner()));
         assert_eq!(Account::administrator().kind(), AccountKind::Administrator);
+    }
+
+    #[test]
+    fn what_comes_by_a_share_counts_for_its_maker() {
+        let ana = Account::named("ana", Grants::everywhere(Role::Viewer.actions()));
+        let ana = ana.with_quota(Some(7));
+        let token = ana.by_token(ana.grants());
+        let share = Account::share("share:1", &ana, ana.grants().clone());
+        assert_ne!(share.owner(), ana.owner());
+        for account in [&ana, &token, &share] {
+            assert_eq!((account.payer(), account.quota()), (ana.owner(), Some(7)));
+        }
     }
 }

@@ -345,7 +345,7 @@ impl Desk<'_> {
     fn put_in_force(&self) {
         let servers = self.place.state().map(|state| control::servers(&state));
         for server in servers.unwrap_or_default() {
-            let why = match control::ask(&server, &json!({ "do": "reload" }), None) {
+            let why = match control::ask(&server, &json!({ "do": "reload" })) {
                 Ok(Ok(_)) => continue,
                 Ok(Err((_, message))) => message,
                 Err(error) => error.to_string(),

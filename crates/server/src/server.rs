@@ -300,8 +300,6 @@ impl Server {
             anonymous: config.anonymous,
         };
         let accounts = Accounts::new(base, &config.accounts);
-        let accounts_file = config.accounts_file;
-        let keeping = accounts_file.map(|file| Arc::new(Keeping::new(Arc::clone(&accounts), file)));
         let entrance = Entrance::new(accounts)?;
         let quotas = Quotas::open(config.usage)?;
         let keys = Keys::open(config.keys.as_deref(), Arc::clone(&entrance.accounts))?;
@@ -313,8 +311,13 @@ impl Server {
             None => Audit::default(),
         };
         let drawer = Drawer::keeping(store, entrance, config.uploads, keys, audit);
+        let drawer = drawer.sharing(config.shares, quotas);
+        let keeping = config.accounts_file.map(|file| {
+            let book = config.accounts;
+            Arc::new(Keeping::new(Arc::clone(&drawer), file, book))
+        });
         let house = House {
-            drawer: drawer.sharing(config.shares, quotas),
+            drawer,
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
@@ -438,8 +441,8 @@ impl Server {
         }
         // What was counted and done until the last moment is kept, if the disk lets it.
         let _ = house.drawer.keys.keep_counts().await;
-        let audit = house.drawer.audit.clone();
-        let _ = tokio::task::spawn_blocking(move || audit.flush(FALL)).await;
+        let drawer = Arc::clone(&house.drawer);
+        let _ = tokio::task::spawn_blocking(move || drawer.flush(FALL)).await;
         let totals = house.drawer.meters.totals();
         tracing::info!(
             target: "gaveta::server", requests = totals.requests, written = totals.written,

@@ -27,10 +27,12 @@ pub struct AuditBody {
     /// The id of the share that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<String>,
-    /// The address, without its port; empty for what the server does by itself.
+    /// The address, without its port; the user of this machine (`uid 1000`) for a command given
+    /// here; empty for what the server does by itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub from: String,
-    /// The door: `http`, `session`, `local`.
+    /// The door: `http`, `session`, `local` (a command given on this machine), `inside` (the server
+    /// itself).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub door: String,
     /// What was done.

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::short;
 
-/// How long a server may take for an answer that comes at once.
+/// How long a server may take for its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The longest line of an answer, in bytes.
+/// The longest answer, in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// A server that runs with some state folder.
@@ -49,47 +49,33 @@ fn connect(socket: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(by)
 }
 
-/// Asks a server; `line` is given each `{"line": …}` that comes before the end, and says whether
-/// to go on. Without lines it waits for at most half a minute; between lines for ever.
+/// Asks a server, and waits for at most half a minute.
 ///
 /// # Errors
 /// Those of the system; what the server answered as an error comes back as `Err` within `Ok`: its
 /// code and message.
-pub fn ask(
-    server: &Found,
-    request: &Value,
-    mut line: Option<&mut dyn FnMut(Value) -> bool>,
-) -> io::Result<Result<Value, (String, String)>> {
+pub fn ask(server: &Found, request: &Value) -> io::Result<Result<Value, (String, String)>> {
     let mut socket = connect(&server.socket)?;
     socket.set_write_timeout(Some(PATIENCE))?;
-    socket.set_read_timeout(line.is_none().then_some(PATIENCE))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
     let mut text = request.to_string();
     text.push('\n');
     socket.write_all(text.as_bytes())?;
-    let mut read = BufReader::new(socket);
-    loop {
-        let mut text = String::new();
-        if (&mut read).take(LONGEST).read_line(&mut text)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut answer: Value = serde_json::from_str(&text).map_err(io::Error::other)?;
-        if let Some(ok) = answer.get_mut("ok") {
-            return Ok(Ok(ok.take()));
-        }
-        if let Some(error) = answer.get("error") {
-            let part = |name: &str| {
-                let text = error.get(name).and_then(Value::as_str);
-                text.unwrap_or_default().to_owned()
-            };
-            return Ok(Err((part("code"), part("message"))));
-        }
-        let said = answer.get_mut("line").map(Value::take).unwrap_or_default();
-        let goes_on = match &mut line {
-            Some(line) => line(said),
-            None => true,
-        };
-        if !goes_on {
-            return Ok(Ok(Value::Null));
-        }
+    let mut answer = String::new();
+    if BufReader::new(socket)
+        .take(LONGEST)
+        .read_line(&mut answer)?
+        == 0
+    {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
+    let mut answer: Value = serde_json::from_str(&answer).map_err(io::Error::other)?;
+    if let Some(ok) = answer.get_mut("ok") {
+        return Ok(Ok(ok.take()));
+    }
+    let part = |name: &str| {
+        let text = answer.get("error").and_then(|error| error.get(name));
+        text.and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    Ok(Err((part("code"), part("message"))))
 }

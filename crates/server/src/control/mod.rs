@@ -1,8 +1,7 @@
 //! How commands on this machine talk to a server that runs here: a socket in its state folder, for
 //! its own user (and root) alone.
 //!
-//! One line of JSON in, `{"do": "…", …}`; lines of JSON out: `{"ok": …}` or `{"error": …}` last, and
-//! before it, for what goes on, any number of `{"line": …}`.
+//! One line of JSON in, `{"do": "…", …}`; one out, `{"ok": …}` or `{"error": …}`.
 
 mod ask;
 
@@ -15,8 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -39,8 +36,8 @@ const SOCKET_PATH: usize = 100;
 /// What answers some of the words.
 #[async_trait]
 pub(crate) trait Steward: fmt::Debug + Send + Sync {
-    /// Answers a request; none when its word is not this one's.
-    async fn answer(&self, word: &str, request: &Value) -> Option<Answer>;
+    /// Answers a request of this user of the machine; none when its word is not this one's.
+    async fn answer(&self, word: &str, request: &Value, user: u32) -> Option<Answer>;
 }
 
 /// What a request comes to.
@@ -54,9 +51,6 @@ pub(crate) enum Answer {
         /// For the log and for who has no sentence of his own.
         message: String,
     },
-    #[allow(dead_code, reason = "the audit log is followed so")]
-    /// `{"line": …}` each, for as long as somebody reads.
-    Lines(BoxStream<'static, Value>),
 }
 
 impl fmt::Debug for Answer {
@@ -64,7 +58,6 @@ impl fmt::Debug for Answer {
         f.write_str(match self {
             Self::Done(_) => "Done",
             Self::Failed { .. } => "Failed",
-            Self::Lines(_) => "Lines",
         })
     }
 }
@@ -138,14 +131,14 @@ impl Control {
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 continue;
             };
-            if !is_ours(&socket) {
+            let Some(user) = ours(&socket) else {
                 tracing::warn!(target: "gaveta::control", "somebody else's command is refused");
                 continue;
-            }
+            };
             let (stewards, house) = (Arc::clone(&stewards), Arc::clone(&house));
             tokio::spawn(async move {
                 tokio::select! {
-                    _ = answer(socket, &stewards) => {}
+                    _ = answer(socket, user, &stewards) => {}
                     () = house.closing() => {}
                 }
                 drop(place);
@@ -154,22 +147,21 @@ impl Control {
     }
 }
 
-/// Does the other end belong to our user, or to root? The folder's and the socket's modes say so
-/// already; the kernel knows for certain.
-fn is_ours(socket: &UnixStream) -> bool {
+/// Whose the other end is, where that is our user or root. The folder's and the socket's modes say
+/// so already; the kernel knows for certain.
+fn ours(socket: &UnixStream) -> Option<u32> {
     let us = rustix::process::geteuid().as_raw();
-    socket
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == us || peer.uid() == 0)
+    let user = socket.peer_cred().ok()?.uid();
+    (user == us || user == 0).then_some(user)
 }
 
-async fn answer(socket: UnixStream, stewards: &[Arc<dyn Steward>]) -> io::Result<()> {
+async fn answer(socket: UnixStream, user: u32, stewards: &[Arc<dyn Steward>]) -> io::Result<()> {
     let (read, mut write) = socket.into_split();
     let mut line = Vec::new();
     let mut read = BufReader::new(read.take(LONGEST));
     timeout(DEADLINE, read.read_until(b'\n', &mut line)).await??;
     let answer = match serde_json::from_slice::<Value>(&line) {
-        Ok(request) => answered(&request, stewards).await,
+        Ok(request) => answered(&request, user, stewards).await,
         Err(error) => Answer::Failed {
             code: "bad-request".to_owned(),
             message: error.to_string(),
@@ -180,23 +172,17 @@ async fn answer(socket: UnixStream, stewards: &[Arc<dyn Steward>]) -> io::Result
         Answer::Failed { code, message } => {
             json!({ "error": { "code": code, "message": message } })
         }
-        Answer::Lines(mut lines) => {
-            while let Some(line) = lines.next().await {
-                say(&mut write, &json!({ "line": line })).await?;
-            }
-            json!({ "ok": null })
-        }
     };
     say(&mut write, &last).await
 }
 
-async fn answered(request: &Value, stewards: &[Arc<dyn Steward>]) -> Answer {
+async fn answered(request: &Value, user: u32, stewards: &[Arc<dyn Steward>]) -> Answer {
     let word = request
         .get("do")
         .and_then(Value::as_str)
         .unwrap_or_default();
     for steward in stewards {
-        if let Some(answer) = steward.answer(word, request).await {
+        if let Some(answer) = steward.answer(word, request, user).await {
             return answer;
         }
     }

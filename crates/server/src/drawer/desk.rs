@@ -23,6 +23,7 @@ use super::keys::shares::{Share, SharePlan, Way};
 use super::keys::tokens::{Token, TokenPlan};
 use super::keys::{Narrow, ends_in};
 use super::password::AdminPassword;
+use super::telling::of_pass;
 
 /// The longest a token or share may last: a hundred years, which every clock can add.
 const LONGEST: u64 = 100 * 365 * 24 * 60 * 60;
@@ -259,9 +260,15 @@ impl View {
         let changing = tokio::spawn(async move {
             let done = match locks_out {
                 true => Err(Error::new(ErrorKind::Denied).about_text(name.clone())),
-                false => keeping.change(&name, change.clone()).await,
+                false => {
+                    let by = of_pass(view.pass());
+                    keeping.change(by, &name, change.clone()).await
+                }
             };
-            view.tell_about(change.word(), Some(name), change.path(), &done);
+            // What was done is told with what came of it.
+            if done.is_err() {
+                view.tell_about(change.word(), Some(name), change.path(), &done);
+            }
             done
         });
         changing

@@ -19,7 +19,6 @@ pub(crate) enum Credential {
     Nothing,
     /// A name and a password.
     Password(String, Zeroizing<String>),
-    #[allow(dead_code, reason = "tokens and shares come next")]
     /// A token, or whatever else speaks for itself.
     Bearer(Zeroizing<String>),
     /// A browser's session.
@@ -84,7 +83,6 @@ impl Entrance {
         })
     }
 
-    #[allow(dead_code, reason = "tokens and shares come next")]
     /// Also lets in whom these know: they are asked first, one after the other. Once, before the
     /// server runs.
     pub(crate) fn also(&self, others: Vec<Arc<dyn Admission>>) {
@@ -96,7 +94,7 @@ impl Entrance {
     /// # Errors
     /// `WrongPassword`; `SignInNeeded` for a browser's session that has ended; `Busy` when this
     /// address guessed too often.
-    pub(crate) async fn admit(&self, credential: Credential, origin: Origin) -> Result<Pass> {
+    pub(super) async fn admit(&self, credential: Credential, origin: Origin) -> Result<Pass> {
         for other in self.others.get().into_iter().flatten() {
             if let Some(standing) = other.admit(&credential, origin, &self.keeper).await? {
                 return self.pass(standing, origin);
@@ -104,7 +102,10 @@ impl Entrance {
         }
         match credential {
             Credential::Nothing => Ok(self.visitor(origin)),
-            Credential::Password(name, password) => self.by_password(&name, password, origin).await,
+            Credential::Password(name, password) => {
+                let (_, pass) = self.by_password(&name, password, origin).await?;
+                Ok(pass)
+            }
             Credential::Cookie(secret) => match self.cookies.standing(&secret) {
                 Some(standing) => self.pass(standing, origin),
                 None => Err(Error::new(ErrorKind::SignInNeeded)),
@@ -115,12 +116,27 @@ impl Entrance {
         }
     }
 
+    /// Begins a browser's session of who has this name and password: its secret. Nothing else that
+    /// opens the drawer begins one: it would lose its scope and outlive its end.
+    ///
+    /// # Errors
+    /// As [`Entrance::admit`]; `Io` when the system has no random numbers.
+    pub(super) async fn sign_in(
+        &self,
+        name: &str,
+        password: Zeroizing<String>,
+        origin: Origin,
+    ) -> Result<(Pass, Zeroizing<String>)> {
+        let (signed_in, pass) = self.by_password(name, password, origin).await?;
+        Ok((pass, self.cookies.begin(&signed_in)?))
+    }
+
     async fn by_password(
         &self,
         name: &str,
         password: Zeroizing<String>,
         origin: Origin,
-    ) -> Result<Pass> {
+    ) -> Result<(SignedIn, Pass)> {
         let person = self.accounts.find(name);
         let known = person.as_ref().and_then(|person| person.password());
         let from = origin.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -129,7 +145,8 @@ impl Entrance {
         let mark = person.ok_or_else(wrong)?.mark();
         let standing = SignedIn::new(Arc::clone(&self.accounts), name, mark);
         // Disabled, expired, or changed in this very moment.
-        self.pass(Box::new(standing), origin).map_err(|_| wrong())
+        let pass = self.pass(Box::new(standing.clone()), origin);
+        Ok((standing, pass.map_err(|_| wrong())?))
     }
 
     /// A pass for a standing that was found out otherwise.

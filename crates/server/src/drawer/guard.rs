@@ -364,7 +364,6 @@ impl Store for View {
         telling.step(self.taken(from))?;
         let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
         let replaces = telling.step(self.replaces(to, &plan.replace).await)?;
-        let copied = telling.step(self.room_for_copy(from, to).await)?;
         let store = self.drawer.gate.keep(allowed);
         let (this, keeper) = (self.clone(), self.clone());
         let (from, to) = (from.clone(), to.clone());
@@ -373,14 +372,14 @@ impl Store for View {
             true,
             telling,
             async move {
+                // What is walked through to count it waits for its turn too.
+                let copied = keeper.room_for_copy(&from).await?;
                 let entry = store
                     .copy(&from, &to, plan)
                     .await
                     .map_err(|error| race_lost(error, narrowed))?;
                 keeper.keeps(&entry);
-                for (path, size) in copied.files {
-                    keeper.keeps_file(&path, size);
-                }
+                keeper.keeps_copy(&copied, &from, &to);
                 Ok(entry)
             },
             move |entry: &Entry| Some(this.written(entry, replaces)),
@@ -455,13 +454,14 @@ impl View {
         let place = match plan.on_drop {
             OnDrop::Keep => {
                 let ledger = &self.drawer.ledger;
-                Some(ledger.take(&plan.owner, plan.length.unwrap_or(0), self.room())?)
+                let payer = self.account().payer();
+                Some(ledger.take(&plan.owner, &payer, plan.length.unwrap_or(0), self.room())?)
             }
             OnDrop::Discard => None,
         };
         let holding = match (&place, self.pass.now()?.quota()) {
             (None, Some(_)) => {
-                let holding = self.drawer.quotas.hold(self.account().name());
+                let holding = self.drawer.quotas.hold(&self.account().payer().0);
                 self.holds(&holding, plan.length.unwrap_or(0))?;
                 Some(holding)
             }

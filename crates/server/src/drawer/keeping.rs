@@ -82,7 +82,7 @@ impl Drawer {
             if old(&state) && self.expire(&state).await {
                 continue;
             }
-            self.ledger.enter(&state);
+            self.ledger.enter(&state, |owner| self.keys.payer_of(owner));
             there.insert(state.id);
         }
         self.ledger.settle_with(&known, &there);

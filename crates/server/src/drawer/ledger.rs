@@ -20,7 +20,7 @@ const REMEMBERED: usize = 4096;
 pub struct UploadLimits {
     /// How many at once, in all.
     pub uploads: usize,
-    /// How many at once that belong to one owner. All visitors are one owner.
+    /// How many at once that one account answers for. All visitors are one.
     pub uploads_of_one: usize,
     /// How many bytes at once, in all: the declared lengths, or what arrived where none was.
     pub bytes: Option<u64>,
@@ -60,8 +60,8 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 struct Book {
     open: HashMap<UploadId, Line>,
-    /// How many of each, and their bytes.
-    owners: HashMap<Owner, (usize, u64)>,
+    /// How many each payer has, and their bytes.
+    payers: HashMap<Owner, (usize, u64)>,
     /// Open ones, and places taken for those that are just being begun.
     count: usize,
     bytes: u64,
@@ -69,27 +69,29 @@ struct Book {
     order: VecDeque<UploadId>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Line {
     owner: Owner,
+    /// Who answers for it: the owner, or who made the share that he came by.
+    payer: Owner,
     bytes: u64,
 }
 
 impl Book {
-    fn add(&mut self, owner: &Owner, bytes: u64) {
-        let of_one = self.owners.entry(owner.clone()).or_default();
+    fn add(&mut self, payer: &Owner, bytes: u64) {
+        let of_one = self.payers.entry(payer.clone()).or_default();
         of_one.0 += 1;
         of_one.1 = of_one.1.saturating_add(bytes);
         self.count += 1;
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    fn take_off(&mut self, owner: &Owner, bytes: u64) {
-        if let Some(of_one) = self.owners.get_mut(owner) {
+    fn take_off(&mut self, payer: &Owner, bytes: u64) {
+        if let Some(of_one) = self.payers.get_mut(payer) {
             of_one.0 = of_one.0.saturating_sub(1);
             of_one.1 = of_one.1.saturating_sub(bytes);
             if of_one.0 == 0 {
-                self.owners.remove(owner);
+                self.payers.remove(payer);
             }
         }
         self.count = self.count.saturating_sub(1);
@@ -98,7 +100,7 @@ impl Book {
 
     fn strike(&mut self, id: &UploadId) -> Option<Line> {
         let line = self.open.remove(id)?;
-        self.take_off(&line.owner, line.bytes);
+        self.take_off(&line.payer, line.bytes);
         Some(line)
     }
 }
@@ -126,36 +128,41 @@ impl Ledger {
         self.book().count
     }
 
-    /// How many bytes of this owner are under way.
-    pub(crate) fn bytes_of(&self, owner: &Owner) -> u64 {
-        self.book().owners.get(owner).map_or(0, |of_one| of_one.1)
+    /// How many bytes are under way that this one answers for.
+    pub(crate) fn bytes_of(&self, payer: &Owner) -> u64 {
+        self.book().payers.get(payer).map_or(0, |of_one| of_one.1)
     }
 
     /// Takes a place for one more, of this many bytes. It is free again when the place is dropped.
-    /// All of the owner's together take no more than `room`, where there is a quota.
+    /// All that the payer answers for takes no more than `room`, where there is a quota.
     ///
     /// # Errors
     /// `Busy` when there are too many, `NoSpace` when they are too large together.
     pub(crate) fn take(
         self: &Arc<Self>,
         owner: &Owner,
+        payer: &Owner,
         bytes: u64,
         room: Option<u64>,
     ) -> Result<Place> {
         let mut book = self.book();
-        let (of_one, held) = book.owners.get(owner).copied().unwrap_or_default();
+        let (of_one, held) = book.payers.get(payer).copied().unwrap_or_default();
         if room.is_some_and(|room| held.checked_add(bytes).is_none_or(|sum| sum > room)) {
-            return Err(quota::full(&owner.0));
+            return Err(quota::full(&payer.0));
         }
         if book.count >= self.limits.uploads || of_one >= self.limits.uploads_of_one {
             return Err(Error::new(ErrorKind::Busy).because("too many uploads are under way"));
         }
         self.fits(&book, bytes)?;
-        book.add(owner, bytes);
+        book.add(payer, bytes);
+        let line = Line {
+            owner: owner.clone(),
+            payer: payer.clone(),
+            bytes,
+        };
         Ok(Place {
             ledger: Arc::clone(self),
-            owner: owner.clone(),
-            bytes,
+            line,
             settled: false,
         })
     }
@@ -187,10 +194,10 @@ impl Ledger {
         self.fits(&book, more)?;
         let book = &mut *book;
         if let Some(line) = book.open.get_mut(id) {
-            if let Some(of_one) = book.owners.get_mut(&line.owner) {
+            if let Some(of_one) = book.payers.get_mut(&line.payer) {
                 let sum = of_one.1.saturating_add(more);
                 if room.is_some_and(|room| sum > room) {
-                    return Err(quota::full(&line.owner.0));
+                    return Err(quota::full(&line.payer.0));
                 }
                 of_one.1 = sum;
             }
@@ -234,16 +241,22 @@ impl Ledger {
         self.book().open.keys().cloned().collect()
     }
 
-    /// Enters an upload that the store has. Over the limits too: it is there.
-    pub(crate) fn enter(&self, state: &UploadState) {
+    /// Enters an upload that the store has, for who answers for its owner. Over the limits too: it
+    /// is there.
+    pub(crate) fn enter(&self, state: &UploadState, payer: impl FnOnce(&Owner) -> Owner) {
         let mut book = self.book();
         if book.open.contains_key(&state.id) || book.finished.contains_key(&state.id) {
             return;
         }
         let bytes = state.length.unwrap_or_else(|| state.arrived.end());
-        book.add(&state.owner, bytes);
-        let owner = state.owner.clone();
-        book.open.insert(state.id.clone(), Line { owner, bytes });
+        let payer = payer(&state.owner);
+        book.add(&payer, bytes);
+        let line = Line {
+            owner: state.owner.clone(),
+            payer,
+            bytes,
+        };
+        book.open.insert(state.id.clone(), line);
     }
 
     /// Strikes what was `known` before the store was asked and the store did not have.
@@ -259,8 +272,7 @@ impl Ledger {
 #[derive(Debug)]
 pub(crate) struct Place {
     ledger: Arc<Ledger>,
-    owner: Owner,
-    bytes: u64,
+    line: Line,
     settled: bool,
 }
 
@@ -268,14 +280,10 @@ impl Place {
     /// The upload is there, under this id.
     pub(crate) fn settle(mut self, id: &UploadId) {
         self.settled = true;
-        let line = Line {
-            owner: self.owner.clone(),
-            bytes: self.bytes,
-        };
         let mut book = self.ledger.book();
         // A look into the store may have been quicker.
-        if let Some(twice) = book.open.insert(id.clone(), line) {
-            book.take_off(&twice.owner, twice.bytes);
+        if let Some(twice) = book.open.insert(id.clone(), self.line.clone()) {
+            book.take_off(&twice.payer, twice.bytes);
         }
     }
 }
@@ -283,7 +291,9 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.settled {
-            self.ledger.book().take_off(&self.owner, self.bytes);
+            self.ledger
+                .book()
+                .take_off(&self.line.payer, self.line.bytes);
         }
     }
 }
@@ -307,6 +317,11 @@ mod tests {
         Owner(name.into())
     }
 
+    /// Of one who answers for himself.
+    fn take(ledger: &Arc<Ledger>, of: &Owner, bytes: u64, room: Option<u64>) -> Result<Place> {
+        ledger.take(of, of, bytes, room)
+    }
+
     fn id(n: u8) -> UploadId {
         UploadId::from_bytes([n; 16])
     }
@@ -328,28 +343,48 @@ mod tests {
         let ledger = Ledger::new(limits(3, 2, 1000));
         let (ana, bob) = (owner("ana"), owner("bob"));
         let kind = |taken: Result<Place>| taken.map(|_| ()).map_err(|error| error.kind());
-        ledger.take(&ana, 1, None).unwrap().settle(&id(1));
-        let second = ledger.take(&ana, 1, None).unwrap();
-        assert_eq!(kind(ledger.take(&ana, 1, None)), Err(ErrorKind::Busy));
-        ledger.take(&bob, 1, None).unwrap().settle(&id(2));
-        assert_eq!(kind(ledger.take(&bob, 1, None)), Err(ErrorKind::Busy));
+        take(&ledger, &ana, 1, None).unwrap().settle(&id(1));
+        let second = take(&ledger, &ana, 1, None).unwrap();
+        assert_eq!(kind(take(&ledger, &ana, 1, None)), Err(ErrorKind::Busy));
+        take(&ledger, &bob, 1, None).unwrap().settle(&id(2));
+        assert_eq!(kind(take(&ledger, &bob, 1, None)), Err(ErrorKind::Busy));
         drop(second);
-        ledger.take(&bob, 1, None).unwrap().settle(&id(3));
+        take(&ledger, &bob, 1, None).unwrap().settle(&id(3));
         ledger.gone(&id(1));
         ledger.gone(&id(1));
         assert_eq!(ledger.count(), 2);
-        assert_eq!(kind(ledger.take(&ana, 998, None)), Ok(()));
-        assert_eq!(kind(ledger.take(&ana, 999, None)), Err(ErrorKind::NoSpace));
+        assert_eq!(kind(take(&ledger, &ana, 998, None)), Ok(()));
         assert_eq!(
-            kind(ledger.take(&ana, u64::MAX, None)),
+            kind(take(&ledger, &ana, 999, None)),
+            Err(ErrorKind::NoSpace)
+        );
+        assert_eq!(
+            kind(take(&ledger, &ana, u64::MAX, None)),
             Err(ErrorKind::NoSpace)
         );
     }
 
     #[test]
+    fn what_comes_by_shares_counts_for_their_maker() {
+        let ledger = Ledger::new(limits(9, 3, 1000));
+        let ana = owner("ana");
+        let by = |share: &str| ledger.take(&owner(share), &ana, 10, Some(25));
+        by("share:1").unwrap().settle(&id(1));
+        by("share:2").unwrap().settle(&id(2));
+        assert_eq!(ledger.bytes_of(&ana), 20);
+        assert_eq!(by("share:3").unwrap_err().kind(), ErrorKind::NoSpace);
+        take(&ledger, &ana, 1, Some(25)).unwrap().settle(&id(3));
+        let third = take(&ledger, &ana, 1, Some(25));
+        assert_eq!(third.unwrap_err().kind(), ErrorKind::Busy);
+        ledger.committed(&id(1), &entry(), None);
+        assert_eq!(ledger.finished(&id(1)).unwrap().owner, owner("share:1"));
+        assert_eq!(ledger.bytes_of(&ana), 11);
+    }
+
+    #[test]
     fn an_upload_of_unknown_length_takes_room_as_it_grows() {
         let ledger = Ledger::new(limits(9, 9, 100));
-        ledger.take(&owner("a"), 0, None).unwrap().settle(&id(1));
+        take(&ledger, &owner("a"), 0, None).unwrap().settle(&id(1));
         ledger.grow(&id(1), 60, None).unwrap();
         ledger.grow(&id(1), 50, None).unwrap();
         ledger.grow(&id(1), 100, None).unwrap();
@@ -359,15 +394,17 @@ mod tests {
         );
         ledger.committed(&id(1), &entry(), None);
         assert!(ledger.finished(&id(1)).is_some());
-        ledger.take(&owner("a"), 100, None).unwrap().settle(&id(2));
+        take(&ledger, &owner("a"), 100, None)
+            .unwrap()
+            .settle(&id(2));
     }
 
     #[test]
     fn what_the_store_no_longer_has_is_struck_and_what_it_has_entered() {
         let ledger = Ledger::new(limits(9, 9, 100));
-        ledger.take(&owner("a"), 40, None).unwrap().settle(&id(1));
+        take(&ledger, &owner("a"), 40, None).unwrap().settle(&id(1));
         let known = ledger.known();
-        ledger.take(&owner("a"), 40, None).unwrap().settle(&id(2));
+        take(&ledger, &owner("a"), 40, None).unwrap().settle(&id(2));
         let state = UploadState {
             id: id(3),
             target: None,
@@ -378,16 +415,16 @@ mod tests {
             note: None,
             touched: SystemTime::now(),
         };
-        ledger.enter(&state);
-        ledger.enter(&state);
+        ledger.enter(&state, Owner::clone);
+        ledger.enter(&state, Owner::clone);
         ledger.settle_with(&known, &[id(3)].into());
         assert_eq!(ledger.known(), [id(2), id(3)].into());
         assert_eq!(
-            ledger.take(&owner("a"), 1, None).unwrap_err().kind(),
+            take(&ledger, &owner("a"), 1, None).unwrap_err().kind(),
             ErrorKind::NoSpace
         );
         ledger.gone(&id(3));
-        assert!(ledger.take(&owner("a"), 60, None).is_ok());
+        assert!(take(&ledger, &owner("a"), 60, None).is_ok());
     }
 
     #[test]
@@ -402,8 +439,7 @@ mod tests {
             UploadId::from_bytes(bytes)
         };
         for n in 0..REMEMBERED as u32 + 10 {
-            ledger
-                .take(&owner("a"), 1, None)
+            take(&ledger, &owner("a"), 1, None)
                 .unwrap()
                 .settle(&numbered(n));
             ledger.committed(&numbered(n), &entry(), None);

@@ -124,22 +124,57 @@ impl Fairness {
         self.shares.rate.is_some()
     }
 
-    /// Waits until these bytes of this account may go. Cancel-safe: what was waited for counts.
+    /// Waits until these bytes of this account may go. Cancel-safe: only what was waited for
+    /// counts, the rest goes back to the account.
     pub(crate) async fn bytes(&self, account: &str, bytes: u64) {
         let Some(rate) = self.shares.rate.map(|rate| rate.max(1)) else {
             return;
         };
         let now = Instant::now();
+        let cost = Duration::from_nanos(nanos(bytes, rate));
         let until = {
-            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut busy = self.busy();
             if busy.len() >= KEPT {
                 busy.retain(|_, until| *until > now);
             }
             let until = busy.entry(account.to_owned()).or_insert(now);
-            *until = (*until).max(now) + Duration::from_nanos(nanos(bytes, rate));
+            *until = (*until).max(now) + cost;
             *until
         };
+        let _debt = Debt {
+            fairness: self,
+            account,
+            until,
+            cost,
+        };
         sleep_until(until).await;
+    }
+
+    fn busy(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What somebody waits for on the account of all its others. Whoever goes away before gives back
+/// what is not over: else requests that are dropped would keep the account waiting for long.
+struct Debt<'a> {
+    fairness: &'a Fairness,
+    account: &'a str,
+    until: Instant,
+    cost: Duration,
+}
+
+impl Drop for Debt<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let left = self.until.saturating_duration_since(now).min(self.cost);
+        if left.is_zero() {
+            return;
+        }
+        let mut busy = self.fairness.busy();
+        if let Some(until) = busy.get_mut(self.account) {
+            *until = until.checked_sub(left).map_or(now, |until| until.max(now));
+        }
     }
 }
 
@@ -212,6 +247,28 @@ mod tests {
         assert_eq!(since.elapsed().as_millis(), 1000);
         fairness.bytes("bob", 100).await;
         assert_eq!(since.elapsed().as_millis(), 1100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_goes_away_leaves_no_debt_to_the_others() {
+        use futures_util::FutureExt;
+        let fairness = Fairness::new(Shares {
+            rate: Some(1000),
+            ..Shares::default()
+        });
+        let since = Instant::now();
+        for _ in 0..1000 {
+            let mut dropped = Box::pin(fairness.bytes("ana", 1_000_000));
+            assert!((&mut dropped).now_or_never().is_none());
+        }
+        fairness.bytes("ana", 500).await;
+        assert_eq!(since.elapsed().as_millis(), 500);
+        // What was waited for counts.
+        let half = Duration::from_millis(500);
+        let late = tokio::time::timeout(half, fairness.bytes("ana", 1000)).await;
+        assert!(late.is_err());
+        fairness.bytes("ana", 500).await;
+        assert_eq!(since.elapsed().as_millis(), 1500);
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,6 +35,7 @@ use gaveta_core::{Error, ErrorKind, Event, Path, Result, Store};
 use gaveta_wire::audit::{AuditBody, DONE};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use audit::Audit;
 use entrance::{Credential, Entrance};
@@ -150,17 +151,21 @@ impl Drawer {
     /// # Errors
     /// `BadPath`.
     async fn no_lookalike(&self, target: &Path) -> Result<()> {
-        for looks_alike in self.entrance.accounts.lookalikes(target) {
-            if self.gate.there(&looks_alike).await?.is_none() {
-                return Err(accounts::lookalike(&looks_alike));
-            }
+        match self.entrance.accounts.lookalike(target) {
+            Some(at) if self.gate.there(&at).await?.is_none() => Err(accounts::lookalike(&at)),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Reads everything again, whenever the last time is so long ago. For ever.
     pub(crate) async fn keep_verifying(self: Arc<Self>, every: Duration) {
         self.verifier.every(self.gate.own_shared(), every).await;
+    }
+
+    /// Waits until what was noted is in its files, or the deadline is over. Blocks.
+    pub(crate) fn flush(&self, patience: Duration) {
+        self.audit.flush(patience);
+        self.quotas.flush(patience);
     }
 
     /// What happens from now on.
@@ -216,18 +221,39 @@ impl Drawer {
     /// As [`Entrance::admit`].
     pub(crate) async fn admit(&self, shown: Credential, origin: Origin) -> Result<Pass> {
         let name = match &shown {
-            Credential::Password(name, _) if self.entrance.accounts.find(name).is_some() => {
-                name.clone()
-            }
+            Credential::Password(name, _) => name.clone(),
             _ => String::new(),
         };
         let admitted = self.entrance.admit(shown, origin).await;
-        if let Err(error) = &admitted
+        self.tell_wrong(&name, origin, &admitted);
+        admitted
+    }
+
+    /// Begins a browser's session by a name and a password, and tells of wrong ones: the secret of
+    /// its cookie.
+    ///
+    /// # Errors
+    /// As [`Drawer::admit`].
+    pub(crate) async fn sign_in(
+        &self,
+        name: &str,
+        password: Zeroizing<String>,
+        origin: Origin,
+    ) -> Result<(Pass, Zeroizing<String>)> {
+        let begun = self.entrance.sign_in(name, password, origin).await;
+        self.tell_wrong(name, origin, &begun);
+        begun
+    }
+
+    fn tell_wrong<T>(&self, name: &str, origin: Origin, admitted: &Result<T>) {
+        if let Err(error) = admitted
             && error.kind() == ErrorKind::WrongPassword
         {
+            let known = self.entrance.accounts.find(name).is_some();
+            let name = if known { name } else { "" };
             let from = origin.ip.map(|ip| ip.to_canonical().to_string());
             self.audit.record(AuditBody {
-                account: name,
+                account: name.to_owned(),
                 from: from.unwrap_or_default(),
                 door: origin.door.code().to_owned(),
                 operation: "sign-in".to_owned(),
@@ -235,7 +261,6 @@ impl Drawer {
                 ..AuditBody::default()
             });
         }
-        admitted
     }
 
     /// Waits for the turn of a change.

@@ -78,18 +78,19 @@ pub(crate) enum Door {
     Http,
     /// A session.
     Session,
-    #[allow(dead_code, reason = "what the server does by itself is audited too")]
+    /// A command of this machine, by the socket in the state folder or beside the server.
+    Local,
     /// The server itself.
     Inside,
 }
 
 impl Door {
-    #[allow(dead_code, reason = "the audit log says it")]
     /// The stable word for this door.
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Session => "session",
+            Self::Local => "local",
             Self::Inside => "inside",
         }
     }
@@ -105,8 +106,8 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    #[allow(dead_code, reason = "what the server does by itself is audited too")]
     /// The server itself.
+    #[cfg(test)]
     pub(crate) const INSIDE: Self = Self {
         ip: None,
         door: Door::Inside,

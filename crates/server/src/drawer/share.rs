@@ -12,10 +12,10 @@ use super::quota::Holding;
 /// The most files of one folder that an account with a quota copies at once.
 const COPIED: usize = 100_000;
 
-/// What a copy is going to make, as far as it counts.
+/// What a copy takes, as far as it counts, and the room for it.
 #[derive(Debug, Default)]
 pub(super) struct Copied {
-    pub(super) files: Vec<(Path, u64)>,
+    files: Vec<(Path, u64)>,
     _holding: Option<Holding>,
 }
 
@@ -24,7 +24,7 @@ impl View {
     pub(super) fn room(&self) -> Option<u64> {
         let account = self.account();
         let quota = account.quota()?;
-        Some(quota.saturating_sub(self.drawer.quotas.used(account.name())))
+        Some(quota.saturating_sub(self.drawer.quotas.used(&account.payer().0)))
     }
 
     /// What is under way comes to so many bytes.
@@ -34,7 +34,7 @@ impl View {
     pub(super) fn holds(&self, holding: &Holding, end: u64) -> Result<()> {
         let account = self.account();
         match account.quota() {
-            Some(quota) => holding.grow(end, quota, self.drawer.ledger.bytes_of(&account.owner())),
+            Some(quota) => holding.grow(end, quota, self.drawer.ledger.bytes_of(&account.payer())),
             None => Ok(()),
         }
     }
@@ -46,17 +46,18 @@ impl View {
         let Some(room) = self.room() else {
             return Ok(());
         };
-        let under_way = self.drawer.ledger.bytes_of(&account.owner());
+        let under_way = self.drawer.ledger.bytes_of(&account.payer());
         let quotas = &self.drawer.quotas;
-        if under_way.saturating_add(more) <= room && room > 0 || !quotas.may_look(account.name()) {
+        let payer = account.payer().0;
+        if under_way.saturating_add(more) <= room && room > 0 || !quotas.may_look(&payer) {
             return Ok(());
         }
-        for (text, size) in quotas.files_of(account.name()) {
+        for (text, size) in quotas.files_of(&payer) {
             let path = Path::parse(&text)?;
             match self.drawer.gate.there(&path).await? {
                 Some(entry) if entry.size == size && !entry.is_folder() => {}
                 Some(entry) if !entry.is_folder() => {
-                    quotas.kept(&path, Some((account.name(), entry.size)));
+                    quotas.kept(&path, Some((&payer, entry.size)));
                 }
                 Some(_) | None => quotas.kept(&path, None),
             }
@@ -74,7 +75,8 @@ impl View {
     /// This file was published by the account.
     pub(super) fn keeps_file(&self, path: &Path, size: u64) {
         let account = self.account();
-        let counted = account.quota().map(|_| (account.name(), size));
+        let payer = account.payer().0;
+        let counted = account.quota().map(|_| (&*payer, size));
         self.drawer.quotas.kept(path, counted);
     }
 
@@ -116,7 +118,7 @@ impl View {
             return Ok(None);
         }
         self.recount(entry.size).await?;
-        let holding = self.drawer.quotas.hold(account.name());
+        let holding = self.drawer.quotas.hold(&account.payer().0);
         self.holds(&holding, entry.size)?;
         Ok(Some(holding))
     }
@@ -142,32 +144,37 @@ impl View {
     ///
     /// # Errors
     /// `NoSpace`; `TooLarge` for a folder of too many files to count.
-    pub(super) async fn room_for_copy(&self, from: &Path, to: &Path) -> Result<Copied> {
+    pub(super) async fn room_for_copy(&self, from: &Path) -> Result<Copied> {
         let account = self.account();
         if account.quota().is_none() {
             return Ok(Copied::default());
         }
         let there = self.drawer.gate.there(from).await?;
-        let taken = match &there {
+        let files = match &there {
             Some(entry) => self.files_of(entry).await?,
             None => Vec::new(),
         };
-        let mut files = Vec::new();
-        for (path, size) in taken {
-            if let Some(rest) = path.beneath(from) {
-                files.push((to.join_path(&rest)?, size));
-            }
-        }
         let sum = files
             .iter()
             .fold(0u64, |sum, (_, size)| sum.saturating_add(*size));
         self.recount(sum).await?;
-        let holding = self.drawer.quotas.hold(account.name());
+        let holding = self.drawer.quotas.hold(&account.payer().0);
         self.holds(&holding, sum)?;
         Ok(Copied {
             files,
             _holding: Some(holding),
         })
+    }
+
+    /// All of it was copied from here to there.
+    pub(super) fn keeps_copy(&self, copied: &Copied, from: &Path, to: &Path) {
+        for (path, size) in &copied.files {
+            if let Some(rest) = path.beneath(from)
+                && let Ok(path) = to.join_path(&rest)
+            {
+                self.keeps_file(&path, *size);
+            }
+        }
     }
 
     /// The room as the account has it: no more than its quota leaves.
@@ -192,13 +199,13 @@ impl View {
         S: Stream<Item = Result<T>> + Send + 'static,
         T: Send + 'static,
     {
-        let (drawer, account) = (Arc::clone(&self.drawer), self.account());
+        let (drawer, payer) = (Arc::clone(&self.drawer), self.account().payer());
         stream.then(move |piece| {
             let bytes = piece.as_ref().map_or(0, &length);
-            let (drawer, account) = (Arc::clone(&drawer), Arc::clone(&account));
+            let (drawer, payer) = (Arc::clone(&drawer), payer.clone());
             async move {
                 if bytes > 0 && drawer.fairness.has_rate() {
-                    drawer.fairness.bytes(account.name(), bytes).await;
+                    drawer.fairness.bytes(&payer.0, bytes).await;
                 }
                 piece
             }

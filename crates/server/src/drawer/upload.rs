@@ -126,6 +126,7 @@ impl Upload for GuardedUpload {
     }
 
     async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.view.check(&self.need())?;
         self.inner.take_over(range).await
     }
 

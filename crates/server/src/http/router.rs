@@ -152,7 +152,10 @@ async fn route(
     let pass = match admit(&request, shared, origin, house).await {
         Ok(pass) => pass,
         Err(failed) => {
-            let stale = sign_in::cookie(request.headers()).is_some();
+            // Only a cookie that was looked at, and means nothing any more.
+            let stale = failed.kind() == ErrorKind::SignInNeeded
+                && !by_a_link
+                && matches!(credential(request.headers()), Credential::Cookie(_));
             let headers = stale.then(|| request.headers().clone());
             refuse(request);
             let mut response = match by_a_link {

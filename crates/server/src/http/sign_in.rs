@@ -17,7 +17,6 @@ use super::body::{Body, empty, full};
 use super::content::{refuse, small_body};
 use super::headers::prefers_html;
 use super::{error, fields, reply};
-use crate::drawer::entrance::Credential;
 use crate::drawer::pass::Origin;
 use crate::server::House;
 
@@ -79,10 +78,8 @@ async fn signed_in(
     };
     let asked = asked.ok_or_else(|| Error::bad_request("a sign-in has a name and a password"))?;
     let password = Zeroizing::new(asked.password);
-    let entrance = &house.drawer.entrance;
-    let shown = Credential::Password(asked.name.clone(), password);
-    let pass = entrance.admit(shown, origin).await?;
-    let secret = entrance.cookies.begin(&asked.name)?;
+    let begun = house.drawer.sign_in(&asked.name, password, origin).await;
+    let (pass, secret) = begun?;
     let view = house.drawer.view(pass);
     let back = asked.back.filter(|back| is_here(back));
     Ok((

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_server::{AccountsFile, AdminPassword, control};
+use gaveta_server::{AccountsFile, AdminPassword, AuditPlan, control};
 use gaveta_testkit::http::Connection;
 use serde_json::json;
 use tokio::time::timeout;
@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use super::harness::{ADMIN, HUNG, House, Session, request};
 
 /// A house whose accounts follow a file, and the file.
-struct Team {
-    house: House,
-    state: tempfile::TempDir,
+pub(crate) struct Team {
+    pub(crate) house: House,
+    pub(crate) state: tempfile::TempDir,
 }
 
 fn hash(password: &str) -> String {
@@ -30,35 +30,36 @@ fn hers() -> &'static str {
     HERS.get_or_init(|| hash("secret of hers"))
 }
 
-fn basic(name: &str, password: &str) -> String {
+pub(crate) fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }
 
-fn account(name: &str, grants: &str) -> String {
+pub(crate) fn account(name: &str, grants: &str) -> String {
     let hash = hers();
     format!("[account.{name}]\npassword = '{hash}'\ngrants = {{ {grants} }}\n")
 }
 
 impl Team {
-    async fn with(text: &str) -> Self {
+    pub(crate) async fn with(text: &str) -> Self {
         let state = tempfile::tempdir().unwrap();
         let file = AccountsFile::at(state.path().join("gaveta.toml"));
         write(file.path(), text);
         let house = House::with(|config| {
             config.accounts = file.read().unwrap();
             config.accounts_file = Some(file);
+            config.audit = Some(AuditPlan::at(state.path().join("audit.jsonl")));
             config.state = Some(state.path().to_owned());
         })
         .await;
         Self { house, state }
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         write(&self.state.path().join("gaveta.toml"), text);
     }
 
     /// Has the server read the file, as `gaveta account` does.
-    async fn reload(&self) -> Result<serde_json::Value, (String, String)> {
+    pub(crate) async fn reload(&self) -> Result<serde_json::Value, (String, String)> {
         let state = self.state.path().to_owned();
         tokio::task::spawn_blocking(move || {
             // Its socket comes a moment after the port.
@@ -71,7 +72,7 @@ impl Team {
                 std::thread::sleep(Duration::from_millis(5));
             };
             assert_eq!(servers.len(), 1);
-            control::ask(&servers[0], &json!({ "do": "reload" }), None).unwrap()
+            control::ask(&servers[0], &json!({ "do": "reload" })).unwrap()
         })
         .await
         .unwrap()
@@ -143,7 +144,7 @@ async fn whoever_is_taken_away_is_out_of_everything_that_is_open() {
         }
         assert!(!team.house.has("new").await);
         assert_eq!(team.get("/", "ana").await, 401);
-        // Who only looks is a visitor, and may what visitors may.
+        // Who only looks is a visitor, who may nothing, also when nobody has an account any more.
         let (host, origin) = team.names();
         let looks = [
             ("Cookie", cookie.as_str()),
@@ -151,11 +152,7 @@ async fn whoever_is_taken_away_is_out_of_everything_that_is_open() {
             ("Origin", &origin),
         ];
         let reply = team.house.ask("GET", "/", &looks, b"").await;
-        assert_eq!(
-            reply.status,
-            if gone.is_empty() { 200 } else { 401 },
-            "{gone}"
-        );
+        assert_eq!(reply.status, 401, "{gone}");
         assert_eq!(team.house.ask("PUT", "/x", &looks, b"").await.status, 401);
     }
 }
@@ -341,13 +338,15 @@ async fn a_browser_signs_in_and_out() {
         201
     );
     // Whatever changes something says where it comes from, and comes from here.
-    assert_eq!(
-        team.house
-            .ask("PUT", "/c", &[with, here], b"c")
-            .await
-            .status,
-        403
-    );
+    let unsaid = team.house.ask("PUT", "/c", &[with, here], b"c").await;
+    assert_eq!(unsaid.status, 403);
+    assert!(unsaid.header("set-cookie").is_none(), "it is good still");
+    // Another credential that is wrong says nothing about the cookie either.
+    let wrong = basic("ana", "wrong");
+    let both = [with, here, ("Authorization", wrong.as_str())];
+    let other = team.house.ask("GET", "/a", &both, b"").await;
+    assert_eq!(other.status, 401);
+    assert!(other.header("set-cookie").is_none(), "it is good still");
     let theirs = ("Origin", "http://evil.example");
     assert_eq!(
         team.house

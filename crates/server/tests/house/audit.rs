@@ -13,7 +13,7 @@ async fn house(folder: &std::path::Path) -> House {
 }
 
 /// The records that a filter takes, once there are so many.
-async fn records(house: &House, query: &str, at_least: usize) -> Vec<Value> {
+pub(crate) async fn records(house: &House, query: &str, at_least: usize) -> Vec<Value> {
     let since = std::time::Instant::now();
     loop {
         let got = house
@@ -138,6 +138,15 @@ async fn what_was_cut_is_told_so_and_who_guessed_is_known() {
     );
     // What was typed in the place of a name may be a password.
     assert!(found[1]["account"].is_null(), "{found:?}");
+    let form = [("Content-Type", "application/json")];
+    let wrong = br#"{"name":"admin","password":"wrong"}"#;
+    let refused = house.ask("POST", "/.gaveta/sign-in", &form, wrong).await;
+    assert_eq!(refused.status, 401);
+    let found = records(&house, "operation=sign-in", 3).await;
+    assert_eq!(
+        (&found[2]["account"], &found[2]["result"]),
+        (&json!("admin"), &json!("wrong-password"))
+    );
 }
 
 #[tokio::test]

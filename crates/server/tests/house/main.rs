@@ -25,4 +25,5 @@ mod shares;
 mod smuggling;
 mod strangers;
 mod table;
+mod teams;
 mod tokens;

@@ -793,9 +793,10 @@ async fn every_operation_by_a_token_or_a_share_is_what_it_gives() {
     let mut wrong = Vec::new();
     for (made_at, body, rules) in KEYS {
         let grants = grants_of(rules);
+        let boss = Account::named("boss", grants_of(&[("/", "admin")]));
         let account = match *made_at {
-            route::SHARES => Account::share("share", grants),
-            _ => Account::named("boss", grants_of(&[("/", "admin")])).by_token(&grants),
+            route::SHARES => Account::share("share", &boss, grants),
+            _ => boss.by_token(&grants),
         };
         for row in Operation::ALL.into_iter().flat_map(rows_of) {
             let expected = refusal(&account, &row);

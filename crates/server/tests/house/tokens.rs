@@ -173,3 +173,32 @@ async fn nonsense_makes_no_token() {
         .await;
     assert_eq!(visitor.status, 401);
 }
+
+#[tokio::test]
+async fn neither_a_token_nor_a_share_begins_a_browsers_session() {
+    let house = House::new().await;
+    house.put("in/a", b"a").await;
+    let scopes = json!([{"path": "in", "actions": "viewer"}]);
+    let (_, token, _) = house.token(&json!({"name": "t", "scopes": scopes})).await;
+    let open = json!({"path": "in/a"});
+    let closed = json!({"path": "in/a", "password": "segredo1"});
+    let (open, ..) = house.share(&open).await;
+    let (closed, ..) = house.share(&closed).await;
+    let form = [("Content-Type", "application/json")];
+    for (name, password, status) in [
+        ("admin", token.as_str(), 401),
+        (token.as_str(), "", 401),
+        ("admin", open.as_str(), 401),
+        (open.as_str(), "", 401),
+        (closed.as_str(), "segredo1", 401),
+        ("admin", "right one", 200),
+    ] {
+        let body = json!({"name": name, "password": password}).to_string();
+        let reply = house
+            .ask("POST", "/.gaveta/sign-in", &form, body.as_bytes())
+            .await;
+        assert_eq!(reply.status, status, "{name} {password}");
+        let cookie = reply.header("set-cookie").is_some();
+        assert_eq!(cookie, status == 200, "{name} {password}");
+    }
+}

@@ -97,9 +97,11 @@ impl Change {
             Self::Add { .. } => "account-add",
             Self::Remove => "account-remove",
             Self::Password(_) => "account-password",
-            Self::Grant(..) => "account-grant",
+            Self::Grant(_, Some(_)) => "account-grant",
+            Self::Grant(_, None) => "account-grant-remove",
             Self::Set(_) => "account-set",
-            Self::AddKey(_) | Self::RemoveKey(_) => "account-key",
+            Self::AddKey(_) => "account-key",
+            Self::RemoveKey(_) => "account-key-remove",
         }
     }
 

@@ -103,6 +103,11 @@ impl AccountsFile {
         Book::parse(&text).map_err(|problem| FileProblem::Wrong(self.path.clone(), problem))
     }
 
+    /// That it is not there any more.
+    pub(crate) fn gone(&self) -> FileProblem {
+        FileProblem::Io(self.path.clone(), io::ErrorKind::NotFound.into())
+    }
+
     fn text(&self) -> Result<String, FileProblem> {
         let failed = |error| FileProblem::Io(self.path.clone(), error);
         let file = match File::open(&self.path) {

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gaveta_core::{Error, ErrorKind};
+use gaveta_wire::audit::AuditBody;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::file::{AccountsFile, FileProblem, Stamp};
-use super::{Accounts, Book, Change};
+use super::{Accounts, Book, Change, changes};
 use crate::control::{Answer, Steward};
+use crate::drawer::Drawer;
+use crate::drawer::pass::Door;
 
 /// How often the file is looked at. A look is one `stat`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -18,57 +21,107 @@ const LOOK: Duration = Duration::from_millis(300);
 /// The file of the accounts, and what of it is in force.
 #[derive(Debug)]
 pub(crate) struct Keeping {
-    accounts: Arc<Accounts>,
+    drawer: Arc<Drawer>,
     file: AccountsFile,
-    /// What was read last, right or wrong.
-    seen: tokio::sync::Mutex<Option<Stamp>>,
+    seen: tokio::sync::Mutex<Seen>,
+}
+
+/// How the file looked; `None` where it was not there.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    /// When it was read last, right or wrong.
+    read: Option<Stamp>,
+    /// At the last look.
+    last: Option<Stamp>,
+    /// What is in force.
+    book: Book,
+}
+
+/// Why it is looked.
+#[derive(Debug, Clone)]
+enum Look {
+    /// The time has come.
+    Again,
+    /// This user of the machine says that it changed.
+    Told(u32),
+    /// Whoever this record names changed it.
+    By(AuditBody),
 }
 
 impl Keeping {
-    /// Follows this file, from a first look on that reads it whatever was read before.
-    pub(crate) fn new(accounts: Arc<Accounts>, file: AccountsFile) -> Self {
+    /// Follows this file, which said this when the server began.
+    pub(crate) fn new(drawer: Arc<Drawer>, file: AccountsFile, book: Book) -> Self {
+        let seen = Seen {
+            book,
+            ..Seen::default()
+        };
         Self {
-            accounts,
+            drawer,
             file,
-            seen: tokio::sync::Mutex::default(),
+            seen: tokio::sync::Mutex::new(seen),
         }
     }
 
+    fn accounts(&self) -> &Arc<Accounts> {
+        &self.drawer.entrance.accounts
+    }
+
     /// Looks whether the file changed, and puts what it says in force. A file that makes no sense
-    /// changes nothing.
+    /// changes nothing. Unless told to, a change counts once two looks saw the same, since an
+    /// editor may empty a file before it fills it; and one that is gone leaves all as it was.
     ///
     /// # Errors
-    /// Why what it says is not in force; once for each state of the file, unless `always`.
-    async fn look(&self, always: bool) -> Result<bool, FileProblem> {
+    /// Why what it says is not in force; once for each state of the file, unless told.
+    async fn look(&self, why: &Look) -> Result<bool, FileProblem> {
         let mut seen = self.seen.lock().await;
-        let file = self.file.clone();
-        let known = *seen;
+        let told = !matches!(why, Look::Again);
+        let (file, known, last) = (self.file.clone(), seen.read, seen.last);
         let looked = tokio::task::spawn_blocking(move || {
             let stamp = file.stamp();
-            let changed = always || stamp != known;
-            (stamp, changed.then(|| file.read()))
+            let changed = stamp != known && stamp == last;
+            let read = (told || changed).then(|| match stamp {
+                None if !told => Err(file.gone()),
+                _ => file.read(),
+            });
+            // What was read must be what was looked at.
+            let steady = told || read.is_none() || file.stamp() == stamp;
+            (stamp, read.filter(|_| steady))
         });
         let (stamp, read): (_, Option<Result<Book, FileProblem>>) = match looked.await {
             Ok(looked) => looked,
             Err(_) => return Ok(false),
         };
+        seen.last = stamp;
         let Some(read) = read else { return Ok(false) };
-        *seen = stamp;
-        self.accounts.replace(&read?);
+        seen.read = stamp;
+        let book = read?;
+        self.accounts().replace(&book);
+        self.tell(changes::between(&seen.book, &book), why);
+        // A file that went, or was emptied by a slip, takes no tokens and links with it for good.
+        let meant = stamp.is_some() && (told || !book.records.is_empty());
+        seen.book = book;
+        if meant {
+            self.end_keys(why).await;
+        }
         Ok(true)
     }
 
-    /// Changes an account in the file and puts that in force. What has begun is done whole, also
+    /// Changes an account in the file and puts that in force, told as done by whom the record names. What has begun is done whole, also
     /// when nobody waits for it any more.
     ///
     /// # Errors
     /// `Exists` where the name is taken, `NotFound` where there is no such account or key, `Busy`
     /// where somebody else is changing the file, `Io`; then the file is as it was.
-    pub(crate) async fn change(&self, name: &str, change: Change) -> Result<(), Error> {
+    pub(crate) async fn change(
+        &self,
+        by: AuditBody,
+        name: &str,
+        change: Change,
+    ) -> Result<(), Error> {
         let (file, about) = (self.file.clone(), name.to_owned());
         let changed = tokio::task::spawn_blocking(move || file.change(&about, &change)).await;
         let changed = match changed {
-            Ok(Ok(())) => self.look(true).await.map(|_| ()),
+            Ok(Ok(())) => self.look(&Look::By(by)).await.map(|_| ()),
             Ok(Err(problem)) => Err(problem),
             Err(error) => return Err(Error::new(ErrorKind::Io).because(error)),
         };
@@ -86,17 +139,58 @@ impl Keeping {
         })
     }
 
+    /// Enters what was done into the audit log, as done by whoever told of it.
+    fn tell(&self, records: Vec<AuditBody>, why: &Look) {
+        let at = |door: Door, from: String| AuditBody {
+            door: door.code().to_owned(),
+            from,
+            ..AuditBody::default()
+        };
+        let by = match why {
+            Look::Again => at(Door::Inside, String::new()),
+            Look::Told(user) => at(Door::Local, format!("uid {user}")),
+            Look::By(by) => by.clone(),
+        };
+        for mut record in records {
+            if record.account.is_empty() {
+                record.account.clone_from(&by.account);
+            }
+            self.drawer.audit.record(AuditBody {
+                from: by.from.clone(),
+                door: by.door.clone(),
+                ..record
+            });
+        }
+    }
+
+    /// Tokens and shares end with their account: whoever has its name later has none of them.
+    async fn end_keys(&self, why: &Look) {
+        let keys = Arc::clone(&self.drawer.keys);
+        let ended = tokio::task::spawn_blocking(move || keys.end_of_gone()).await;
+        match ended {
+            Ok(Ok(ended)) => self.tell(ended, why),
+            Ok(Err(error)) => {
+                let why = gaveta_text::escape(&error.chain()).into_owned();
+                tracing::error!(
+                    target: "gaveta::accounts", why,
+                    "tokens and links of accounts that are gone cannot be removed"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+
     /// Follows the file, and ends what expires, for ever.
     pub(crate) async fn follow(&self) {
-        let mut next = self.accounts.next_end();
+        let mut next = self.accounts().next_end();
         loop {
             // A clock that jumps is noticed with the next look.
             sleep(LOOK).await;
-            match self.look(false).await {
+            match self.look(&Look::Again).await {
                 Ok(true) => {
-                    let accounts = self.accounts.count();
+                    let accounts = self.accounts().count();
                     tracing::info!(target: "gaveta::accounts", accounts, "accounts are in force");
-                    next = self.accounts.next_end();
+                    next = self.accounts().next_end();
                 }
                 Ok(false) => {}
                 Err(problem) => {
@@ -106,9 +200,9 @@ impl Keeping {
                     );
                 }
             }
-            let now = self.accounts.next_end();
+            let now = self.accounts().next_end();
             if next.is_some() && now != next {
-                self.accounts.changes().happened();
+                self.accounts().changes().happened();
                 next = now;
             }
         }
@@ -118,16 +212,81 @@ impl Keeping {
 /// `{"do": "reload"}`: puts in force what the file says, before it answers.
 #[async_trait]
 impl Steward for Keeping {
-    async fn answer(&self, word: &str, _: &Value) -> Option<Answer> {
+    async fn answer(&self, word: &str, _: &Value, user: u32) -> Option<Answer> {
         if word != "reload" {
             return None;
         }
-        Some(match self.look(true).await {
-            Ok(_) => Answer::Done(json!({ "accounts": self.accounts.count() })),
+        Some(match self.look(&Look::Told(user)).await {
+            Ok(_) => Answer::Done(json!({ "accounts": self.accounts().count() })),
             Err(problem) => Answer::Failed {
                 code: "bad-request".to_owned(),
                 message: problem.to_string(),
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Base;
+    use super::*;
+    use crate::drawer::entrance::Entrance;
+    use crate::drawer::ledger::UploadLimits;
+    use gaveta_core::{Action, Path};
+    use std::fs;
+
+    const ANA: &str = "[account.ana]\ngrants = { '/' = 'viewer' }\n";
+
+    fn keeping() -> (tempfile::TempDir, Keeping) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = AccountsFile::at(folder.path().join("gaveta.toml"));
+        fs::write(file.path(), ANA).unwrap();
+        let base = Base {
+            ease: true,
+            ..Base::default()
+        };
+        let book = file.read().unwrap();
+        let entrance = Entrance::new(Accounts::new(base, &book)).unwrap();
+        let store = Arc::new(gaveta_testkit::MemoryStore::new());
+        let drawer = Drawer::new(store, entrance, UploadLimits::default());
+        (folder, Keeping::new(drawer, file, book))
+    }
+
+    #[tokio::test]
+    async fn a_change_counts_when_it_looks_the_same_twice() {
+        let (_folder, keeping) = keeping();
+        let there = |name: &str| keeping.accounts().find(name).is_some();
+        while !keeping.look(&Look::Again).await.unwrap() {}
+        // An editor empties it, and fills it a little later.
+        fs::write(keeping.file.path(), "").unwrap();
+        assert!(!keeping.look(&Look::Again).await.unwrap() && there("ana"));
+        fs::write(keeping.file.path(), format!("{ANA}[account.bia]\n")).unwrap();
+        assert!(!keeping.look(&Look::Again).await.unwrap() && there("ana"));
+        assert!(keeping.look(&Look::Again).await.unwrap() && there("ana") && there("bia"));
+        assert!(!keeping.look(&Look::Again).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_goes_is_told_once_and_changes_nothing() {
+        let (_folder, keeping) = keeping();
+        while !keeping.look(&Look::Again).await.unwrap() {}
+        fs::remove_file(keeping.file.path()).unwrap();
+        assert!(!keeping.look(&Look::Again).await.unwrap());
+        keeping.look(&Look::Again).await.unwrap_err();
+        assert!(!keeping.look(&Look::Again).await.unwrap());
+        assert!(keeping.accounts().find("ana").is_some());
+        // Whoever says so means it; but nobody is let in who was not before.
+        assert!(keeping.look(&Look::Told(0)).await.unwrap());
+        assert!(keeping.accounts().find("ana").is_none());
+        assert!(
+            !keeping
+                .accounts()
+                .visitor()
+                .may(Action::List, &Path::root())
+        );
+        fs::write(keeping.file.path(), ANA).unwrap();
+        assert!(!keeping.look(&Look::Again).await.unwrap());
+        assert!(keeping.look(&Look::Again).await.unwrap());
+        assert!(keeping.accounts().find("ana").is_some());
     }
 }

@@ -2,11 +2,12 @@
 
 pub(crate) mod book;
 mod change;
+mod changes;
 pub(crate) mod edit;
 mod file;
 pub(crate) mod keeping;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -25,7 +26,8 @@ pub use file::{AccountsFile, FileProblem};
 pub(crate) struct Base {
     /// The administrator's password, unless the file has an account of that name.
     pub(crate) admin: Option<AdminPassword>,
-    /// Only this machine can call: until there is an account, everybody lists, reads and sends.
+    /// Only this machine can call: until there has been an account, everybody lists, reads and
+    /// sends.
     pub(crate) ease: bool,
     /// What everybody is granted, where that was asked for. The file's word goes before it.
     pub(crate) anonymous: Option<Actions>,
@@ -106,12 +108,15 @@ struct Table {
     visitor: Account,
     /// Visitors may what they may because nobody has an account.
     eased: bool,
-    /// Every path that some grant names, in the order of their folded forms.
-    ruled: Vec<Path>,
+    /// How the folders are spelled that lead to some path which a grant names, that path itself
+    /// included: by their folded form.
+    spelled: HashMap<String, HashSet<String>>,
+    /// There are accounts of the file, or were since the server began: the ease is over.
+    settled: bool,
 }
 
 impl Table {
-    fn new(base: &Base, book: &Book) -> Self {
+    fn new(base: &Base, book: &Book, settled: bool) -> Self {
         let mut people = HashMap::new();
         for record in &book.records {
             people.insert(record.name.clone(), Arc::new(Person::new(record)));
@@ -129,7 +134,8 @@ impl Table {
             };
             people.insert(Account::ADMIN.to_owned(), Arc::new(person));
         }
-        let eased = base.ease && book.records.is_empty();
+        let settled = settled || !book.records.is_empty();
+        let eased = base.ease && !settled;
         let everybody = match (&book.anonymous, base.anonymous) {
             (Some(grants), _) => grants.clone(),
             (None, Some(actions)) => Grants::everywhere(actions),
@@ -137,18 +143,21 @@ impl Table {
             (None, None) => Grants::none(),
         };
         let grants = book.records.iter().map(|record| &record.grants);
-        let mut ruled: Vec<Path> = grants
-            .chain([&everybody])
-            .flat_map(|grants| grants.paths().cloned())
-            .filter(|path| !path.is_root())
-            .collect();
-        ruled.sort();
-        ruled.dedup();
+        let mut spelled: HashMap<String, HashSet<String>> = HashMap::new();
+        for path in grants.chain([&everybody]).flat_map(Grants::paths) {
+            for (path, folded) in prefixes(path.as_str(), &fold(path.as_str())) {
+                let spellings = spelled.entry(folded.to_owned()).or_default();
+                if !spellings.contains(path) {
+                    spellings.insert(path.to_owned());
+                }
+            }
+        }
         Self {
             people,
             visitor: Account::visitor(everybody),
             eased: eased && book.anonymous.is_none() && base.anonymous.is_none(),
-            ruled,
+            spelled,
+            settled,
         }
     }
 }
@@ -164,7 +173,7 @@ pub(crate) struct Accounts {
 impl Accounts {
     /// These accounts.
     pub(crate) fn new(base: Base, book: &Book) -> Arc<Self> {
-        let table = RwLock::new(Arc::new(Table::new(&base, book)));
+        let table = RwLock::new(Arc::new(Table::new(&base, book, false)));
         Arc::new(Self {
             base,
             table,
@@ -172,10 +181,11 @@ impl Accounts {
         })
     }
 
-    /// From now on these.
+    /// From now on these. Once there was one, the ease never comes back.
     pub(crate) fn replace(&self, book: &Book) {
-        let table = Arc::new(Table::new(&self.base, book));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        *table = Arc::new(Table::new(&self.base, book, table.settled));
+        drop(table);
         self.changes.happened();
     }
 
@@ -228,39 +238,32 @@ impl Accounts {
         self.table().people.len()
     }
 
-    /// The folders on this path that are spelled otherwise than a grant's, and which some file
-    /// system or reader takes for the same: the shortest first. Where one of them is not there
-    /// yet, nobody makes it, lest the grant be fooled.
-    pub(crate) fn lookalikes(&self, path: &Path) -> Vec<Path> {
+    /// The first folder on this path that is spelled otherwise than any that leads to a granted
+    /// one, and which some file system or reader takes for the same. Where it is not there yet,
+    /// nobody makes it, lest the grant be fooled.
+    pub(crate) fn lookalike(&self, path: &Path) -> Option<Path> {
         let table = self.table();
-        if table.ruled.is_empty() {
-            return Vec::new();
+        if table.spelled.is_empty() {
+            return None;
         }
-        let folded = fold(path.as_str());
-        let mut found: Vec<Path> = Vec::new();
-        for ruled in &table.ruled {
-            let theirs = fold(ruled.as_str());
-            let (mut at, mut real) = (Path::root(), Path::root());
-            let names = path.names().zip(ruled.names());
-            for ((ours, rule), (a, b)) in names.zip(folded.split('/').zip(theirs.split('/'))) {
-                let (Ok(next), Ok(next_real)) = (at.join(ours), real.join(rule)) else {
-                    break;
-                };
-                (at, real) = (next, next_real);
-                if a != b {
-                    break;
-                }
-                if at != real {
-                    if !table.ruled.contains(&at) && !found.contains(&at) {
-                        found.push(at);
-                    }
-                    break;
-                }
+        for (at, folded) in prefixes(path.as_str(), &fold(path.as_str())) {
+            // What leads to none leads to none further down.
+            if !table.spelled.get(folded)?.contains(at) {
+                return Path::parse(at).ok();
             }
         }
-        found.sort_by_key(Path::depth);
-        found
+        None
     }
+}
+
+/// The path's beginnings and those of its folded form, name by name; none for the root.
+fn prefixes<'a>(path: &'a str, folded: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    fn ends(text: &str) -> impl Iterator<Item = &str> {
+        let ends = text.match_indices('/').map(|(at, _)| at);
+        let ends = ends.chain([text.len()]).filter(|end| *end > 0);
+        ends.map(|end| text.get(..end).unwrap_or_default())
+    }
+    ends(path).zip(ends(folded))
 }
 
 /// The error about a name that looks like a granted one.
@@ -280,7 +283,7 @@ impl Standing for Everybody {
 
 /// Whoever signed in by name and password: until the account is gone, disabled or expired, or has
 /// another password.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SignedIn {
     accounts: Arc<Accounts>,
     name: String,
@@ -296,11 +299,51 @@ impl SignedIn {
             mark,
         }
     }
+
+    /// The name that signed in.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Standing for SignedIn {
     fn account(&self) -> Option<Account> {
         let person = self.accounts.find(&self.name)?;
         (person.mark == self.mark).then(|| self.accounts.account(&self.name))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_granted_folder_is_found_at_its_first_name() {
+        let book = "[account.ana]\ngrants = { '/Team/joão' = 'viewer', '/pub' = 'none' }\n\
+                    [account.bia]\ngrants = { '/team/x' = 'viewer' }\n";
+        let accounts = Accounts::new(Base::default(), &Book::parse(book).unwrap());
+        let found = |text: &str| {
+            let path = Path::parse(text).unwrap();
+            let found = accounts.lookalike(&path);
+            found.map(|path| path.as_str().to_owned())
+        };
+        for (path, at) in [
+            ("", None),
+            ("other/PUB", None),
+            ("pub/x", None),
+            ("pubx", None),
+            ("Pub/x/y", Some("Pub")),
+            ("TEAM/JOÃO", Some("TEAM")),
+            ("Team", None),
+            ("Team/JOÃO/x", Some("Team/JOÃO")),
+            // Either spelling is some grant's, but beneath it only its own.
+            ("team/joão", Some("team/joão")),
+            ("team/x", None),
+            ("team/xy", None),
+        ] {
+            assert_eq!(found(path).as_deref(), at, "{path}");
+        }
+        let nobody = Accounts::new(Base::default(), &Book::default());
+        assert!(nobody.lookalike(&Path::parse("pub").unwrap()).is_none());
     }
 }

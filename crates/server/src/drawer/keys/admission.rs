@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gaveta_core::{Account, Action, Error, ErrorKind, Grant, Grants, Path, Result};
+use gaveta_core::{Account, Action, Error, ErrorKind, Grant, Grants, Owner, Path, Result};
+use gaveta_wire::audit::{AuditBody, DONE};
 use zeroize::Zeroizing;
 
 use super::secret::{Kind, Secret};
@@ -64,15 +65,50 @@ impl Keys {
         Some(person.mark().to_hex().to_string())
     }
 
+    /// Ends the tokens and shares of accounts that are not there any more; the administrator is,
+    /// also when nobody signs in as one. Gives what was done, for the audit log. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; then they are still kept, and open nothing as long as there is no such account.
+    pub(crate) fn end_of_gone(&self) -> Result<Vec<AuditBody>> {
+        let gone = |name: &str| name != Account::ADMIN && self.accounts.find(name).is_none();
+        self.end_of(gone)
+    }
+
+    fn end_of(&self, gone: impl Fn(&str) -> bool) -> Result<Vec<AuditBody>> {
+        let tokens = self.tokens.remove(|token| gone(&token.account))?;
+        let shares = self.shares.remove(|share| gone(&share.maker))?;
+        let body = |operation: &str, id: &str, path: Option<&Path>| AuditBody {
+            operation: operation.to_owned(),
+            about: Some(id.to_owned()),
+            path: path.map(ToString::to_string),
+            result: DONE.to_owned(),
+            ..AuditBody::default()
+        };
+        let tokens = tokens
+            .iter()
+            .map(|token| body("token-remove", &token.id, None));
+        let shares = shares
+            .iter()
+            .map(|share| body("share-remove", &share.id, Some(&share.path)));
+        let ended: Vec<_> = tokens.chain(shares).collect();
+        if !ended.is_empty() {
+            self.changed();
+        }
+        Ok(ended)
+    }
+
     /// Looks now and then, for ever: what expired ends what is under way, counts are kept.
     pub(crate) async fn keep(self: Arc<Self>) {
-        let mut ends = self.next_end();
+        let mut next = self.next_end();
         loop {
             tokio::time::sleep(TICK).await;
-            if ends.is_some_and(|end| end <= std::time::SystemTime::now()) {
+            // By the clock that says what has expired: what was next is no longer to come.
+            let now = self.next_end();
+            if next.is_some() && now != next {
                 self.changed();
             }
-            ends = self.next_end();
+            next = now;
             let _ = self.keep_counts().await;
         }
     }
@@ -93,6 +129,14 @@ impl Keys {
             tracing::warn!(target: "gaveta::shares", why, "the counts of shares cannot be kept");
         }
         kept
+    }
+
+    /// Who answers for what belongs to this owner: for what came by a share that is still there,
+    /// whoever made it; else the owner himself.
+    pub(crate) fn payer_of(&self, owner: &Owner) -> Owner {
+        let share = owner.0.strip_prefix(SHARE);
+        let maker = share.and_then(|id| self.shares.maker(id));
+        maker.map_or_else(|| owner.clone(), |maker| Owner::of(&maker))
     }
 
     fn next_end(&self) -> Option<std::time::SystemTime> {
@@ -154,9 +198,12 @@ impl Keys {
     }
 }
 
-/// The name that a share's visitors have: no account can have it, for it holds a colon.
+/// What the name of a share's visitors begins with: no account can have it, for it holds a colon.
+const SHARE: &str = "share:";
+
+/// The name that a share's visitors have.
 fn standing_name(share: &Share) -> String {
-    format!("share:{}", share.id)
+    format!("{SHARE}{}", share.id)
 }
 
 #[async_trait]
@@ -258,7 +305,7 @@ impl Standing for ByShare {
             actions: self.share.way.actions().iter().copied().collect(),
         }]);
         let grants = maker.grants().within(&only);
-        Some(Account::share(&standing_name(&self.share), grants).with_quota(maker.quota()))
+        Some(Account::share(&standing_name(&self.share), &maker, grants))
     }
 
     fn by(&self) -> By {

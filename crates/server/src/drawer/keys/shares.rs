@@ -23,8 +23,9 @@ use super::sheet::Sheet;
 const MOST: usize = 10_000;
 const MOST_OF_ONE: usize = 1_000;
 
-/// One download, in the parts that are counted: a millionth of a file.
-const WHOLE: u64 = 1_000_000;
+/// One download, in the parts that are counted: a billionth of a file. A part is rounded up, so
+/// that none is too small to count.
+const WHOLE: u64 = 1_000_000_000;
 /// What may be sent beyond the limit, so that a download that was cut can go on from what arrived
 /// although a little more had been sent.
 const SLACK: u64 = WHOLE / 20;
@@ -93,11 +94,18 @@ pub(crate) struct Shares {
 struct Book {
     by_hash: HashMap<Hash, Arc<Share>>,
     counts: HashMap<String, Count>,
-    /// Counts changed since they were kept.
-    changed: bool,
+    /// Changes so far, and how many of them were there when the file was written last.
+    changes: u64,
+    kept: u64,
 }
 
-/// In millionths of a file.
+impl Book {
+    fn changed(&mut self) {
+        self.changes += 1;
+    }
+}
+
+/// In parts of a file, of which [`WHOLE`] are one.
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
     used: u64,
@@ -115,6 +123,9 @@ impl Count {
         }
     }
 }
+
+/// What is written. Format 1 counted in millionths of a file.
+const FORMAT: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Document {
@@ -136,7 +147,7 @@ struct Record {
     password: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
-    /// In millionths of a file.
+    /// In parts of a file: billionths, or millionths in format 1.
     #[serde(default)]
     used: u64,
 }
@@ -150,12 +161,20 @@ impl Shares {
         let sheet = Sheet::at(path);
         let mut book = Book::default();
         if let Some(document) = sheet.read::<Document>()? {
+            let part = match document.format {
+                1 => 1000,
+                FORMAT => 1,
+                other => {
+                    let why = format!("shares of format {other}, which is not known");
+                    return Err(Error::new(ErrorKind::Io).because(why));
+                }
+            };
             for record in &document.shares {
                 let share = read(record).ok_or_else(|| {
                     Error::new(ErrorKind::Io).because(format!("share {:?}: damaged", record.id))
                 })?;
                 let count = Count {
-                    used: record.used,
+                    used: record.used.saturating_mul(part),
                     taken: 0,
                 };
                 book.counts.insert(share.id.clone(), count);
@@ -212,7 +231,7 @@ impl Shares {
             hash: secret.hash(),
         });
         let _changing = self.changing();
-        let mut next = self.book().by_hash.clone();
+        let (mut next, seen) = self.all();
         // What expired makes room.
         next.retain(|_, share| !self.clock.is_past(share.expires));
         let of_one = next
@@ -223,7 +242,7 @@ impl Shares {
             return Err(Error::new(ErrorKind::Busy).because("too many shares"));
         }
         next.insert(share.hash, Arc::clone(&share));
-        self.keep(&next)?;
+        self.keep(&next, seen)?;
         let mut book = self.book();
         book.by_hash
             .retain(|_, share| !self.clock.is_past(share.expires));
@@ -238,7 +257,7 @@ impl Shares {
     /// `Io`; then none is ended.
     pub(crate) fn remove(&self, which: impl Fn(&Share) -> bool) -> Result<Vec<Arc<Share>>> {
         let _changing = self.changing();
-        let mut next = self.book().by_hash.clone();
+        let (mut next, seen) = self.all();
         let mut gone = Vec::new();
         next.retain(|_, share| {
             let goes = which(share);
@@ -248,7 +267,7 @@ impl Shares {
             !goes
         });
         if !gone.is_empty() {
-            self.keep(&next)?;
+            self.keep(&next, seen)?;
             self.book().by_hash.retain(|_, share| !which(share));
         }
         Ok(gone)
@@ -267,7 +286,7 @@ impl Shares {
             .collect();
         if !ended.is_empty() {
             book.by_hash.retain(|_, share| !beneath(share));
-            book.changed = true;
+            book.changed();
         }
         ended
     }
@@ -295,6 +314,13 @@ impl Shares {
         (!self.clock.is_past(share.expires)).then_some(share)
     }
 
+    /// Who made the share of this id.
+    pub(crate) fn maker(&self, id: &str) -> Option<String> {
+        let book = self.book();
+        let share = book.by_hash.values().find(|share| share.id == id)?;
+        Some(share.maker.clone())
+    }
+
     /// Is it still there, and not expired?
     pub(crate) fn is_live(&self, share: &Share) -> bool {
         !self.clock.is_past(share.expires) && self.book().by_hash.contains_key(&share.hash)
@@ -309,10 +335,10 @@ impl Shares {
     pub(crate) fn take(self: &Arc<Self>, share: &Share, part: u64, whole: u64) -> Option<Taken> {
         let wanted = match whole {
             0 => WHOLE,
-            _ => millionths(part, whole),
+            _ => parts(part, whole),
         };
         let mut book = self.book();
-        book.changed = true;
+        book.changed();
         let count = book.counts.entry(share.id.clone()).or_default();
         let all = count
             .used
@@ -348,9 +374,10 @@ impl Shares {
             .is_some_and(|limit| all.saturating_add(SLACK) > limit.saturating_mul(WHOLE))
     }
 
-    /// Did counts change since they were kept?
+    /// Did anything change since it was kept?
     pub(crate) fn has_news(&self) -> bool {
-        self.book().changed
+        let book = self.book();
+        book.changes != book.kept
     }
 
     /// When the next one expires, of those that have not yet.
@@ -361,27 +388,31 @@ impl Shares {
         ends.filter(|end| *end > now).min()
     }
 
-    /// Keeps the counts when they changed since. Blocks.
+    /// Keeps the counts, and what ended, when anything changed since. Blocks.
     ///
     /// # Errors
     /// `Io`; it may be tried again.
     pub(crate) fn keep_counts(&self) -> Result<()> {
         let _changing = self.changing();
-        let next = {
-            let book = self.book();
-            if !book.changed {
-                return Ok(());
-            }
-            book.by_hash.clone()
-        };
-        self.keep(&next)
+        if !self.has_news() {
+            return Ok(());
+        }
+        let (next, seen) = self.all();
+        self.keep(&next, seen)
     }
 
-    /// Writes these, each with its count, and forgets the counts of all others.
-    fn keep(&self, next: &HashMap<Hash, Arc<Share>>) -> Result<()> {
+    /// All of them, and how many changes there had been at that moment: what ends afterwards is
+    /// still to be kept.
+    fn all(&self) -> (HashMap<Hash, Arc<Share>>, u64) {
+        let book = self.book();
+        (book.by_hash.clone(), book.changes)
+    }
+
+    /// Writes these, as they were after so many changes, each with its count, and forgets the
+    /// counts of all others.
+    fn keep(&self, next: &HashMap<Hash, Arc<Share>>, seen: u64) -> Result<()> {
         let mut shares: Vec<Record> = {
-            let mut book = self.book();
-            book.changed = false;
+            let book = self.book();
             let used = |share: &Share| {
                 let count = book.counts.get(&share.id).copied().unwrap_or_default();
                 // What is on its way counts, should nobody be there to say how it ended.
@@ -392,24 +423,24 @@ impl Shares {
                 .collect()
         };
         shares.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
-        let kept = self.sheet.write(&Document { format: 1, shares });
+        self.sheet.write(&Document {
+            format: FORMAT,
+            shares,
+        })?;
         let mut book = self.book();
-        if kept.is_err() {
-            book.changed = true;
-        } else {
-            let ids: HashSet<&String> = next.values().map(|share| &share.id).collect();
-            book.counts.retain(|id, _| ids.contains(id));
-        }
-        kept
+        book.kept = seen;
+        let ids: HashSet<&String> = next.values().map(|share| &share.id).collect();
+        book.counts.retain(|id, _| ids.contains(id));
+        Ok(())
     }
 
     fn give_back(&self, taken: &Taken) {
         let sent = match taken.whole {
             0 => taken.wanted,
-            whole => millionths(taken.sent, whole).min(taken.wanted),
+            whole => parts(taken.sent, whole).min(taken.wanted),
         };
         let mut book = self.book();
-        book.changed = true;
+        book.changed();
         if let Some(count) = book.counts.get_mut(&taken.id) {
             count.taken = count.taken.saturating_sub(taken.wanted);
             count.used = count.used.saturating_add(sent);
@@ -417,8 +448,9 @@ impl Shares {
     }
 }
 
-fn millionths(part: u64, whole: u64) -> u64 {
-    let parts = u128::from(part) * u128::from(WHOLE) / u128::from(whole.max(1));
+/// So much of the whole, rounded up.
+fn parts(part: u64, whole: u64) -> u64 {
+    let parts = (u128::from(part) * u128::from(WHOLE)).div_ceil(u128::from(whole.max(1)));
     u64::try_from(parts).unwrap_or(u64::MAX)
 }
 
@@ -560,6 +592,69 @@ mod tests {
         let (open, _) = shares.add(plan("c", None)).unwrap();
         assert!((0..10).all(|_| send(&shares, &open, 1000, 1000)));
         assert_eq!(shares.list(None)[2].1, 10);
+    }
+
+    #[test]
+    fn no_part_is_too_small_to_count() {
+        let shares = shares();
+        let (share, _) = shares.add(plan("a", Some(1))).unwrap();
+        let small = shares.take(&share, 999, 1_000_000_000).unwrap();
+        assert_eq!(small.wanted, 999);
+        assert_eq!(shares.take(&share, 1, u64::MAX).unwrap().wanted, 1);
+        drop(small);
+        // All of a file but a little, and then that little again and again.
+        assert!(shares.take(&share, 949_999_999, 1_000_000_000).is_some());
+        let mut most = shares.take(&share, 949_999_999, 1_000_000_000).unwrap();
+        most.sent(949_999_999);
+        drop(most);
+        let mut given = 0;
+        for _ in 0..200_000 {
+            let Some(mut some) = shares.take(&share, 999, 1_000_000_000) else {
+                break;
+            };
+            some.sent(999);
+            given += 999;
+        }
+        assert!(given <= 2 * SLACK + 1, "{given}");
+        assert_eq!(shares.list(None)[0].1, 1);
+    }
+
+    #[test]
+    fn what_ends_while_others_are_kept_is_kept_too() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("shares.json");
+        let shares = Arc::new(Shares::open(Some(path.clone())).unwrap());
+        let (_, secret) = shares.add(plan("a", None)).unwrap();
+        // Somebody looked at all of them, and this one ends before they are written.
+        let (next, seen) = shares.all();
+        assert_eq!(shares.gone(&Path::parse("a").unwrap()).len(), 1);
+        shares.keep(&next, seen).unwrap();
+        assert!(shares.has_news());
+        shares.keep_counts().unwrap();
+        assert!(!shares.has_news());
+        let again = Shares::open(Some(path.clone())).unwrap();
+        assert!(again.find(&secret).is_none());
+    }
+
+    #[test]
+    fn counts_of_an_older_file_are_taken_over() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("shares.json");
+        let shares = Arc::new(Shares::open(Some(path.clone())).unwrap());
+        let (share, _) = shares.add(plan("a", Some(9))).unwrap();
+        for _ in 0..3 {
+            assert!(send(&shares, &share, 1000, 1000));
+        }
+        shares.keep_counts().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let old = text.replace("\"format\": 2", "\"format\": 1");
+        let old = old.replace("\"used\": 3000000000", "\"used\": 3000000");
+        assert_ne!(old, text);
+        std::fs::write(&path, &old).unwrap();
+        let again = Shares::open(Some(path.clone())).unwrap();
+        assert_eq!(again.list(None)[0].1, 3);
+        std::fs::write(&path, old.replace("\"format\": 1", "\"format\": 3")).unwrap();
+        Shares::open(Some(path)).unwrap_err();
     }
 
     #[test]

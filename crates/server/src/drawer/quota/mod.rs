@@ -1,26 +1,25 @@
 //! What the accounts with a quota keep here: which files are theirs, and how large.
 //!
-//! The store knows no owners, so a book is kept beside it: a line for each change, read back at the
-//! next start. Other programs may change the folder too: before anybody is told that his quota is
+//! The store knows no owners, so a book is kept beside it ([`journal`]), read back at the next start.
+//! Other programs may change the folder too: before anybody is told that his quota is
 //! full, his files are looked at again.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+mod journal;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gaveta_core::{Error, ErrorKind, Path, Result};
 use serde::{Deserialize, Serialize};
 
-/// The longest line of the book: a path and a little more, in bytes.
-const LONGEST: u64 = 64 * 1024;
+use journal::{Files, Journal, Outbox};
+
 /// How often the files of one account are looked at again.
 const LOOK: Duration = Duration::from_secs(10);
-/// Lines beyond what is in force until the book is written afresh.
-const SLACK: usize = 10_000;
 
 /// One change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,21 +39,34 @@ enum Change {
     },
 }
 
-/// The book of all accounts with a quota.
+/// The book of all accounts with a quota. Its file is written by a thread, which ends with it.
 #[derive(Debug, Default)]
-pub(crate) struct Quotas {
+pub(crate) struct Quotas(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
     book: Mutex<Book>,
+    /// There is something to write, or nobody will bring any more.
+    more: Condvar,
+    /// Something was written.
+    written: Condvar,
+}
+
+impl Shared {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Default)]
 struct Book {
     /// By path, so that what is beneath a folder lies together.
-    files: BTreeMap<String, (Arc<str>, u64)>,
+    files: Files,
     used: HashMap<Arc<str>, u64>,
     /// Under way, and not counted by the ledger.
     open: HashMap<Arc<str>, u64>,
-    file: Option<(PathBuf, File)>,
-    lines: usize,
+    /// For the file, where there is one.
+    outbox: Option<Outbox>,
     /// When each was looked at again.
     looked: HashMap<Arc<str>, Instant>,
 }
@@ -66,21 +78,51 @@ impl Quotas {
     /// Those of the system.
     pub(crate) fn open(file: Option<PathBuf>) -> io::Result<Self> {
         let mut book = Book::default();
-        if let Some(path) = file {
-            match File::open(&path) {
-                Ok(file) => book.read(file)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            book.write_afresh(path)?;
+        let Some(path) = file else {
+            return Ok(Self::default());
+        };
+        match File::open(&path) {
+            Ok(file) => journal::read(file, |change| book.apply(change))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
-        Ok(Self {
+        let journal = Journal::afresh(path, &book.files)?;
+        Self::with(book, journal)
+    }
+
+    /// This book, which goes on in this file.
+    fn with(mut book: Book, journal: Journal) -> io::Result<Self> {
+        book.outbox = Some(Outbox::new(book.files.len()));
+        let shared = Arc::new(Shared {
             book: Mutex::new(book),
-        })
+            ..Shared::default()
+        });
+        let writer = Arc::clone(&shared);
+        std::thread::Builder::new()
+            .name("gaveta-quota".to_owned())
+            .spawn(move || journal::write_all(&writer, journal))?;
+        Ok(Self(shared))
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.book()
+    }
+
+    /// Waits until what was noted before is in the file, or the deadline is over. Blocks.
+    pub(crate) fn flush(&self, patience: Duration) -> bool {
+        journal::flush(&self.0, patience)
+    }
+
+    /// Notes what the book as it is now makes of it.
+    fn note(&self, change: impl FnOnce(&Book) -> Option<Change>) {
+        let mut book = self.book();
+        let Some(change) = change(&book) else { return };
+        book.apply(&change);
+        if let Some(outbox) = &mut book.outbox {
+            outbox.enter(&change);
+            drop(book);
+            self.0.more.notify_all();
+        }
     }
 
     /// How much this account has published and has under way (but for what the ledger counts).
@@ -120,45 +162,53 @@ impl Quotas {
 
     /// This file is there now: of this account, when it has a quota.
     pub(crate) fn kept(&self, path: &Path, owner: Option<(&str, u64)>) {
-        let mut book = self.book();
         let path = path.as_str();
-        match owner {
-            Some((owner, size)) => book.note(&Change::Kept {
+        self.note(|book| match owner {
+            Some((owner, size)) => Some(Change::Kept {
                 path: path.to_owned(),
                 owner: owner.to_owned(),
                 size,
             }),
-            None if book.files.contains_key(path) => book.note(&Change::Gone {
+            None if book.files.contains_key(path) => Some(Change::Gone {
                 path: path.to_owned(),
             }),
-            None => {}
-        }
+            None => None,
+        });
     }
 
     /// It is gone, with all that was beneath.
     pub(crate) fn gone(&self, path: &Path) {
-        let mut book = self.book();
-        if book.beneath(path.as_str()).next().is_some() {
-            book.note(&Change::Gone {
+        self.note(|book| {
+            book.concerns(path).then(|| Change::Gone {
                 path: path.as_str().to_owned(),
-            });
-        }
+            })
+        });
     }
 
     /// It has another name, with all that is beneath.
     pub(crate) fn moved(&self, from: &Path, to: &Path) {
-        let mut book = self.book();
-        let concerns = |book: &Book, path: &Path| book.beneath(path.as_str()).next().is_some();
-        if from != to && (concerns(&book, from) || concerns(&book, to)) {
-            book.note(&Change::Moved {
+        self.note(|book| {
+            let concerns = from != to && (book.concerns(from) || book.concerns(to));
+            concerns.then(|| Change::Moved {
                 from: from.as_str().to_owned(),
                 to: to.as_str().to_owned(),
-            });
-        }
+            })
+        });
+    }
+}
+
+impl Drop for Quotas {
+    fn drop(&mut self) {
+        journal::end(&self.0);
     }
 }
 
 impl Book {
+    /// Does it know something at this path or beneath?
+    fn concerns(&self, path: &Path) -> bool {
+        self.beneath(path.as_str()).next().is_some()
+    }
+
     /// What is at this path and beneath.
     fn beneath<'a>(&'a self, path: &'a str) -> impl Iterator<Item = String> + 'a {
         let inside = move |known: &str| {
@@ -173,24 +223,6 @@ impl Book {
             .take_while(move |known| known.starts_with(path))
             .filter(move |known| inside(known))
             .cloned()
-    }
-
-    fn note(&mut self, change: &Change) {
-        self.apply(change);
-        self.lines += 1;
-        let written = match (&mut self.file, serde_json::to_string(change)) {
-            (Some((_, file)), Ok(line)) => file.write_all(format!("{line}\n").as_bytes()),
-            _ => Ok(()),
-        };
-        let mut ended = written;
-        if self.lines > 2 * self.files.len() + SLACK
-            && let Some((path, _)) = self.file.take()
-        {
-            ended = ended.and(self.write_afresh(path));
-        }
-        if let Err(error) = ended {
-            tracing::warn!(target: "gaveta::quota", %error, "what accounts keep is not written down");
-        }
     }
 
     fn apply(&mut self, change: &Change) {
@@ -236,47 +268,6 @@ impl Book {
             }
         }
         Some((owner, size))
-    }
-
-    /// Reads the lines; a last one that was cut short, as by a crash, is left out.
-    fn read(&mut self, file: File) -> io::Result<()> {
-        let mut lines = BufReader::new(file);
-        loop {
-            let mut line = Vec::new();
-            if (&mut lines).take(LONGEST).read_until(b'\n', &mut line)? == 0 {
-                return Ok(());
-            }
-            if let Ok(change) = serde_json::from_slice::<Change>(&line) {
-                self.apply(&change);
-            }
-        }
-    }
-
-    /// Writes what is in force, beside, and goes on from there.
-    fn write_afresh(&mut self, path: PathBuf) -> io::Result<()> {
-        let new = path.with_extension("new");
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let _ = std::fs::remove_file(&new);
-        let mut options = OpenOptions::new();
-        let options = options.append(true).create_new(true).mode(0o600);
-        let mut whole = io::BufWriter::new(options.open(&new)?);
-        for (path, (owner, size)) in &self.files {
-            let change = Change::Kept {
-                path: path.clone(),
-                owner: owner.as_ref().to_owned(),
-                size: *size,
-            };
-            serde_json::to_writer(&mut whole, &change)?;
-            whole.write_all(b"\n")?;
-        }
-        let file = whole.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        std::fs::rename(&new, &path)?;
-        self.lines = self.files.len();
-        self.file = Some((path, file));
-        Ok(())
     }
 }
 
@@ -340,6 +331,9 @@ pub(crate) fn full(owner: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
+    const SOON: Duration = Duration::from_secs(60);
 
     fn path(text: &str) -> Path {
         Path::parse(text).unwrap()
@@ -359,6 +353,7 @@ mod tests {
         quotas.moved(&path("c/1"), &path("ab"));
         assert_eq!((quotas.used("ana"), quotas.used("bob")), (10, 7));
         assert_eq!(quotas.files_of("ana"), [("ab".to_owned(), 10)]);
+        assert!(quotas.flush(SOON));
         drop(quotas);
         let mut whole = std::fs::read(&file).unwrap();
         whole.extend_from_slice(b"{\"gone\":{\"pa");
@@ -369,6 +364,52 @@ mod tests {
         quotas.kept(&path("ab"), None);
         quotas.gone(&path("c"));
         assert_eq!((quotas.used("ana"), quotas.used("bob")), (0, 0));
+    }
+
+    #[test]
+    fn a_disk_that_was_full_is_written_again_and_nothing_is_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, known) = (home.path().join("state"), home.path().join("known"));
+        let path_of_book = folder.join("usage.jsonl");
+        fs::write(&folder, "in the way").unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let journal = Journal {
+            path: path_of_book.clone(),
+            file: full,
+        };
+        let quotas = Quotas::with(Book::default(), journal).unwrap();
+        quotas.kept(&path("a"), Some(("ana", 10)));
+        assert!(!quotas.flush(Duration::from_millis(200)));
+        quotas.kept(&path("b"), Some(("ana", 5)));
+        quotas.moved(&path("a"), &path("c"));
+        fs::rename(&folder, known).unwrap();
+        assert!(quotas.flush(SOON));
+        // And it goes on with lines.
+        quotas.kept(&path("d"), Some(("ana", 1)));
+        assert!(quotas.flush(SOON));
+        assert_eq!(
+            fs::read_to_string(&path_of_book).unwrap().lines().count(),
+            3
+        );
+        drop(quotas);
+        let again = Quotas::open(Some(path_of_book)).unwrap();
+        assert_eq!(again.used("ana"), 16);
+        assert_eq!(again.files_of("ana").len(), 3);
+    }
+
+    #[test]
+    fn the_file_stays_as_small_as_what_is_in_force() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("usage.jsonl");
+        let quotas = Quotas::open(Some(file.clone())).unwrap();
+        for size in 0..25_000 {
+            quotas.kept(&path("a"), Some(("ana", size)));
+        }
+        assert!(quotas.flush(SOON));
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 15_000, "{lines}");
+        drop(quotas);
+        assert_eq!(Quotas::open(Some(file)).unwrap().used("ana"), 24_999);
     }
 
     #[test]
