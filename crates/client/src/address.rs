@@ -1,19 +1,25 @@
 //! What a person types to name something on a server: `HOST[:PORT]/PATH`.
 //!
-//! Also `https://HOST…`, `http://HOST…` (never encrypted), `gaveta://HOST…`, `:PORT/PATH` for this machine, and IPv6 in brackets.
-//! With a scheme it is a URL, and `%20` in its path means a space; without one every character
-//! means itself. The path may be a [pattern](crate::pattern).
+//! Also `https://HOST…`, `http://HOST…` (never encrypted), `gaveta://HOST…`, `:PORT/PATH` for this
+//! machine, and IPv6 in brackets. With a scheme it is a URL, and `%20` in its path means a space;
+//! without one every character means itself. The path may be a [pattern](crate::pattern).
+//!
+//! Where a proxy serves the server under a prefix, the path begins with it. Nothing in an address
+//! says so: it shows when one connects ([`Server::bases`]), and [`Address::behind`] takes it off.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
 use gaveta_core::Path;
 pub use gaveta_wire::DEFAULT_PORT;
+use gaveta_wire::route;
 
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{Pattern, is_wild};
 use crate::remote::{self, Security};
 
+/// A prefix is looked for among so many names of a path: each costs a question.
+const DEEPEST_BASE: usize = 4;
 /// The port of a URL that names none (RFC 9110, section 4.2.2).
 const HTTPS_PORT: u16 = 443;
 
@@ -26,11 +32,15 @@ pub struct Server {
     pub port: u16,
     /// How it is to be reached. It is the same server either way.
     pub security: Security,
+    /// The prefix it is behind: `/files`; empty for none, or when it is not known yet.
+    pub(crate) base: String,
+    /// The prefixes it may be behind, by the path that was typed: the shortest first.
+    pub(crate) bases: Vec<String>,
 }
 
 impl PartialEq for Server {
     fn eq(&self, other: &Self) -> bool {
-        (&self.host, self.port) == (&other.host, other.port)
+        (&self.host, self.port, &self.base) == (&other.host, other.port, &other.base)
     }
 }
 
@@ -38,18 +48,39 @@ impl Eq for Server {}
 
 impl std::hash::Hash for Server {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (&self.host, self.port).hash(state);
+        (&self.host, self.port, &self.base).hash(state);
     }
 }
 
 impl Server {
+    /// This host and port, behind no prefix that is known.
+    fn new(host: impl Into<String>, port: u16, security: Security) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            security,
+            base: String::new(),
+            bases: Vec::new(),
+        }
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> remote::Address {
-        remote::Address::new(self.host.clone(), self.port).secured(self.security)
+        remote::Address::new(self.host.clone(), self.port)
+            .secured(self.security)
+            .behind(self.base.clone())
+    }
+
+    /// The same server, which turned out to be behind this prefix.
+    pub(crate) fn behind(&self, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            ..Self::new(self.host.clone(), self.port, self.security)
+        }
     }
 }
 
-/// As it is typed, with the port only when it is not the usual one.
+/// As it is typed, with the port only when it is not the usual one, and with its prefix.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -57,11 +88,10 @@ impl fmt::Display for Server {
         } else {
             f.write_str(&self.host)?;
         }
-        if self.port == DEFAULT_PORT {
-            Ok(())
-        } else {
-            write!(f, ":{}", self.port)
+        if self.port != DEFAULT_PORT {
+            write!(f, ":{}", self.port)?;
         }
+        f.write_str(&self.base)
     }
 }
 
@@ -120,11 +150,12 @@ impl Address {
         if server.contains('@') {
             return Err(bad("address-user"));
         }
-        let server = parse_server(server, security).map_err(bad)?;
+        let mut server = parse_server(server, security).map_err(bad)?;
         let path = path.unwrap_or_default();
         let whole = format!("/{path}");
-        let (path, share) = match gaveta_wire::keys::in_link(&whole) {
-            Some((secret, behind)) => {
+        let (path, share) = match in_link(&whole) {
+            Some((base, secret, behind)) => {
+                base.clone_into(&mut server.base);
                 // A link is copied whole: what a browser says after `?` means nothing here.
                 let behind = behind.split(['?', '#']).next().unwrap_or_default();
                 let behind = behind.strip_prefix('/').unwrap_or(behind);
@@ -141,6 +172,9 @@ impl Address {
                 None => (path.to_owned(), path.is_empty()),
             }
         };
+        if share.is_none() {
+            server.bases = prefixes(&text);
+        }
         let glob = (is_wild(&text) && share.is_none()).then(|| text.clone());
         let address = Self {
             server,
@@ -220,6 +254,31 @@ impl Address {
         }
     }
 
+    /// What it names on its server, which is behind this prefix; none when it lies beside. In the
+    /// shell, and behind the link of a share, the prefix goes without saying.
+    pub(crate) fn behind(&self, base: &str) -> Option<Self> {
+        let base = base.trim_start_matches('/');
+        if base.is_empty() || self.typed.is_some() || self.share.is_some() {
+            return Some(self.clone());
+        }
+        let cut = |text: &str| {
+            let rest = text.strip_prefix(base)?;
+            let rest = rest.strip_prefix('/').or(rest.is_empty().then_some(rest))?;
+            Some(rest.to_owned())
+        };
+        let text = cut(&self.text)?;
+        let glob = match &self.glob {
+            Some(glob) => Some(cut(glob)?),
+            None => None,
+        };
+        Some(Self {
+            folder: self.folder || text.is_empty(),
+            text,
+            glob,
+            ..self.clone()
+        })
+    }
+
     /// Another path on the same server, as it would be typed. Not escaped for a terminal.
     pub fn show(&self, path: &Path) -> String {
         format!("{}{path}", self.server)
@@ -244,6 +303,31 @@ impl fmt::Display for Address {
 /// Does this look like an address of that server? Tells `get HOST/A HOST/B` from `get HOST/A B`.
 pub fn is_on(typed: &str, server: &Server) -> bool {
     typed.contains('/') && Address::parse(typed).is_ok_and(|address| address.server == *server)
+}
+
+/// The link of a share taken apart: the prefix its server is behind, the secret, and what is behind
+/// it.
+fn in_link(path: &str) -> Option<(&str, &str, &str)> {
+    let (base, link) = path.split_at(path.find(route::SHARED)?);
+    let mut names = base.split('/').skip(1);
+    let (secret, behind) = gaveta_wire::keys::in_link(link)?;
+    names
+        .all(route::is_in_base)
+        .then_some((base, secret, behind))
+}
+
+/// The prefixes of a path that a server may be behind, the shortest first.
+fn prefixes(path: &str) -> Vec<String> {
+    let names = path.split('/').take_while(|name| route::is_in_base(name));
+    let longer = |base: &mut String, name: &str| {
+        base.push('/');
+        base.push_str(name);
+        Some(base.clone())
+    };
+    names
+        .take(DEEPEST_BASE)
+        .scan(String::new(), longer)
+        .collect()
 }
 
 /// A name as a pattern that matches nothing else.
@@ -272,11 +356,7 @@ fn parse_server(text: &str, security: Security) -> Result<Server, &'static str> 
             None if port.is_empty() => usual,
             None => return Err("address-port"),
         };
-        return Ok(Server {
-            host: ip.to_string(),
-            port,
-            security,
-        });
+        return Ok(Server::new(ip.to_string(), port, security));
     }
     let (host, port) = match text.split_once(':') {
         Some((_, port)) if port.contains(':') => return Err("address-brackets"),
@@ -284,22 +364,14 @@ fn parse_server(text: &str, security: Security) -> Result<Server, &'static str> 
         None => (text, usual),
     };
     if host.is_empty() {
-        return Ok(Server {
-            host: "localhost".to_owned(),
-            port,
-            security,
-        });
+        return Ok(Server::new("localhost", port, security));
     }
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let names = host.bytes().any(|b| b.is_ascii_alphanumeric());
     if host.len() > 253 || !names || host.starts_with(['.', '-']) || !host.bytes().all(fits) {
         return Err("address-host");
     }
-    Ok(Server {
-        host: host.to_ascii_lowercase(),
-        port,
-        security,
-    })
+    Ok(Server::new(host.to_ascii_lowercase(), port, security))
 }
 
 fn parse_port(text: &str) -> Result<u16, &'static str> {
@@ -369,6 +441,49 @@ mod tests {
             assert!(!format!("{address} {address:?}").contains("secret"));
         }
         assert!(Address::parse("h/.gaveta/s/gvs_secret/../x").is_err());
+    }
+
+    #[test]
+    fn a_prefix_is_looked_for_in_the_path_and_taken_off() {
+        let bases = |typed: &str| Address::parse(typed).unwrap().server.bases;
+        assert_eq!(
+            bases("h/a/b/c/d/e"),
+            ["/a", "/a/b", "/a/b/c", "/a/b/c/d"].map(str::to_owned)
+        );
+        assert_eq!(bases("h/a/b c/d"), ["/a".to_owned()]);
+        assert_eq!(bases("h/*.txt"), [""; 0].map(str::to_owned));
+        for (typed, text, folder) in [
+            ("h/a/b/c", Some("c"), false),
+            ("h/a/b/c/", Some("c"), true),
+            ("h/a/b/", Some(""), true),
+            ("h/a/b", Some(""), true),
+            ("h/a/bc/d", None, false),
+            ("h/a", None, false),
+            ("h", None, false),
+        ] {
+            let behind = Address::parse(typed).unwrap().behind("/a/b");
+            let behind = behind.map(|address| (address.text, address.folder));
+            assert_eq!(
+                behind,
+                text.map(|text| (text.to_owned(), folder)),
+                "{typed}"
+            );
+        }
+        let wild = Address::parse("h/a/b/*.txt").unwrap().behind("/a/b");
+        assert_eq!(wild.unwrap().glob.as_deref(), Some("*.txt"));
+        let server = Address::parse("h").unwrap().server.behind("/a");
+        assert_eq!(server.to_string(), "h/a");
+        let near = Address::near(&server, &Path::root(), "a/x").unwrap();
+        assert_eq!(near.behind("/a").unwrap().text, "a/x");
+    }
+
+    #[test]
+    fn a_link_tells_the_prefix_itself() {
+        let address = Address::parse("https://h/a/b/.gaveta/s/gvs_secret/x").unwrap();
+        assert_eq!((&*address.server.base, &*address.text), ("/a/b", "x"));
+        assert_eq!(address.server.to_string(), "h:443/a/b");
+        assert_eq!(address.behind("/a/b").unwrap().text, "x");
+        assert!(Address::parse("h/a b/.gaveta/s/gvs_secret/x").is_err());
     }
 
     #[test]

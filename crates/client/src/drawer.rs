@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
 use gaveta_text::{Text, escape};
 use gaveta_wire::fingerprint::Fingerprint;
+use gaveta_wire::keys::WayBody;
 use gaveta_wire::session::Secret;
 
 use crate::address::{Address, Server};
 use crate::fault::{Fault, Outcome, Sentence};
-use crate::pattern::{self, matches};
+use crate::pattern::{self, Pattern, matches};
 use crate::printer::Printer;
 use crate::remote::{self, OtherProtocol, Remote};
 
@@ -111,6 +112,7 @@ pub(crate) struct Drawer {
 struct Shared {
     path: Path,
     is_file: bool,
+    way: WayBody,
 }
 
 /// The environment variable with a token.
@@ -151,27 +153,47 @@ impl Drawer {
         Self::open_as(server, passwords, fingerprint, printer, token).await
     }
 
-    /// Connects as whom the link of a share makes of who has it.
+    /// Connects as whom the link of a share makes of who has it. Where the link wants a password and
+    /// none is given, a person is asked.
     ///
     /// # Errors
-    /// As [`Drawer::open_as`]; `NotFound` for a link that leads nowhere.
+    /// As [`Drawer::open_as`]; `NotFound` for a link that leads nowhere; `SignInNeeded` when it
+    /// wants a password and nobody can be asked.
     pub(crate) async fn open_share(
         server: &Server,
         secret: &Secret,
-        password: Secret,
+        given: Option<Secret>,
         fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
-        let sign_in = remote::SignIn {
-            name: secret.0.clone(),
-            password,
+        let open = |password: Secret| {
+            let sign_in = remote::SignIn {
+                name: secret.0.clone(),
+                password,
+            };
+            let (passwords, printer) = (Passwords::default(), Arc::clone(&printer));
+            Self::open_as(server, passwords, fingerprint, printer, Some(sign_in))
         };
-        let passwords = Passwords::default();
-        let opened = Self::open_as(server, passwords, fingerprint, printer, Some(sign_in)).await?;
+        let is = |fault: &Fault, kind| fault.kind() == Some(kind);
+        let is_given = given.is_some();
+        let opened = match open(given.unwrap_or(Secret(String::new()))).await {
+            Err(fault) if !is_given && is(&fault, ErrorKind::SignInNeeded) => {
+                if !printer.can_ask() {
+                    let sentence = Sentence::new("share-wants-password");
+                    return Err(Fault::Said(ErrorKind::SignInNeeded, sentence));
+                }
+                let server = escape(&server.to_string()).into_owned();
+                let args = [("server", server.into())];
+                let question = printer.text().say("share-ask-its-password", &args);
+                asked(&printer, &question, open).await?
+            }
+            opened => opened?,
+        };
         let about = opened.remote.shared(secret).await?;
         let shared = Shared {
             path: Path::parse(&about.path)?,
             is_file: about.kind == "file",
+            way: about.way,
         };
         Ok(Self {
             shared: Some(shared),
@@ -179,12 +201,24 @@ impl Drawer {
         })
     }
 
+    /// Is this what a link opens by which files are dropped, without seeing what lies there?
+    pub(crate) fn drops(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|shared| shared.way == WayBody::Drop)
+    }
+
+    /// Is this the very folder of such a link?
+    pub(crate) fn drops_at(&self, path: &Path) -> bool {
+        let shared = self.shared.as_ref();
+        self.drops() && shared.is_some_and(|shared| shared.path == *path)
+    }
+
     /// The path of the drawer that an address names: behind the link of a share, beneath it.
     ///
     /// # Errors
     /// `BadPath`, `NotFound`.
     pub(crate) fn place(&self, address: &Address) -> Outcome<Path> {
-        let path = address.path()?;
+        let path = self.behind(address)?.path()?;
         match &self.shared {
             None => Ok(path),
             Some(shared) if shared.is_file => {
@@ -196,6 +230,30 @@ impl Drawer {
             }
             Some(shared) => Ok(shared.path.join_path(&path)?),
         }
+    }
+
+    /// The pattern of an address; none when it has no wildcard.
+    ///
+    /// # Errors
+    /// `BadPath`, `NotFound`.
+    pub(crate) fn pattern(&self, address: &Address) -> Outcome<Option<Pattern>> {
+        self.behind(address)?.pattern()
+    }
+
+    /// Does an address of this host name something here? Another prefix may lead to another server.
+    pub(crate) fn holds(&self, address: &Address) -> bool {
+        address.behind(&self.server.base).is_some()
+    }
+
+    /// The server, with the prefix that it turned out to be behind.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    fn behind(&self, address: &Address) -> Outcome<Address> {
+        let behind = address.behind(&self.server.base);
+        let beside = || Error::new(ErrorKind::NotFound).about_text(address.to_string());
+        Ok(behind.ok_or_else(beside)?)
     }
 
     /// Connects, signed in so. Whoever gives a name or a password comes by that, whatever else
@@ -233,8 +291,8 @@ impl Drawer {
             Err(error) => return Err(named(error)),
         };
         let drawer = Self {
+            server: server.behind(&remote.address().base),
             remote,
-            server: server.clone(),
             passwords: Arc::new(passwords),
             fingerprint: given,
             printer,
@@ -355,17 +413,8 @@ impl Drawer {
                 text.say("client-ask-password-of", &args)
             }
         };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let password = Secret(self.printer.ask_password(&question).await?);
-            match self.sign_in_as(name, &password).await {
-                Err(fault) if fault.kind() == Some(ErrorKind::WrongPassword) && tries < TRIES => {
-                    self.printer.note(&text.kind(ErrorKind::WrongPassword));
-                }
-                done => return done,
-            }
-        }
+        let sign_in = |password: Secret| async move { self.sign_in_as(name, &password).await };
+        asked(&self.printer, &question, sign_in).await
     }
 
     /// Signs in at once when a password was given in so many words: then it must be right.
@@ -401,7 +450,7 @@ impl Drawer {
     /// # Errors
     /// `NotFound`, and what the server says, with the address as it was typed.
     pub(crate) async fn find(&self, address: &Address) -> Outcome<Vec<gaveta_core::Entry>> {
-        match address.pattern()? {
+        match self.pattern(address)? {
             Some(pattern) => {
                 let found = matches(&self.remote, &pattern).await.map_err(|error| {
                     if error.kind() == ErrorKind::NotFound {
@@ -436,6 +485,25 @@ impl Drawer {
     /// The error with the address of what it is about.
     pub(crate) fn named(&self, error: Error, path: &Path) -> Fault {
         Fault::Store(about(&error, self.show(path)))
+    }
+}
+
+/// Asks a person for a password and tries it, some times when it is wrong.
+async fn asked<T, F: Future<Output = Outcome<T>>>(
+    printer: &Printer,
+    question: &str,
+    attempt: impl Fn(Secret) -> F,
+) -> Outcome<T> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let password = Secret(printer.ask_password(question).await?);
+        match attempt(password).await {
+            Err(fault) if fault.kind() == Some(ErrorKind::WrongPassword) && tries < TRIES => {
+                printer.note(&printer.text().kind(ErrorKind::WrongPassword));
+            }
+            done => return done,
+        }
     }
 }
 

@@ -11,10 +11,11 @@ use crate::terminal;
 pub fn on_signals(cancel: Cancel) -> std::io::Result<()> {
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
-        if signals.next().await == Told::Interrupt {
+        let told = signals.next().await;
+        cancel.cancel();
+        if told == Told::Interrupt {
             terminal::forget_typed();
         }
-        cancel.cancel();
         // Clean-up may hang on a dead disk: whoever insists gets away.
         signals.next().await;
         std::process::exit(130);

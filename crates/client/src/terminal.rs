@@ -284,11 +284,10 @@ mod system {
         /// None when standard input is no terminal, or one that others have in front: the system
         /// would stop us for changing it.
         pub(crate) fn now() -> Option<Self> {
-            let stdin = std::io::stdin();
-            let front = rustix::termios::tcgetpgrp(&stdin).ok()?;
-            if front != rustix::process::getpgrp() {
+            if !is_in_front() {
                 return None;
             }
+            let stdin = std::io::stdin();
             let before = tcgetattr(&stdin).ok()?;
             let mut hushed = before.clone();
             hushed
@@ -302,8 +301,18 @@ mod system {
 
     impl Drop for Hushed {
         fn drop(&mut self) {
-            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+            // Whoever took us from the front has set the terminal as he wants it.
+            if is_in_front() {
+                let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+            }
         }
+    }
+
+    /// Is the terminal of standard input ours just now? The system stops who changes another's
+    /// (POSIX, 11.1.4: SIGTTOU).
+    fn is_in_front() -> bool {
+        rustix::termios::tcgetpgrp(std::io::stdin())
+            .is_ok_and(|front| front == rustix::process::getpgrp())
     }
 
     /// Asks the terminal where its cursor is, and waits so long. Says whether it answered, and
@@ -347,8 +356,11 @@ mod system {
     }
 
     /// Forgets what was typed and not read yet, as Ctrl-C does where nothing is drawn.
+    /// From behind, nothing: it is not ours.
     pub(crate) fn forget_typed() {
-        let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+        if is_in_front() {
+            let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+        }
     }
 
     /// How many columns the terminal has; none when nobody knows.

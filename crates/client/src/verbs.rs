@@ -5,7 +5,7 @@
 //! verb runs in both: in the shell a path begins at the folder one is in, on the command line it
 //! carries an address.
 
-mod audit;
+pub mod audit;
 mod cat;
 mod cd;
 pub(crate) mod complaint;
@@ -21,6 +21,7 @@ mod forget;
 mod get;
 mod help;
 mod info;
+pub mod keyring;
 mod language;
 mod lcd;
 mod list;
@@ -35,10 +36,10 @@ mod rename;
 mod restore;
 mod rm;
 mod send;
-mod share;
+pub mod share;
 mod span;
 mod table;
-mod token;
+pub mod token;
 mod transferring;
 mod trash;
 mod undo;

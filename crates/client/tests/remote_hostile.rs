@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use gaveta_client::remote::{Address, Deadlines, Options, Remote, Session};
+use gaveta_client::remote::{
+    Address, Deadlines, Options, Remote, Security, Session, SignIn, Trust,
+};
 use gaveta_core::{
     Account, Check, ErrorKind, ListPlan, MovePlan, Owner, Path, ReadPlan, Result, Seal, Store,
     WritePlan,
@@ -15,6 +17,8 @@ use gaveta_core::{
 use gaveta_server::{Config, Server};
 use gaveta_testkit::{MemoryStore, collect, content, stream_of};
 use gaveta_transfer::{Cancel, Silent, Source, transfer};
+use gaveta_wire::fingerprint::Fingerprint;
+use gaveta_wire::session::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -144,6 +148,45 @@ async fn send(store: &dyn Store, bytes: Vec<u8>) -> Result<()> {
         .write(0, stream_of(bytes, 64 * 1024), Check::None)
         .await?;
     upload.commit(Seal::default()).await.map(|_| ())
+}
+
+/// Another program of this machine on the server's port: it answers as a visitor's server would,
+/// and keeps all that it was told, by connection.
+#[tokio::test]
+async fn who_is_known_by_a_key_gets_nothing_without_it_on_this_machine_either() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let told: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let keep = Arc::clone(&told);
+    let mut running = JoinSet::new();
+    running.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut piece = [0; 4096];
+            let count = stream.read(&mut piece).await.unwrap_or(0);
+            keep.lock().unwrap().push(piece[..count].to_vec());
+            let _ = stream.write_all(&json(VISITOR)).await;
+        }
+    });
+    let options = Options {
+        trust: Trust::Pinned(Fingerprint([7; 32])),
+        sign_in: Some(SignIn {
+            name: "gvt_a-token".to_owned(),
+            password: Secret(String::new()),
+        }),
+        ..hasty()
+    };
+    for host in ["127.0.0.1", "localhost"] {
+        let auto = Address::new(host, port);
+        let refused = Remote::connect(auto.clone(), options.clone()).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Insecure);
+        let seen = std::mem::take(&mut *told.lock().unwrap());
+        // RFC 8446, section 5.1: a record of the handshake, and nothing else.
+        assert!(!seen.is_empty() && seen.iter().all(|told| told[0] == 22));
+        let plain = auto.secured(Security::Plain);
+        let refused = Remote::connect(plain, options.clone()).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Insecure);
+        assert_eq!(told.lock().unwrap().len(), 0);
+    }
 }
 
 #[tokio::test]

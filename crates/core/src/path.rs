@@ -24,6 +24,8 @@ pub const MAX_NAME: usize = 255;
 pub const MAX_PATH: usize = 4000;
 /// The most names in a path.
 pub const MAX_DEPTH: usize = 256;
+/// What comes after a name's last point and is longer than this, in bytes, is no extension.
+const LONGEST_EXTENSION: usize = 16;
 /// The one name no client may use, at any depth.
 pub const RESERVED: &str = ".gaveta";
 
@@ -206,6 +208,33 @@ impl Path {
     pub fn join(&self, name: &str) -> Result<Self, Error> {
         check_name(name).map_err(|problem| Error::bad_path(problem, name))?;
         self.join_path(&Self(name.into()))
+    }
+
+    /// The name that this entry gets beside others of its name: `a (2).txt` for `a.txt`. The number
+    /// stands before the last extension, so that the kind stays; the first has none. A long name is
+    /// cut to make room.
+    ///
+    /// # Errors
+    /// [`PathProblem::PathTooLong`].
+    pub fn numbered(&self, number: u32) -> Result<Self, Error> {
+        let name = self.name().unwrap_or_default();
+        if number < 2 {
+            return Ok(self.clone());
+        }
+        let (stem, extension) = match name.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() && extension.len() <= LONGEST_EXTENSION => {
+                (stem, format!(".{extension}"))
+            }
+            _ => (name, String::new()),
+        };
+        let tail = format!(" ({number}){extension}");
+        let mut end = stem.len().min(MAX_NAME.saturating_sub(tail.len()));
+        while !stem.is_char_boundary(end) {
+            end -= 1;
+        }
+        let stem = stem.get(..end).unwrap_or_default();
+        let folder = self.parent().unwrap_or_else(Self::root);
+        folder.join(&format!("{stem}{tail}"))
     }
 
     /// `tail` beneath this folder.
@@ -457,6 +486,33 @@ mod tests {
         );
         assert_eq!(share.beneath(&share).unwrap(), Path::root());
         assert_eq!(share.beneath(&Path::root()).unwrap(), share);
+    }
+
+    #[test]
+    fn a_number_stands_before_the_extension() {
+        let numbered = |text: &str, number| {
+            let path = Path::parse(text).unwrap();
+            path.numbered(number).unwrap().as_str().to_owned()
+        };
+        for (path, number, expected) in [
+            ("a/b.txt", 1, "a/b.txt"),
+            ("a/b.txt", 2, "a/b (2).txt"),
+            ("b", 12, "b (12)"),
+            (".rc", 2, ".rc (2)"),
+            ("a.tar.gz", 2, "a.tar (2).gz"),
+            (
+                "a.an extension that is none",
+                2,
+                "a.an extension that is none (2)",
+            ),
+        ] {
+            assert_eq!(numbered(path, number), expected);
+        }
+        let long = numbered(&format!("{}.txt", "é".repeat(125)), 1000);
+        assert!(
+            long.len() <= MAX_NAME && long.ends_with(" (1000).txt"),
+            "{long}"
+        );
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use futures_core::stream::BoxStream;
 use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::listing::{ListPlan, Listing};
 use crate::path::Path;
 use crate::store::{Reading, Replace};
 use crate::upload::Owner;
@@ -254,11 +255,19 @@ pub trait Upkeep: Debug + Send + Sync + 'static {
     /// As [`Store::read`](crate::Store::read); `VersionMismatch` when it changed meanwhile.
     async fn examine(&self, path: &Path, gentle: bool) -> Result<Examined>;
 
-    /// As [`Upkeep::examine`], of a file in the trash.
+    /// As [`Upkeep::examine`], of a file in the trash: the thing itself or what lies within it, by
+    /// the path that it had.
     ///
     /// # Errors
-    /// As [`Trash::open`].
-    async fn examine_trashed(&self, id: &TrashId, gentle: bool) -> Result<Examined>;
+    /// As [`Trash::open`]; `NotFound` for what is not there.
+    async fn examine_trashed(&self, id: &TrashId, path: &Path, gentle: bool) -> Result<Examined>;
+
+    /// What a folder in the trash holds: the thing itself or a folder within it, by the path that it
+    /// had.
+    ///
+    /// # Errors
+    /// As [`Store::list`](crate::Store::list); `NotFound` for what is not there.
+    async fn list_trashed(&self, id: &TrashId, folder: &Path, plan: ListPlan) -> Result<Listing>;
 
     /// What lies in the store's own place and belongs to nobody; at most `most` of them, and how
     /// many there are in all.

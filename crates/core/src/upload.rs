@@ -235,11 +235,16 @@ pub trait Upload: Debug + Send + Sync {
     async fn set_length(&self, length: u64) -> Result<()>;
 
     /// Makes what arrived survive a crash.
+    ///
+    /// # Errors
+    /// `UploadLost`. What could not be made durable may be lost without a sign: the upload ends with
+    /// that error.
     async fn sync(&self) -> Result<()>;
 
     /// Checks the whole, makes it durable and publishes it at the target, in one step.
     ///
-    /// A failure leaves the upload usable and the target as it was. Of two commits one wins, the
+    /// A failure leaves the upload usable and the target as it was; but one whose content could not
+    /// be made durable ends with that error, as in [`Upload::sync`]. Of two commits one wins, the
     /// other gets `UploadLost`. Cancel-safe: a dropped commit has happened or not.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The served folder, open: paths resolved beneath it, folders made and flushed.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -20,7 +20,7 @@ use crate::reserved::Reserved;
 use crate::staged::random_bytes;
 use crate::trash::{Bin, Keeper};
 use crate::upload::{Body, Budget};
-use crate::{Durability, Options, Resolver, Staging, os};
+use crate::{Durability, Options, Resolver, Staging, failpoint, os};
 
 /// How many pieces are hashed at once beside what arrives: what is verified after an unclean stop,
 /// and outlines. Two, so that the rest of the machine goes on.
@@ -29,6 +29,8 @@ const MAX_HASHING: usize = 2;
 /// How much the trash gives way at once to what found no room: so many bytes, or things.
 const ROOM: u64 = 4 << 20;
 const ROOM_THINGS: u64 = 64;
+/// How often it gives way to one and the same: others may take what came free.
+const ROOM_TRIES: u32 = 256;
 
 /// What every operation works on. Its methods block: never call them on an async thread.
 #[derive(Debug)]
@@ -132,11 +134,16 @@ impl Base {
 
     /// Opens the folder at this path. A link on the way, or there, is no folder.
     pub(crate) fn folder(&self, path: &Path) -> Result<OwnedFd> {
+        self.folder_in(self.root.as_fd(), path)
+    }
+
+    /// As [`Base::folder`], beneath an open folder.
+    pub(crate) fn folder_in(&self, top: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
         if path.is_root() {
-            return os::open_folder(&self.root, ".").os_at(path);
+            return os::open_folder(top, ".").os_at(path);
         }
         if !self.walks.load(Ordering::Relaxed) {
-            match os::resolve(self.root.as_fd(), path.as_str()) {
+            match os::resolve(top, path.as_str()) {
                 Err(Errno::NOSYS | Errno::PERM) if self.options.resolver == Resolver::Auto => {
                     tracing::info!("the kernel does not resolve paths beneath a folder: walking");
                     self.walks.store(true, Ordering::Relaxed);
@@ -146,15 +153,7 @@ impl Base {
                 result => return result.map_err(|e| error_on_the_way(e).about(path)),
             }
         }
-        self.walk(path)
-    }
-
-    fn walk(&self, path: &Path) -> Result<OwnedFd> {
-        let mut at = os::open_folder(&self.root, ".").os_at(path)?;
-        for name in path.names() {
-            at = os::open_folder(&at, name).map_err(|e| error_on_the_way(e).about(path))?;
-        }
-        Ok(at)
+        walk(top, path)
     }
 
     /// The open parent, and the last name.
@@ -241,6 +240,7 @@ impl Base {
     /// Makes an open file's content and attributes survive a power cut.
     pub(crate) fn flush_file(&self, file: impl AsFd) -> Result<()> {
         if self.options.durability == Durability::Full {
+            failpoint::pass("file-flush")?;
             os::flush(file).os()
         } else {
             Ok(())
@@ -257,11 +257,14 @@ impl Base {
         self.reserved.as_ref()?.bin.as_ref()
     }
 
-    /// Does something that takes room; when there is none, as often as the trash gives way.
+    /// Does something that takes room; when there is none, as often as the trash gives way, at most
+    /// [`ROOM_TRIES`] times.
     pub(crate) fn roomy<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut tries = 0;
         loop {
             match work() {
-                Err(error) if error.kind() == ErrorKind::NoSpace => {
+                Err(error) if error.kind() == ErrorKind::NoSpace && tries < ROOM_TRIES => {
+                    tries += 1;
                     let some = self.free().saturating_add(ROOM);
                     let enough = &mut |went| went >= ROOM_THINGS || self.free() >= some;
                     if !self.bin().is_some_and(|bin| bin.make_room(enough)) {
@@ -304,6 +307,15 @@ impl Base {
             .iter()
             .try_for_each(|(folder, _)| self.flush_folder(folder))
     }
+}
+
+/// Opens the folder at this path beneath an open one, name by name.
+fn walk(top: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
+    let mut at = os::open_folder(top, ".").os_at(path)?;
+    for name in path.names() {
+        at = os::open_folder(&at, name).map_err(|e| error_on_the_way(e).about(path))?;
+    }
+    Ok(at)
 }
 
 /// Opens a regular file by name, and only that: what is something else is not even opened, unless

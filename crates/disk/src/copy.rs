@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gaveta_core::listing::from_nanos;
 use gaveta_core::path::RESERVED;
-use gaveta_core::{Entry, Error, ErrorKind, Kind, MovePlan, Path, Result};
+use gaveta_core::{Entry, Error, ErrorKind, Kind, MovePlan, Path, Result, Version};
 use rustix::fs::{Dir, Mode, OFlags};
 
 use crate::base::{Base, open_file};
@@ -19,7 +19,7 @@ use crate::publish::{
     Attributes, Coming, check_replace, check_version, into_place, publish, raw_mode,
 };
 use crate::reading::read_range;
-use crate::staged::Place;
+use crate::staged::{Place, Staged};
 use crate::{note, os, remove};
 
 /// How much is copied between two looks at whether it is still wanted.
@@ -148,26 +148,27 @@ pub(crate) fn copy_content(
     Ok(digest)
 }
 
-/// Copies a file under another name, with its times, mode and digest.
-pub(crate) fn keep_copy(
+/// Stages a copy of the file at `path`, which has this name, with its times, mode and digest; whole
+/// and flushed. Tells of which version it is.
+///
+/// # Errors
+/// `LengthMismatch` when the file changes meanwhile; nothing is left then.
+pub(crate) fn stage_copy(
+    base: &Base,
     (folder, name): (&OwnedFd, &str),
-    (to, new): (&OwnedFd, &str),
-    full: bool,
-) -> Result<()> {
+    path: &Path,
+) -> Result<(Staged, Version)> {
     let (file, meta) = open_file(folder, name, OFlags::RDONLY)?;
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | os::FILE;
-    let mode = Mode::from_raw_mode(0o600);
-    let copy = File::from(rustix::fs::openat(to, new, flags, mode).os()?);
-    let digest = copy_content(&file.into(), &meta, &copy, &AtomicBool::new(false))?;
-    set_times(&copy, &meta)?;
+    let staged = Place::near(base, path)?.create()?;
+    let copy = &staged.file;
+    let digest = copy_content(&file.into(), &meta, copy, &AtomicBool::new(false))?;
+    set_times(copy, &meta)?;
     if let Some(digest) = &digest {
-        note::write(&copy, &os::meta_of(&copy).os()?.version(), digest);
+        note::write(copy, &os::meta_of(copy).os()?.version(), digest);
     }
-    rustix::fs::fchmod(&copy, raw_mode(meta.mode & 0o777)).os()?;
-    if full {
-        os::flush(&copy).os()?;
-    }
-    Ok(())
+    rustix::fs::fchmod(copy, raw_mode(meta.mode & 0o777)).os()?;
+    staged.flush(base)?;
+    Ok((staged, meta.version()))
 }
 
 fn copy_folder(

@@ -7,17 +7,20 @@
 //! GAVETA_FAILPOINT=POINT[:COUNT][=ACTION]      several, separated by commas
 //! ```
 //!
-//! The action happens at the COUNT-th passing (the first, when none is given), once:
+//! The action happens at the COUNT-th passing (the first, when none is given), once; of several at
+//! one point the first that is left, so that one named N times fails the first N passings:
 //! `kill` (SIGKILL to this process; the default), `error` (an input/output error) or `sleep_MS`.
 //!
 //! | point | where |
 //! |---|---|
 //! | `after-write` | a piece of content was written to the staged file |
 //! | `before-file-flush`, `after-file-flush` | around the flush of the staged file |
+//! | `file-flush` | instead of the flush of a file, when the action is `error` |
 //! | `before-rename`, `after-rename` | around the rename that publishes |
 //! | `after-folder-flush` | the folder was flushed; nothing was acknowledged yet |
 //! | `trash-info`, `trash-renamed`, `trash-flushed` | what is deleted: it is written where it was; it is in the trash; flushed |
 //! | `version-info`, `version-linked` | what is replaced: it is written where it was; it has its second name |
+//! | `version-no-link`, `version-copied` | what is replaced: it may have no second name, when the action is `error`; its copy is staged |
 //! | `restore-renamed`, `purge-taken` | it is back, or gone; its information is still there |
 //! | `upload-state` | before a kept upload's state file is put in place |
 //!

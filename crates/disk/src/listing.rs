@@ -24,7 +24,21 @@ const BATCH: usize = 256;
 
 /// Opens a folder for listing; entries are looked at as they are asked for.
 pub(crate) async fn list(base: Arc<Base>, folder: Path, plan: ListPlan) -> Result<Listing> {
-    let reader = run(move || Reader::open(&base, folder, &plan)).await?;
+    list_opened(base, folder, plan, |base, path| base.folder(path)).await
+}
+
+/// As [`list`], of a folder that `open` opens; its entries are told beneath `path`.
+pub(crate) async fn list_opened(
+    base: Arc<Base>,
+    path: Path,
+    plan: ListPlan,
+    open: impl FnOnce(&Base, &Path) -> Result<OwnedFd> + Send + 'static,
+) -> Result<Listing> {
+    let reader = run(move || {
+        let folder = open(&base, &path)?;
+        Reader::new(&base, folder, path, &plan)
+    })
+    .await?;
     let batches = stream::try_unfold(reader, |mut reader| async move {
         if reader.done {
             return Ok(None);
@@ -57,9 +71,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn open(base: &Base, path: Path, plan: &ListPlan) -> Result<Self> {
+    fn new(base: &Base, folder: OwnedFd, path: Path, plan: &ListPlan) -> Result<Self> {
         let window = plan.window()?;
-        let folder = base.folder(&path)?;
         let names = os::open_readable(&folder).and_then(Dir::new).os_at(&path)?;
         Ok(Self {
             names,

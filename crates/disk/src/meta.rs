@@ -16,6 +16,8 @@ pub(crate) struct Meta {
     /// Type and permission bits.
     pub(crate) mode: u32,
     pub(crate) size: u64,
+    /// The bytes that it takes on disk, in whole blocks; fewer than its size when it has holes.
+    pub(crate) taken: u64,
     pub(crate) modified: Instant,
     /// When the inode was made, where the file system tells.
     pub(crate) born: Option<Instant>,
@@ -132,6 +134,7 @@ mod tests {
             kind,
             mode: 0o644,
             size: 5,
+            taken: 4096,
             modified: (1, 2),
             born: Some((3, 4)),
             inode: 6,

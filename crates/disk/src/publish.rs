@@ -129,7 +129,10 @@ fn try_into_place(
             return base.roomy(|| os::rename_new(from, *old, &folder, name, is_folder).os());
         };
         let kept = match base.bin() {
-            Some(bin) if !os::meta_at(from, *old).os()?.is_same(there) => {
+            // What is staged cannot be what is there.
+            Some(bin)
+                if coming == Coming::Content || !os::meta_at(from, *old).os()?.is_same(there) =>
+            {
                 Some(bin.keep(base, (&folder, name), target, there, by)?)
             }
             _ => None,
@@ -224,7 +227,7 @@ fn place(
     let mode = published_mode(replaced, attributes.executable, base.umask);
     rustix::fs::fchmod(file, raw_mode(mode)).os_at(target)?;
     failpoint::pass("before-file-flush")?;
-    base.flush_file(file).map_err(|error| error.about(target))?;
+    staged.flush(base).map_err(|error| error.about(target))?;
     failpoint::pass("after-file-flush")?;
     {
         let _held = base.locks.hold(&[target]);

@@ -111,6 +111,8 @@ pub(crate) struct Staged {
     pub(crate) place: Place,
     goes: AtomicBool,
     published: AtomicBool,
+    /// A flush of it failed once.
+    spoiled: AtomicBool,
 }
 
 impl Staged {
@@ -120,6 +122,32 @@ impl Staged {
             place,
             goes: AtomicBool::new(goes),
             published: AtomicBool::new(false),
+            spoiled: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes its content and attributes survive a power cut.
+    ///
+    /// # Errors
+    /// When it fails once, it fails for ever (`UploadLost`): what could not be written counts as
+    /// written to the next flush, which would succeed (`fsync(2)`, `EIO`).
+    pub(crate) fn flush(&self, base: &Base) -> Result<()> {
+        self.check_sound()?;
+        base.flush_file(&self.file)
+            .inspect_err(|_| self.spoiled.store(true, Ordering::Relaxed))
+    }
+
+    /// Did a flush fail? Its content must not be published then.
+    pub(crate) fn is_spoiled(&self) -> bool {
+        self.spoiled.load(Ordering::Relaxed)
+    }
+
+    /// # Errors
+    /// `UploadLost` when it [is spoiled](Self::is_spoiled).
+    pub(crate) fn check_sound(&self) -> Result<()> {
+        match self.is_spoiled() {
+            true => Err(Error::new(ErrorKind::UploadLost).because("it could not be flushed")),
+            false => Ok(()),
         }
     }
 

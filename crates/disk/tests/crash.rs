@@ -12,9 +12,11 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path as OsPath;
 use std::process::Command;
+use std::sync::Arc;
 
 use gaveta_core::{
-    CHUNK, Check, Digest, OnDrop, Owner, Path, Replace, Seal, Store, UploadId, WritePlan, chunk,
+    CHUNK, Check, Digest, ErrorKind, OnDrop, Owner, Path, Replace, Seal, Store, Upload, UploadId,
+    WritePlan, chunk,
 };
 use gaveta_disk::{DiskStore, Options};
 use gaveta_testkit::{content, stream_of};
@@ -209,4 +211,113 @@ fn every_name_is_whole_whenever_the_process_is_killed() {
 #[test]
 fn a_store_that_writes_in_place_is_caught() {
     assert!(!whole_after_kill("after-write:2", true));
+}
+
+/// Puts whole content into an upload.
+async fn begun(store: &DiskStore, name: Option<&str>, plan: WritePlan) -> Arc<dyn Upload> {
+    let target = name.map(|name| Path::parse(name).unwrap());
+    let length = Some(LENGTH as u64 + 1);
+    let plan = WritePlan {
+        target,
+        length,
+        replace: Replace::Always,
+        ..plan
+    };
+    let upload = store.begin(plan).await.unwrap();
+    let bytes = stream_of(new(), 100_000);
+    upload.write(0, bytes, Check::None).await.unwrap();
+    upload
+}
+
+/// The process whose first flushes of files fail. Does nothing unless it was started by the test
+/// below.
+#[tokio::test]
+async fn unflushed_child() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let store = DiskStore::open(OsPath::new(&folder), Options::default()).unwrap();
+    let plan = |on_drop| WritePlan {
+        on_drop,
+        ..WritePlan::new(Path::root(), Owner("test".into()))
+    };
+    let kind = |error: gaveta_core::Error| error.kind();
+    for on_drop in [OnDrop::Discard, OnDrop::Keep] {
+        for syncs in [false, true] {
+            let upload = begun(&store, Some("file"), plan(on_drop)).await;
+            let id = upload.state().await.unwrap().id;
+            let failed = match syncs {
+                true => upload.sync().await.map_err(kind),
+                false => upload
+                    .commit(Seal::default())
+                    .await
+                    .map(|_| ())
+                    .map_err(kind),
+            };
+            assert_eq!(failed, Err(ErrorKind::Io));
+            // The next flush would succeed.
+            let again = upload.commit(Seal::default()).await.map_err(kind);
+            assert_eq!(again.unwrap_err(), ErrorKind::UploadLost);
+            assert_eq!(
+                upload.sync().await.map_err(kind),
+                Err(ErrorKind::UploadLost)
+            );
+            drop(upload);
+            let gone = store.upload(&id, None).await.err().unwrap();
+            assert_eq!(gone.kind(), ErrorKind::UnknownUpload);
+        }
+    }
+    let part = begun(&store, None, plan(OnDrop::Keep)).await;
+    let parts = vec![part.state().await.unwrap().id];
+    drop(part);
+    let whole = || WritePlan {
+        target: Some(Path::parse("file").unwrap()),
+        replace: Replace::Always,
+        parts: parts.clone(),
+        ..plan(OnDrop::Keep)
+    };
+    assert_eq!(
+        store.begin(whole()).await.err().unwrap().kind(),
+        ErrorKind::Io
+    );
+    let again = store.begin(whole()).await.err().unwrap().kind();
+    assert!(
+        [ErrorKind::UploadLost, ErrorKind::UnknownUpload].contains(&again),
+        "{again:?}"
+    );
+    assert_eq!(
+        std::fs::read(OsPath::new(&folder).join("file")).unwrap(),
+        old()
+    );
+    begun(&store, Some("other"), plan(OnDrop::Keep))
+        .await
+        .commit(Seal::default())
+        .await
+        .unwrap();
+    eprintln!("all flushes failed as told");
+}
+
+#[test]
+fn content_whose_flush_failed_once_is_never_published() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), old()).unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "unflushed_child", "--nocapture"])
+        .env(FOLDER, folder.path())
+        .env("GAVETA_FAILPOINT", ["file-flush=error"; 5].join(","))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert!(said.contains("all flushes failed as told"), "{said}");
+    for name in ["staging", "uploads"] {
+        let left = std::fs::read_dir(folder.path().join(".gaveta").join(name)).unwrap();
+        assert_eq!(left.count(), 0, "{name}");
+    }
+    assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), old());
+    assert_eq!(std::fs::read(folder.path().join("other")).unwrap(), new());
 }

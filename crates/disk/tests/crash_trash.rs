@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path as OsPath;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -33,12 +34,13 @@ const LOG: &str = "GAVETA_TEST_TRASH_LOG";
 const SEED: &str = "GAVETA_TEST_TRASH_SEED";
 const NAMES: [&str; 5] = ["a", "b", "c", "d/e", "d/f"];
 const OPERATIONS: usize = 30;
-const POINTS: [&str; 13] = [
+const POINTS: [&str; 14] = [
     "trash-info",
     "trash-renamed",
     "trash-flushed",
     "version-info",
     "version-linked",
+    "version-copied",
     "before-rename",
     "after-rename",
     "after-folder-flush",
@@ -348,13 +350,85 @@ async fn found(folder: &OsPath) -> Model {
     model
 }
 
+/// The file system gives nothing a second name.
+fn no_links() -> [String; 100] {
+    std::array::from_fn(|_| "version-no-link=error".to_owned())
+}
+
+/// The process that replaces one file. Does nothing unless it was started by the test below.
+#[tokio::test]
+async fn replacing_child() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let store = DiskStore::open(OsPath::new(&folder), options()).unwrap();
+    replace(&store, 2).await;
+}
+
+async fn replace(store: &DiskStore, content: u64) {
+    let plan = WritePlan {
+        replace: Replace::Always,
+        ..WritePlan::new(Path::parse("a").unwrap(), Owner("ana".into()))
+    };
+    let upload = store.begin(plan).await.unwrap();
+    let bytes = stream_of(bytes(content), 1000);
+    upload.write(0, bytes, Check::None).await.unwrap();
+    upload.commit(Seal::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_of_what_was_not_replaced_is_dropped_and_of_what_was_stays() {
+    for (point, replaced) in [
+        ("version-no-link", false),
+        ("version-copied", false),
+        ("version-linked", false),
+        ("after-rename", true),
+        ("after-folder-flush", true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(folder.path(), options()).unwrap();
+        replace(&store, 1).await;
+        let digest = store.stat(&Path::parse("a").unwrap()).await.unwrap().digest;
+        drop(store);
+        let traps = std::iter::once(format!("{point}:1=kill")).chain(no_links());
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "replacing_child"])
+            .env(FOLDER, folder.path())
+            .env("GAVETA_FAILPOINT", traps.collect::<Vec<_>>().join(","))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.signal(), Some(9), "{point}: {output:?}");
+        let there = found(folder.path()).await;
+        let old = ("a".to_owned(), BTreeMap::from([(String::new(), 1)]));
+        let expected = match replaced {
+            true => Model {
+                live: BTreeMap::from([("a".to_owned(), 2)]),
+                trash: BTreeSet::from([old]),
+            },
+            false => Model {
+                live: BTreeMap::from([("a".to_owned(), 1)]),
+                trash: BTreeSet::new(),
+            },
+        };
+        assert_eq!(there, expected, "{point}");
+        let staging = fs::read_dir(folder.path().join(".gaveta/staging")).unwrap();
+        assert_eq!(staging.count(), 0, "{point}");
+        if replaced {
+            // A copy keeps the digest too.
+            let store = DiskStore::open(folder.path(), options()).unwrap();
+            let kept = things(&store.trash().unwrap()).await.remove(0);
+            assert!(digest.is_some() && kept.entry.digest == digest, "{point}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_content_is_live_or_in_the_trash_and_once() {
     let rounds = std::env::var("GAVETA_ROUNDS").map_or(25, |text| text.parse().unwrap());
     let (folder, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut model = Model::default();
     let mut rng = Rng(4711);
-    let (mut killed, mut unfinished, mut operations) = (0, 0, 0);
+    let (mut killed, mut unfinished, mut operations, mut copying) = (0, 0, 0, 0);
     for round in 1..=rounds {
         let point = POINTS[rng.below(POINTS.len())];
         let log = logs.path().join(round.to_string());
@@ -366,9 +440,16 @@ async fn every_content_is_live_or_in_the_trash_and_once() {
             .env(SEED, round.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        let mut traps = Vec::new();
         if !point.is_empty() {
-            child.env("GAVETA_FAILPOINT", format!("{point}:{}", 1 + rng.below(8)));
+            traps.push(format!("{point}:{}", 1 + rng.below(8)));
         }
+        // Sometimes the old versions have to be copied.
+        if point == "version-copied" || rng.below(3) == 0 {
+            traps.extend(no_links());
+            copying += 1;
+        }
+        child.env("GAVETA_FAILPOINT", traps.join(","));
         let mut child = child.spawn().unwrap();
         if point.is_empty() {
             std::thread::sleep(Duration::from_millis(20 + rng.below(200) as u64));
@@ -402,7 +483,7 @@ async fn every_content_is_live_or_in_the_trash_and_once() {
         model = found;
     }
     eprintln!(
-        "{rounds} rounds, {killed} killed, {unfinished} amid an operation, {operations} operations, \
+        "{rounds} rounds, {copying} without links, {killed} killed, {unfinished} amid an operation, {operations} operations, \
          {} live, {} in the trash",
         model.live.len(),
         model.trash.len()

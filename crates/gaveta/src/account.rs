@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use gaveta_client::printer::Printer;
 use gaveta_core::{Account, Actions, Path};
 use gaveta_server::{
-    AccountsFile, BadSetting, Change, FileProblem, Record, Settings, SshKey, control,
+    AccountsFile, BadSetting, Book, Change, FileProblem, Record, Settings, SshKey, control, offline,
 };
 use gaveta_text::{Text, escape};
 use serde_json::{Value, json};
@@ -25,6 +25,8 @@ pub(crate) use problem::say as say_problem;
 
 /// The name of the file, in the state folder.
 const FILE: &str = "gaveta.toml";
+/// The name of the audit log, there.
+pub(crate) const LOG: &str = "audit.jsonl";
 
 /// Which server is meant, for commands that look after one on this machine.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +43,11 @@ pub(crate) struct Where {
 }
 
 impl Where {
+    /// Was anything said?
+    pub(crate) fn is_given(&self) -> bool {
+        self.state_dir.is_some() || self.config.is_some()
+    }
+
     /// The state folder; none where there is no place for one.
     pub(crate) fn state(&self) -> Option<PathBuf> {
         state_folder(self.state_dir.clone(), None)
@@ -334,17 +341,29 @@ impl Desk<'_> {
     }
 
     fn change(&self, name: &str, change: &Change) -> Result<(), Refused> {
-        self.file()?
-            .change(name, change)
-            .map_err(|problem| self.problem(&problem))?;
-        self.put_in_force();
+        let file = self.file()?;
+        let failed = |problem| self.problem(&problem);
+        let (old, new) = file.change(name, change).map_err(failed)?;
+        self.put_in_force(&old, &new);
         Ok(())
     }
 
     /// Has the servers that run read the file now. One that cannot be asked reads it by itself.
-    fn put_in_force(&self) {
-        let servers = self.place.state().map(|state| control::servers(&state));
-        for server in servers.unwrap_or_default() {
+    /// What they would do, where none runs, is done here: the audit log, and the end of what goes
+    /// with an account.
+    fn put_in_force(&self, old: &Book, new: &Book) {
+        let Some(state) = self.place.state() else {
+            return;
+        };
+        let servers = control::servers(&state);
+        let log = servers.is_empty().then(|| state.join(LOG));
+        if let Err(error) = offline::accounts_changed(&state, log.as_deref(), old, new) {
+            let reason = escape(&error.chain()).into_owned();
+            let args = [("reason", reason.into())];
+            self.printer
+                .note(&self.text.say("account-keys-stay", &args));
+        }
+        for server in servers {
             let why = match control::ask(&server, &json!({ "do": "reload" })) {
                 Ok(Ok(_)) => continue,
                 Ok(Err((_, message))) => message,

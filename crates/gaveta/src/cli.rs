@@ -19,6 +19,7 @@ use crate::account::{self, AccountArgs};
 use crate::ask::{self, Wish};
 use crate::exit::Exit;
 use crate::manual;
+use crate::offline;
 use crate::serve::{self, ServeArgs};
 use crate::verify;
 
@@ -100,7 +101,10 @@ fn run_verb(verb: &Verb, matches: &ArgMatches, text: Text, typed: Option<String>
         if let Err(error) = stop::on_signals(context.cancel.clone()) {
             let _ = context.printer.fault(&Error::from(error).into());
         }
-        verb.run(matches, context).await
+        match offline::run(verb.name, matches, &context).await {
+            Some(ended) => ended,
+            None => verb.run(matches, context).await,
+        }
     });
     match ended {
         Some(Ok(ended)) => exit_of(&ended),
@@ -272,7 +276,10 @@ fn command(text: &Text) -> Command {
             verbs::translate(account, text)
                 .mut_subcommands(|command| dress(verbs::translate(command, text))),
         ))
-        .subcommands(verbs::on_command_line().map(|verb| dress(verb.command(text))))
+        .subcommands(
+            verbs::on_command_line()
+                .map(|verb| dress(offline::with_place(verb.command(text), text))),
+        )
         .subcommands(manual::commands().map(|command| dress(verbs::translate(command, text))))
 }
 

@@ -5,6 +5,7 @@ mod ask;
 mod cli;
 mod exit;
 mod manual;
+mod offline;
 mod serve;
 mod verify;
 

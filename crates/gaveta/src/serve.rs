@@ -147,7 +147,7 @@ fn audit(
     let path = match &args.audit {
         Some(off) if off.as_os_str() == "off" => return Ok(None),
         Some(path) => path.clone(),
-        None => state.join("audit.jsonl"),
+        None => state.join(crate::account::LOG),
     };
     if gaveta_disk::contains(folder, &path) {
         let args = [

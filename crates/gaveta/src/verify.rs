@@ -11,18 +11,21 @@ use gaveta_core::{Error, ErrorKind, Store};
 use gaveta_disk::{DiskStore, Options, TrashOptions};
 use gaveta_server::Verification;
 
-/// Does the word mean a folder of this machine, rather than a server? It does when it holds a
-/// separator at its beginning, or when such a folder is there.
+/// Does the word mean a folder of this machine, rather than a server?
 pub(crate) fn is_local(matches: &ArgMatches) -> bool {
     let place = matches.try_get_one::<String>("place").ok().flatten();
-    place.is_some_and(|place| {
-        let local = [".", "..", "/", "./", "../"];
-        local.contains(&place.as_str())
-            || ["/", "./", "../"]
-                .iter()
-                .any(|start| place.starts_with(start))
-            || Path::new(place).is_dir()
-    })
+    place.is_some_and(|place| is_here(place))
+}
+
+/// Is this something of this machine, rather than a server? It is when it holds a separator at its
+/// beginning, or when such a folder is there.
+pub(crate) fn is_here(place: &str) -> bool {
+    let local = [".", "..", "/", "./", "../"];
+    local.contains(&place)
+        || ["/", "./", "../"]
+            .iter()
+            .any(|start| place.starts_with(start))
+        || Path::new(place).is_dir()
 }
 
 /// Reads it, tells what is wrong, and says how it ended.

@@ -10,7 +10,10 @@
 
 mod common;
 
+use std::fs;
+
 use common::{House, Run, finish};
+use gaveta_testkit::terminal::{Plan, Terminal};
 use serde_json::Value;
 
 const SECRET: &str = "a horse of hers";
@@ -144,6 +147,44 @@ fn a_token_opens_its_part_until_it_is_revoked_and_the_log_tells_all_of_it() {
     as_ana(&house, &["audit", &at]).ends(4);
 }
 
+/// Whoever made a link chose where it leads: what the environment holds for one's own server is not
+/// sent there.
+#[test]
+fn the_password_of_a_link_is_given_for_it_or_asked_for() {
+    let house = House::open();
+    account(&house, "/docs=editor");
+    house.serve_file("docs/a.txt", "content of a");
+    let mut share = house.client(["share", &house.at("docs/a.txt"), "--password"]);
+    share
+        .env("GAVETA_USER", "ana")
+        .env("GAVETA_PASSWORD", SECRET);
+    let made = finish(share, b"of the link\n").ok();
+    let link = made.lines()[0].to_owned();
+    let mut with_variable = house.client(["get", &link]);
+    with_variable.env("GAVETA_PASSWORD", "of the link");
+    let refused = finish(with_variable, b"").ends(4);
+    assert!(refused.err.contains("wants a password"), "{}", refused.err);
+    house.write("wrong", "another\n");
+    house
+        .run(["get", &link, "--password-file", "wrong"])
+        .ends(4);
+    house.write("right", "of the link\n");
+    house.run(["get", &link, "--password-file", "right"]).ok();
+    assert_eq!(house.local("a.txt"), b"content of a");
+    // A person is asked, and may mistype.
+    let mut command = house.client(["get", &link, "asked.txt"]);
+    command.env("GAVETA_PASSWORD", SECRET);
+    let mut terminal = Terminal::start(command, Plan::default());
+    let server = format!("127.0.0.1:{}:", house.port);
+    for typed in ["mistyped\n", "of the link\n"] {
+        let mark = terminal.mark();
+        terminal.wait_for_after(mark, &server);
+        terminal.type_text(typed);
+    }
+    assert_eq!(terminal.exit_code(), 0, "{}", terminal.text());
+    assert_eq!(house.local("asked.txt"), b"content of a");
+}
+
 #[test]
 fn files_are_dropped_through_a_link_of_an_account() {
     let house = House::open();
@@ -151,13 +192,22 @@ fn files_are_dropped_through_a_link_of_an_account() {
     house.serve_file("in/note.txt", "first");
     let made = as_ana(
         &house,
-        &["share", &house.at("in"), "--drop", "--limit", "1"],
+        &["share", &house.at("in"), "--drop", "--limit", "4"],
     )
     .ok();
     let link = made.lines()[0].trim_end_matches('/').to_owned();
     house.write("note.txt", "second");
-    let dropped = house.run(["send", "note.txt", &link]);
-    assert_eq!(house.served("in/note.txt"), b"first", "{dropped:?}");
+    // A name that is taken gets a number, also when it is asked to replace.
+    house.run(["send", "note.txt", &link]).ok();
+    house.run(["send", "note.txt", &link, "--replace"]).ok();
+    assert_eq!(house.served("in/note.txt"), b"first");
+    assert_eq!(house.served("in/note (2).txt"), b"second");
+    assert_eq!(house.served("in/note (3).txt"), b"second");
+    // So does a big one, which goes in chunks.
+    fs::create_dir(house.served.path().join("in/big")).unwrap();
+    house.write("big", vec![7; 5_000_000]);
+    house.run(["send", "big", &link]).ok();
+    assert_eq!(house.served("in/big (2)").len(), 5_000_000);
     // Nothing of what lies there is shown.
     house
         .run(["get", &format!("{link}/note.txt"), "seen"])

@@ -12,6 +12,7 @@ pub mod control;
 pub(crate) mod drawer;
 pub(crate) mod execute;
 pub(crate) mod http;
+pub mod offline;
 pub(crate) mod port;
 mod server;
 

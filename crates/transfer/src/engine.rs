@@ -340,9 +340,14 @@ async fn make_folder(target: &dyn Store, path: &Path) -> Result<()> {
             }
             Err(error) => match (error.kind(), folder.parent()) {
                 (ErrorKind::Exists, _) => {
-                    let there = target.stat(folder).await?;
-                    if !there.is_folder() {
-                        return Err(Error::at(ErrorKind::NotFolder, folder));
+                    match target.stat(folder).await {
+                        Ok(there) if !there.is_folder() => {
+                            return Err(Error::at(ErrorKind::NotFolder, folder));
+                        }
+                        Ok(_) => {}
+                        // A target that one may only drop into does not say what it is.
+                        Err(error) if error.kind() == ErrorKind::NotFound => {}
+                        Err(error) => return Err(error),
                     }
                     missing.pop();
                 }

@@ -117,7 +117,9 @@ impl Context {
         match (&task.there, &self.options.existing) {
             (Some(Some(there)), _) => Replace::Only(there.version.clone()),
             (None, Existing::Replace) => Replace::Always,
-            (Some(None), _) | (None, Existing::Keep | Existing::Ask(_)) => Replace::Never,
+            (Some(None), _) | (None, Existing::Keep | Existing::Beside | Existing::Ask(_)) => {
+                Replace::Never
+            }
         }
     }
 }
@@ -130,6 +132,9 @@ struct How {
     /// Only what differs from what is there?
     delta: bool,
 }
+
+/// So many names are tried for one file.
+const NAMES: u32 = 1000;
 
 /// Copies one file. Whatever ends it, nothing but the whole is published.
 pub(crate) async fn copy(context: &Arc<Context>, task: &Task) -> Ended {
@@ -147,12 +152,16 @@ pub(crate) async fn copy(context: &Arc<Context>, task: &Task) -> Ended {
         chunked: context.is_big(task),
         delta: true,
     };
+    let beside = matches!(context.options.existing, Existing::Beside);
+    // Under the next name, once its own is taken. Who watches knows it by its own.
+    let mut named = task.clone();
+    let mut number = 1;
     let mut doubt: Option<Sent> = None;
     let (mut tries, mut restarts) = (0, 0);
     let passed = Arc::new(AtomicU64::new(0));
     let most = context.options.retries.times;
     loop {
-        let error = match try_once(context, task, &how, &passed).await {
+        let error = match try_once(context, &named, &how, &passed).await {
             Ok((entry, copied)) => return Ended::Done(entry, copied),
             Err(Stop::Cancelled) => return Ended::Cancelled,
             Err(Stop::Final(error)) => return Ended::Failed(error),
@@ -186,12 +195,12 @@ pub(crate) async fn copy(context: &Arc<Context>, task: &Task) -> Ended {
                 continue;
             }
             Err(Stop::Lost(error) | Stop::Anew(_, error)) => {
-                return Ended::Failed(error.about(&task.to));
+                return Ended::Failed(error.about(&named.to));
             }
         };
         // The answer to an earlier commit was lost: is it there after all?
         if let Some(sent) = doubt
-            && let Some(entry) = or_cancelled(context, landed(context, task, sent))
+            && let Some(entry) = or_cancelled(context, landed(context, &named, sent))
                 .await
                 .flatten()
         {
@@ -199,6 +208,17 @@ pub(crate) async fn copy(context: &Arc<Context>, task: &Task) -> Ended {
             return Ended::Done(entry, copied);
         }
         let may_pass = error.kind().is_transient();
+        // A folder of this name is in the way as much as a file.
+        let taken = matches!(error.kind(), ErrorKind::Exists | ErrorKind::IsFolder);
+        if beside && taken && number < NAMES {
+            number += 1;
+            match task.to.numbered(number) {
+                Ok(to) => named.to = to,
+                Err(error) => return Ended::Failed(error),
+            }
+            (doubt, tries) = (None, 0);
+            continue;
+        }
         if error.kind() == ErrorKind::Exists && how.replace == Replace::Never {
             let Some(verdict) = or_cancelled(context, decide(context, task)).await else {
                 return Ended::Cancelled;

@@ -108,11 +108,14 @@ impl Flow {
         let mut asking = pin!(self.progress.ask(self.upload.as_ref()));
         let (mut again, mut tries, mut round, mut best) = (0u64, 0u32, 0u32, 0u64);
         loop {
-            let more = !self.table().is_empty();
+            let (more, wants) = {
+                let table = self.table();
+                (!table.is_empty(), table.wants(self.context.streams.limit()))
+            };
             let ended = tokio::select! {
                 biased;
                 Some(ended) = streams.join_next() => ended,
-                stream = self.context.streams.take(), if more => {
+                stream = self.context.streams.take(), if wants => {
                     if let Some(stream) = stream
                         && let Some((run, cut)) = self.start(&mut streams, stream, round)
                     {

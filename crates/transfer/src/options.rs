@@ -136,6 +136,9 @@ pub enum Existing {
     /// Leave it; the file fails with [`Exists`](gaveta_core::ErrorKind::Exists).
     #[default]
     Keep,
+    /// Leave it, and take the next free name like it: `a (2).txt` ([`Path::numbered`]). For targets
+    /// that do not say what lies there.
+    Beside,
     /// Replace it, whatever it is.
     Replace,
     /// Ask, file by file.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const FAR: Duration = Duration::from_millis(15);
 /// Streams at the start, and at most.
 const NEAR_STREAMS: (usize, usize) = (4, 8);
-const FAR_STREAMS: (usize, usize) = (12, 48);
+const FAR_STREAMS: (usize, usize) = (8, 48);
 /// Over how long what goes over is measured, at least; and in round trips.
 const WINDOW: Duration = Duration::from_millis(400);
 const ROUND_TRIPS: u32 = 4;
@@ -22,6 +22,11 @@ const ROUND_TRIPS: u32 = 4;
 /// loss that each of its connections sees, and then twice as many bring twice as much.
 const GAIN: u64 = 5;
 const FAR_GAIN: u64 = 25;
+/// Windows that say nothing after streams were added: until a connection is made and at its rate,
+/// more is handed over than arrives, since it fills what holds bytes on the way (TCP's buffers, the
+/// queue before the link). Near, one; far, so many that a slow start of 100 ms a turn is over.
+const SETTLING: u32 = 1;
+const FAR_SETTLING: u32 = 3;
 /// Windows without a try after one that brought nothing.
 const REST: u32 = 6;
 
@@ -90,8 +95,7 @@ impl Streams {
         state.far = true;
         state.since = Instant::now();
         state.bytes = 0;
-        // New connections are slow at first: the first window tells of that.
-        state.rest = 1;
+        state.rest = FAR_SETTLING;
         state.window = WINDOW.max(took.saturating_mul(ROUND_TRIPS)).min(5 * WINDOW);
         state.most = FAR_STREAMS.1;
         self.set(&mut state, FAR_STREAMS.0);
@@ -151,13 +155,12 @@ impl Streams {
             }
             Some(_) | None if state.limit < state.most => {
                 state.before = Some((rate, state.limit));
-                // New streams need a window to get under way.
-                state.rest = 1;
-                let more = if state.far {
-                    state.limit
+                let (more, settling) = if state.far {
+                    (state.limit, FAR_SETTLING)
                 } else {
-                    state.limit.div_ceil(3)
+                    (state.limit.div_ceil(3), SETTLING)
                 };
+                state.rest = settling;
                 let up = (state.limit + more).min(state.most);
                 self.set(state, up);
             }
@@ -241,7 +244,7 @@ mod tests {
         let streams = Streams::new(None);
         streams.round_trip(Duration::from_millis(100));
         let mut held = all(&streams).await;
-        for _ in 0..5 {
+        for _ in 0..2 * (FAR_SETTLING + 1) {
             window(&streams, 1_000_000).await;
             held.extend(all(&streams).await);
         }

@@ -31,6 +31,8 @@ pub(crate) struct Table {
     taking: Vec<Duration>,
     /// May what was not begun of a run be taken away from it?
     shares: bool,
+    /// So many streams left the rest to others, who are faster.
+    resting: usize,
 }
 
 /// A run under way, in chunk numbers.
@@ -57,6 +59,7 @@ impl Table {
             next: 0,
             taking: Vec::new(),
             shares: true,
+            resting: 0,
         };
         table.give_back(&(0..length), arrived);
         table
@@ -93,6 +96,12 @@ impl Table {
     /// Is there nothing that one more stream could send?
     pub(crate) fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.longest().is_none()
+    }
+
+    /// Is there something for one more stream, of so many?
+    pub(crate) fn wants(&self, streams: usize) -> bool {
+        let resting = self.resting.min(streams / 2);
+        !self.is_empty() && self.runs.len() + resting < streams
     }
 
     /// The run that has the most before it.
@@ -164,20 +173,53 @@ impl Table {
         Some((id, self.bytes(taken)))
     }
 
-    /// May this run go on with this chunk? Then nobody else will send it.
-    pub(crate) fn begin(&mut self, run: u64, number: u64) -> bool {
-        match self.runs.get_mut(&run) {
-            Some(run) if number < run.end => {
-                let took = run.since.elapsed();
-                run.since = Instant::now();
-                run.begun = run.begun.max(number + 1);
-                if number > run.start {
-                    self.took(took);
-                }
-                true
+    /// May this run go on with this chunk? Then nobody else will send it. It may not when others
+    /// took it, or will be done with it sooner.
+    pub(crate) fn begin(&mut self, id: u64, number: u64) -> bool {
+        let Some(run) = self.runs.get(&id).filter(|run| number < run.end) else {
+            return false;
+        };
+        let (end, goes_on, took) = (run.end, number > run.start, run.since.elapsed());
+        let rests = goes_on && self.hinders(took);
+        if let Some(run) = self.runs.get_mut(&id) {
+            if rests {
+                run.end = number;
+                self.missing.push_front(number..end);
+                self.resting += 1;
+                return false;
             }
-            _ => false,
+            run.since = Instant::now();
+            run.begun = run.begun.max(number + 1);
         }
+        if goes_on {
+            self.took(took);
+        }
+        true
+    }
+
+    /// Will the other streams have sent all the rest before one that takes so long has sent one
+    /// chunk more?
+    fn hinders(&self, took: Duration) -> bool {
+        let others = self.runs.len().saturating_sub(1) as u64;
+        let Some(typical) = self.typical().filter(|_| self.shares && others > 0) else {
+            return false;
+        };
+        let missing: u64 = self.missing.iter().map(|run| run.end - run.start).sum();
+        let waiting = |run: &Run| run.end.saturating_sub(run.begun);
+        let rest = missing + self.runs.values().map(waiting).sum::<u64>();
+        // What each of them has in hand comes first.
+        let turns = u32::try_from(rest.div_ceil(others)).unwrap_or(u32::MAX);
+        took > typical.saturating_mul(turns.saturating_add(1))
+    }
+
+    /// How long a chunk takes most streams, once some have passed.
+    fn typical(&self) -> Option<Duration> {
+        if self.taking.len() < TYPICAL / 4 {
+            return None;
+        }
+        let mut taking = self.taking.clone();
+        taking.sort_unstable();
+        taking.get(taking.len() / 2).copied()
     }
 
     fn took(&mut self, took: Duration) {
@@ -190,12 +232,10 @@ impl Table {
     /// The run that keeps all others waiting, when nothing is left but what was begun: its last
     /// chunk takes far longer than most of the last ones did.
     pub(crate) fn straggler(&self) -> Option<u64> {
-        if !self.is_empty() || self.taking.len() < TYPICAL / 4 {
+        if !self.is_empty() {
             return None;
         }
-        let mut taking = self.taking.clone();
-        taking.sort_unstable();
-        let typical = taking.get(taking.len() / 2)?;
+        let typical = self.typical()?;
         let patience = typical.saturating_mul(PATIENCE).max(LEAST_PATIENCE);
         let late = |(_, run): &(&u64, &Run)| run.since.elapsed() > patience;
         let (id, _) = self
@@ -389,6 +429,40 @@ mod tests {
         assert_eq!(taken, last);
         assert!(table.is_empty() && !table.begin(slow, 1));
         assert_eq!(table.end(slow), 0..CHUNK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_one_leaves_the_end_to_faster_ones() {
+        let mut table = Table::new(32 * CHUNK, &Ranges::new());
+        let (slow, _) = table.next(1, false).unwrap();
+        assert!(table.begin(slow, 0));
+        let (mut fast, range) = table.next(1, false).unwrap();
+        assert_eq!(range, 16 * CHUNK..32 * CHUNK);
+        for number in 16..32 {
+            assert!(table.begin(fast, number));
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        // Not enough has passed to know what is slow.
+        assert!(table.begin(slow, 1));
+        table.end(fast);
+        loop {
+            let range;
+            (fast, range) = table.next(1, false).unwrap();
+            for number in range.start / CHUNK..range.end / CHUNK {
+                assert!(table.begin(fast, number));
+                tokio::time::advance(Duration::from_millis(100)).await;
+            }
+            if range.start == 3 * CHUNK {
+                break;
+            }
+            table.end(fast);
+        }
+        assert!(!table.begin(slow, 2));
+        assert_eq!(table.end(slow), 0..2 * CHUNK);
+        // Its place stays empty; what it had before it is there for others.
+        assert!(!table.wants(2) && !table.is_empty());
+        table.end(fast);
+        assert_eq!(table.next(2, false).unwrap().1, 2 * CHUNK..3 * CHUNK);
     }
 
     #[test]

@@ -177,6 +177,30 @@ async fn one_failure_stops_no_other() {
     assert_eq!(get(&there.inner, "t/a").await.unwrap(), b"");
 }
 
+#[tokio::test]
+async fn beside_what_is_there_a_name_gets_a_number() {
+    let (here, there) = (Hooked::new(), Hooked::new());
+    put(&here.inner, "t/a.txt", b"new").await;
+    put(&here.inner, "t/b", b"new too").await;
+    put(&there.inner, "t/a.txt", b"old").await;
+    put(&there.inner, "t/a (2).txt", b"older").await;
+    put(&there.inner, "t/b/c", b"in a folder").await;
+    let options = Options {
+        existing: Existing::Beside,
+        ..quick()
+    };
+    let summary = copy(&here, "t", &there, "t", options).await;
+    assert!(summary.is_whole() && summary.files == 2, "{summary:?}");
+    for (name, expected) in [
+        ("t/a.txt", &b"old"[..]),
+        ("t/a (2).txt", b"older"),
+        ("t/a (3).txt", b"new"),
+        ("t/b (2)", b"new too"),
+    ] {
+        assert_eq!(get(&there.inner, name).await.unwrap(), expected, "{name}");
+    }
+}
+
 #[derive(Debug, Default)]
 struct Answers {
     answers: Mutex<Vec<Decision>>,

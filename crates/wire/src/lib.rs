@@ -47,4 +47,12 @@ pub mod route {
     pub const TRASH: &str = "/.gaveta/trash";
     /// Answers 200 while the server serves.
     pub const HEALTH: &str = "/.gaveta/health";
+
+    /// May a name be part of the prefix under which a proxy serves a server? Letters, digits and
+    /// `-._~`, which nobody encodes (RFC 3986, section 2.3), but not `.`, `..` or the reserved one.
+    pub fn is_in_base(name: &str) -> bool {
+        let reserved = matches!(name, "" | "." | "..") || name.eq_ignore_ascii_case(".gaveta");
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+        !reserved && name.chars().all(plain)
+    }
 }

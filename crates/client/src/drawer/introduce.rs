@@ -1,7 +1,8 @@
 //! The first words with a server: who is it, and is it the one that was meant?
 //!
 //! A given fingerprint decides alone; then one that was remembered; then whether this machine
-//! trusts the certificate. Only where none of them says anything a person is asked.
+//! trusts the certificate. Only where none of them says anything a person is asked. Who is known by
+//! a key has to show it, also on this machine: nothing is said to it unencrypted.
 
 use gaveta_core::{Error, ErrorKind};
 use gaveta_text::escape;
@@ -12,22 +13,29 @@ use crate::answer::Answer;
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pins::Pins;
 use crate::printer::Printer;
-use crate::remote::{Doubt, NoHandshake, Options, Remote, SignIn, Trust, Untrusted};
+use crate::remote::{
+    Doubt, Elsewhere, NoHandshake, Options, OtherProtocol, Remote, Security, SignIn, Trust,
+    Untrusted,
+};
 
 /// Connects, as a visitor or signed in so. The inner error is of the line or of the server.
 ///
 /// # Errors
 /// With a sentence: the server is not the one that is known, is unknown and nobody can be asked or
-/// the answer was no, or the known servers cannot be read.
+/// the answer was no, a fingerprint was given for `http://`, or the known servers cannot be read.
 pub(super) async fn connect(
     server: &Server,
     given: Option<Fingerprint>,
     sign_in: Option<SignIn>,
     printer: &Printer,
 ) -> Outcome<Result<Remote, Error>> {
+    let is_open = server.security == Security::Plain;
+    if is_open && given.is_some() {
+        return Err(said(Sentence::new("tls-open-fingerprint"), server));
+    }
     let pins = Pins::of_person();
     let remembered = match (given, &pins) {
-        (None, Some(pins)) => pins.find(&server.address())?,
+        (None, Some(pins)) if !is_open => pins.find(&server.address())?,
         _ => None,
     };
     let trust = given.or(remembered).map_or(Trust::Public, Trust::Pinned);
@@ -38,6 +46,10 @@ pub(super) async fn connect(
     let Some(cause) = std::error::Error::source(&error) else {
         return Ok(Err(error));
     };
+    if let Some(Elsewhere(ip)) = cause.downcast_ref() {
+        let sentence = Sentence::new("tls-elsewhere").with("address", ip.to_string());
+        return Err(said(sentence, server));
+    }
     if let Some(NoHandshake(why)) = cause.downcast_ref() {
         return Err(said(
             Sentence::new("tls-handshake").with("why", why),
@@ -80,13 +92,47 @@ pub(super) async fn connect(
     Ok(Ok(remote))
 }
 
+/// Where what answers is no Gaveta server, there may be one behind a prefix of what was typed. Who
+/// that is, is found out before anybody signs in there.
 async fn try_with(server: &Server, trust: Trust, sign_in: Option<SignIn>) -> Result<Remote, Error> {
-    let options = Options {
+    let visitor = Options {
         trust,
-        sign_in,
         ..Options::default()
     };
-    Remote::connect(server.address(), options).await
+    let signed = Options {
+        sign_in: sign_in.clone(),
+        ..visitor.clone()
+    };
+    let first = match Remote::connect(server.address(), signed).await {
+        Err(error) if is_no_gaveta(&error) => error,
+        done => return done,
+    };
+    for base in &server.bases {
+        let behind = server.address().behind(base);
+        match Remote::connect(behind, visitor.clone()).await {
+            Ok(remote) => {
+                if let Some(SignIn { name, password }) = &sign_in {
+                    remote.sign_in(name, password).await?;
+                    // The greeting was for a visitor.
+                    let _ = remote.greeted();
+                }
+                return Ok(remote);
+            }
+            Err(error) if is_no_gaveta(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(first)
+}
+
+/// Does something else answer there? A Gaveta server behind a prefix knows nothing outside it.
+fn is_no_gaveta(error: &Error) -> bool {
+    let cause = std::error::Error::source(error);
+    let other = cause.is_some_and(|cause| cause.is::<OtherProtocol>());
+    match error.kind() {
+        ErrorKind::Unsupported => !other,
+        kind => kind == ErrorKind::NotFound,
+    }
 }
 
 fn doubt(why: &Doubt) -> Sentence {

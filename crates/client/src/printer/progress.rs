@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gaveta_core::{Entry, Error, Path};
+use gaveta_core::{Entry, Error, ErrorKind, Path};
 use gaveta_text::escape;
 use gaveta_transfer::{
     Copied, FileId, KEPT, Observer, Outcome as FileOutcome, Restart, Skipped, Why,
@@ -107,11 +107,11 @@ struct State {
     bars: Bars,
     /// Nothing may be drawn any more.
     ended: bool,
-    /// Files that were under way when all was stopped: how much of each was there, and its size.
+    /// Files that were under way when all was stopped, or their line was lost.
     stopped: Vec<Stopped>,
 }
 
-/// A file that was under way when the transfer was stopped.
+/// A file that was under way when the transfer was stopped, or its line was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     /// Its path at the target.
@@ -172,7 +172,7 @@ impl Progress {
         state.bars = Bars::default();
     }
 
-    /// The files that were under way when the transfer was stopped.
+    /// The files that were under way when the transfer was stopped, or their line was lost.
     pub fn stopped(&self) -> Vec<Stopped> {
         self.lock().stopped.clone()
     }
@@ -281,7 +281,15 @@ impl Observer for Progress {
         let copied = {
             let mut state = self.lock();
             let running = state.running.remove(&file);
-            if let (FileOutcome::Cancelled, Some(running)) = (&outcome, running)
+            let was_cut = match &outcome {
+                FileOutcome::Cancelled => true,
+                FileOutcome::Failed(error) => {
+                    matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::TimedOut)
+                }
+                FileOutcome::Done(_) | FileOutcome::Planned | FileOutcome::Skipped(_) => false,
+            };
+            if let Some(running) = running
+                && was_cut
                 && state.stopped.len() < KEPT
             {
                 state.stopped.push(Stopped {

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -41,13 +42,28 @@ impl fmt::Display for NoHandshake {
 
 impl StdError for NoHandshake {}
 
+/// What was taken for this machine by its name is another one. Nothing was sent to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere(pub IpAddr);
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the name leads to {}, not to this machine", self.0)
+    }
+}
+
+impl StdError for Elsewhere {}
+
 /// Makes connections of one kind to one server. Clones share what was learnt of it, such as the
 /// tickets by which a handshake is shorter.
 #[derive(Clone)]
 pub(super) struct Connector {
     tcp: HttpConnector,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    handshake: Duration,
+    /// Only to this machine: what is said is open.
+    near: bool,
+    /// For the name and the connection, and again for the handshake.
+    limit: Duration,
 }
 
 impl Connector {
@@ -64,6 +80,7 @@ impl Connector {
         tcp.set_connect_timeout(Some(deadlines.connect));
         tcp.enforce_http(false);
         let bad = |error: Failed| gaveta_core::Error::bad_request(error);
+        let near = trust.is_none() && address.is_loopback();
         let tls = match trust {
             None => None,
             Some(trust) => {
@@ -77,26 +94,45 @@ impl Connector {
         Ok(Self {
             tcp,
             tls,
-            handshake: deadlines.connect,
+            near,
+            limit: deadlines.connect,
         })
     }
 
     /// A connection over which nothing was sent yet but the handshake.
     ///
     /// # Errors
-    /// [`Untrusted`], [`NoHandshake`], and those of the system.
-    pub(super) async fn open(mut self, uri: Uri) -> Result<Stream, Failed> {
-        std::future::poll_fn(|cx| self.tcp.poll_ready(cx)).await?;
-        let socket = self.tcp.call(uri).await?.into_inner();
+    /// [`Untrusted`], [`NoHandshake`], [`Elsewhere`], and those of the system.
+    pub(super) async fn open(self, uri: Uri) -> Result<Stream, Failed> {
+        let socket = dial(self.tcp, uri, self.limit).await?;
+        let there = socket.peer_addr()?.ip().to_canonical();
+        if self.near && !there.is_loopback() {
+            return Err(Elsewhere(there).into());
+        }
         hold_little(&socket);
         let Some((tls, name)) = self.tls else {
             return Ok(Stream::Plain(socket));
         };
-        match timeout(self.handshake, tls.connect(name, socket)).await {
+        match timeout(self.limit, tls.connect(name, socket)).await {
             Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
             Ok(Err(error)) => Err(why(error)),
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
+    }
+}
+
+/// A socket within this time: the system may take any time to find out where a name is.
+async fn dial<C>(mut tcp: C, uri: Uri, limit: Duration) -> Result<TcpStream, Failed>
+where
+    C: Service<Uri, Response = TokioIo<TcpStream>, Error: Into<Failed>>,
+{
+    let dialed = timeout(limit, async {
+        std::future::poll_fn(|cx| tcp.poll_ready(cx)).await?;
+        tcp.call(uri).await
+    });
+    match dialed.await {
+        Ok(dialed) => dialed.map(TokioIo::into_inner).map_err(Into::into),
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     }
 }
 
@@ -218,5 +254,88 @@ impl AsyncWrite for Stream {
             Self::Plain(plain) => Pin::new(plain).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{SocketAddr, UdpSocket};
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    /// An address of this machine that is not loopback; none without a network.
+    fn outside() -> Option<IpAddr> {
+        let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+        socket.connect("192.0.2.1:9").ok()?;
+        let ip = socket.local_addr().ok()?.ip();
+        (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+    }
+
+    fn uri(at: SocketAddr) -> Uri {
+        format!("http://{at}/").parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_of_this_machine_that_leads_elsewhere_is_not_used() {
+        let Some(ip) = outside() else {
+            assert!(std::env::var_os("CI").is_none(), "CI must have a network");
+            eprintln!("skipped: this machine has no address but loopback");
+            return;
+        };
+        let elsewhere = TcpListener::bind((ip, 0)).await.unwrap();
+        let at = elsewhere.local_addr().unwrap();
+        let deadlines = Deadlines::default();
+        let near = Address::new("localhost", at.port());
+        let connector = Connector::new(&near, &deadlines, None, false).unwrap();
+        let refused = connector.open(uri(at)).await.unwrap_err();
+        assert_eq!(refused.downcast_ref(), Some(&Elsewhere(ip)));
+        let (mut socket, _) = elsewhere.accept().await.unwrap();
+        let mut sent = Vec::new();
+        timeout(deadlines.progress, socket.read_to_end(&mut sent))
+            .await
+            .expect("the connection is closed")
+            .unwrap();
+        assert_eq!(sent, b"", "nothing was sent");
+
+        let here = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connector = Connector::new(&near, &deadlines, None, false).unwrap();
+        let here = uri(here.local_addr().unwrap());
+        connector.open(here).await.expect("this machine");
+        let far = Address::new("far.example", at.port());
+        let connector = Connector::new(&far, &deadlines, None, false).unwrap();
+        connector
+            .open(uri(at))
+            .await
+            .expect("meant to be elsewhere");
+    }
+
+    /// A name about which nobody ever answers.
+    #[derive(Clone)]
+    struct Silent;
+
+    impl Service<Uri> for Silent {
+        type Response = TokioIo<TcpStream>;
+        type Error = Failed;
+        type Future = std::future::Pending<Result<Self::Response, Failed>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Uri) -> Self::Future {
+            std::future::pending()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_answers_for_is_given_up() {
+        let limit = Duration::from_millis(20);
+        let dialed = dial(Silent, Uri::from_static("http://h/"), limit);
+        let patience = Duration::from_secs(60);
+        let error = timeout(patience, dialed).await.expect("a deadline");
+        let error = error.unwrap_err();
+        let error = error.downcast_ref::<io::Error>().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

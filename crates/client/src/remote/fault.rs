@@ -11,7 +11,7 @@ use gaveta_wire::header;
 use gaveta_wire::session::AnswerBody;
 use http::{HeaderMap, StatusCode};
 
-use super::connector::NoHandshake;
+use super::connector::{Elsewhere, NoHandshake};
 use super::trust::Untrusted;
 
 /// An error the server told, and whether it told it as a Gaveta server does.
@@ -107,6 +107,9 @@ pub(super) fn of_connection(error: &(dyn StdError + 'static)) -> Error {
         innermost = cause.to_string();
         if let Some(untrusted) = cause.downcast_ref::<Untrusted>() {
             return Error::new(ErrorKind::Insecure).because(untrusted.clone());
+        }
+        if let Some(elsewhere) = cause.downcast_ref::<Elsewhere>() {
+            return Error::new(ErrorKind::Insecure).because(*elsewhere);
         }
         if let Some(failed) = cause.downcast_ref::<NoHandshake>() {
             return Error::new(ErrorKind::Insecure).because(failed.clone());

@@ -48,7 +48,7 @@ impl Journal {
     pub fn in_folder(folder: impl Into<PathBuf>, address: &Address) -> Self {
         Self {
             folder: folder.into(),
-            server: address.to_string(),
+            server: format!("{address}{}", address.base),
         }
     }
 

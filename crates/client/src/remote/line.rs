@@ -347,6 +347,7 @@ impl Line {
     /// What was begun, as a request for a target on this server; not signed yet.
     pub(super) fn build(&self, begun: Builder, target: &str, body: Out) -> Result<Request<Out>> {
         let bad = |error: http::Error| Error::new(ErrorKind::BadRequest).because(error);
+        let target = format!("{}{target}", self.address.base);
         let target = PathAndQuery::try_from(target).map_err(|error| bad(error.into()))?;
         let uri = Uri::builder()
             .scheme(match self.encrypted {

@@ -40,7 +40,7 @@ use gaveta_wire::session::{AccountBody, AnswerBody, Call, Secret};
 use line::Line;
 use own::Own;
 
-pub use connector::NoHandshake;
+pub use connector::{Elsewhere, NoHandshake};
 pub use journal::Journal;
 pub use session::{Hello, Notices, OtherProtocol, Session, Told};
 pub use trust::{Doubt, Trust, Untrusted};
@@ -54,12 +54,14 @@ pub struct Address {
     pub port: u16,
     /// Is the connection encrypted?
     pub security: Security,
+    /// The prefix under which a proxy serves it: `/files`; empty for none.
+    pub base: String,
 }
 
 /// Is a connection encrypted?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Security {
-    /// Always, but to this machine only when the server there wants it.
+    /// Always, but to this machine only when the server there wants it, or is known by its key.
     #[default]
     Auto,
     /// Never: `http://`.
@@ -75,6 +77,7 @@ impl Address {
             host: host.into(),
             port,
             security: Security::Auto,
+            base: String::new(),
         }
     }
 
@@ -84,16 +87,25 @@ impl Address {
         Self { security, ..self }
     }
 
-    /// Is it this machine, by its name or number? Nobody else hears what is said there.
+    /// The same place, behind this prefix.
+    #[must_use]
+    pub fn behind(self, base: impl Into<String>) -> Self {
+        let base = base.into();
+        Self { base, ..self }
+    }
+
+    /// Is it this machine, by its name or number? Nobody else hears what is said there: where
+    /// nothing is encrypted, a connection that leads elsewhere all the same is not used
+    /// ([`Elsewhere`]).
     pub fn is_loopback(&self) -> bool {
         match self.host.parse::<std::net::IpAddr>() {
             Ok(ip) => ip.to_canonical().is_loopback(),
-            Err(_) => self.host == "localhost" || self.host.ends_with(".localhost"),
+            Err(_) => self.host == "localhost",
         }
     }
 }
 
-/// As it stands in a URL: IPv6 in brackets.
+/// Host and port as they stand in a URL: IPv6 in brackets.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -171,13 +183,20 @@ impl Remote {
     ///
     /// # Errors
     /// `Disconnected` when nothing listens there, `TimedOut`, `Unsupported` when what answers is
-    /// not a Gaveta server, `Insecure` because of [`Untrusted`] or [`NoHandshake`], or when a
-    /// sign-in would travel unencrypted, `WrongPassword`, `Busy` when guesses are slowed down.
+    /// not a Gaveta server, `Insecure` because of [`Untrusted`], [`NoHandshake`] or [`Elsewhere`],
+    /// when a sign-in would travel unencrypted, or when a key is asked of a connection that shows
+    /// none, `WrongPassword`, `Busy` when guesses are slowed down.
     pub async fn connect(address: Address, options: Options) -> Result<Self> {
+        let is_pinned = matches!(options.trust, Trust::Pinned(_));
         let both = match address.security {
+            Security::Plain if is_pinned => {
+                return Err(
+                    Error::new(ErrorKind::Insecure).because("nothing shows a key without TLS")
+                );
+            }
             Security::Plain => return Self::try_connect(address, &options, false).await,
             Security::Tls => return Self::try_connect(address, &options, true).await,
-            Security::Auto => address.is_loopback(),
+            Security::Auto => address.is_loopback() && !is_pinned,
         };
         if !both {
             return Self::try_connect(address, &options, true).await;
@@ -414,7 +433,6 @@ mod tests {
     fn this_machine_is_known_by_its_names() {
         for near in [
             "localhost",
-            "a.localhost",
             "127.0.0.1",
             "127.9.9.9",
             "::1",
@@ -425,6 +443,7 @@ mod tests {
         for far in [
             "example.org",
             "localhost.example",
+            "a.localhost",
             "10.0.0.1",
             "::2",
             "notlocalhost",

@@ -237,7 +237,7 @@ type Socket = WebSocketStream<Stream>;
 async fn dial(line: &Line) -> Result<Socket> {
     let (address, deadlines) = (line.address(), line.deadlines());
     let stream = line.connection().await?;
-    let request = format!("ws://{address}{}", route::SESSION)
+    let request = format!("ws://{address}{}{}", address.base, route::SESSION)
         .into_client_request()
         .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
     let mut config = WebSocketConfig::default();

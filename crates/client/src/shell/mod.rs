@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use gaveta_core::{Error, ErrorKind, Path, Store};
+use gaveta_core::{Error, ErrorKind, Store};
 use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::session::Secret;
 
@@ -132,7 +132,7 @@ async fn connect(
         Arc::clone(printer),
     )
     .await?;
-    let folder = address.path()?;
+    let folder = drawer.place(&address)?;
     if !folder.is_root() {
         let there = drawer.remote.stat(&folder).await;
         let entry = there.map_err(|error| drawer.named(error, &folder))?;
@@ -140,8 +140,8 @@ async fn connect(
             return Err(drawer.named(ErrorKind::NotFolder.into(), &folder));
         }
     }
-    let folder = Path::parse(folder.as_str())?;
-    let here = Here::new(drawer, address.server, folder, !args.no_events);
+    let server = drawer.server().clone();
+    let here = Here::new(drawer, server, folder, !args.no_events);
     Ok((context, Arc::new(here)))
 }
 

@@ -98,11 +98,11 @@ impl Runner {
                 tokio::select! {
                     ended = &mut running => break Some(ended),
                     told = self.signals.next() => {
+                        cancel.cancel();
                         match told {
                             Told::Interrupt => terminal::forget_typed(),
                             Told::Terminate => self.here.leave(),
                         }
-                        cancel.cancel();
                         if stopping {
                             break None;
                         }

@@ -16,10 +16,12 @@ use crate::fault::{Ended, Fault, Outcome};
 /// The longest line of the log that is read, in bytes.
 const LONGEST: usize = 128 * 1024;
 
+/// The arguments of `audit`.
 #[derive(Debug, Args)]
-pub(super) struct Audit {
+pub struct Audit {
     #[arg(value_name = "HOST[:PORT]/", help = "arg-audit-server")]
-    server: Option<String>,
+    /// The server, or on this machine a folder or the log itself.
+    pub server: Option<String>,
     #[arg(long, visible_alias = "desde", value_name = "TIME", value_parser = since, help = "arg-audit-since")]
     since: Option<SystemTime>,
     #[arg(
@@ -46,7 +48,8 @@ pub(super) struct Audit {
     #[arg(long, visible_alias = "falhas", help = "arg-audit-failed")]
     failed: bool,
     #[arg(long, visible_alias = "seguir", help = "arg-audit-follow")]
-    follow: bool,
+    /// Go on with what happens.
+    pub follow: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -70,17 +73,7 @@ impl Run for Audit {
             let address = found.first().ok_or(Fault::usage("client-no-address"))?;
             let drawer = context.open(&address.server, &self.connection).await?;
             drawer.need(Action::Manage).await?;
-            let path = self
-                .path
-                .as_deref()
-                .map(|path| Path::parse(path.trim_matches('/')));
-            let filter = AuditFilter {
-                since: self.since,
-                account: self.account.clone(),
-                path: path.transpose()?,
-                operation: self.operation.clone(),
-                failed: self.failed,
-            };
+            let filter = self.filter()?;
             let mut pieces = drawer.remote.audit(&filter, self.follow).await?;
             let mut part: Vec<u8> = Vec::new();
             while let Some(piece) = pieces.next().await {
@@ -88,7 +81,10 @@ impl Run for Audit {
                     if byte != b'\n' && part.len() < LONGEST {
                         part.push(byte);
                     } else if byte == b'\n' {
-                        show(&context, &std::mem::take(&mut part))?;
+                        // An empty line only says that the line is alive.
+                        if let Ok(record) = serde_json::from_slice(&std::mem::take(&mut part)) {
+                            tell(&context, &record)?;
+                        }
                     }
                 }
             }
@@ -98,14 +94,32 @@ impl Run for Audit {
     }
 }
 
-/// One record; an empty line only says that the line is alive.
-fn show(context: &Context, line: &[u8]) -> Outcome {
-    let Ok(record) = serde_json::from_slice::<AuditBody>(line) else {
-        return Ok(());
-    };
+impl Audit {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// `BadPath`.
+    pub fn filter(&self) -> Outcome<AuditFilter> {
+        let path = self.path.as_deref();
+        let path = path.map(|path| Path::parse(path.trim_matches('/')));
+        Ok(AuditFilter {
+            since: self.since,
+            account: self.account.clone(),
+            path: path.transpose()?,
+            operation: self.operation.clone(),
+            failed: self.failed,
+        })
+    }
+}
+
+/// Tells one record.
+///
+/// # Errors
+/// [`Fault::Closed`].
+pub fn tell(context: &Context, record: &AuditBody) -> Outcome {
     let printer = &context.printer;
     if printer.is_json() {
-        let object = serde_json::to_value(&record).unwrap_or_default();
+        let object = serde_json::to_value(record).unwrap_or_default();
         return printer.json(&object);
     }
     let time = time_from_text(&record.time).map(gaveta_text::exact_time);

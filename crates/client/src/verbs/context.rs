@@ -89,10 +89,10 @@ impl Context {
     }
 
     /// Runs something that may be dropped at any time; [`Fault::Interrupted`] when it was.
-    pub(crate) async fn stoppable<T>(
-        &self,
-        doing: impl Future<Output = Outcome<T>> + Send,
-    ) -> Outcome<T> {
+    ///
+    /// # Errors
+    /// Those of what is run.
+    pub async fn stoppable<T>(&self, doing: impl Future<Output = Outcome<T>> + Send) -> Outcome<T> {
         tokio::select! {
             done = doing => done,
             () = self.cancel.cancelled() => Err(Fault::Interrupted),
@@ -147,7 +147,8 @@ impl Context {
         Drawer::open_as(server, passwords, connection.fingerprint, printer, sign_in).await
     }
 
-    /// The drawer that an address is in: for the link of a share, what the link opens.
+    /// The drawer that an address is in: for the link of a share, what the link opens. Whoever made
+    /// a link chose its server: the password of the environment is none of its business.
     pub(super) async fn open_at(
         &self,
         address: &Address,
@@ -156,14 +157,11 @@ impl Context {
         let Some(secret) = &address.share else {
             return self.open(&address.server, connection).await;
         };
-        let password = match &connection.password_file {
-            Some(file) => read_secret(file)?,
-            None => self.password.clone().unwrap_or(Secret(String::new())),
-        };
+        let password = connection.password_file.as_deref().map(read_secret);
         Drawer::open_share(
             &address.server,
             &Secret(secret.0.clone()),
-            password,
+            password.transpose()?,
             connection.fingerprint,
             Arc::clone(&self.printer),
         )

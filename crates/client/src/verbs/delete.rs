@@ -37,7 +37,7 @@ impl Delete {
             .open_with(&address.server, &self.connection, given)
             .await?;
         // One name, letter by letter: this verb takes no patterns.
-        let path = address.path()?;
+        let path = drawer.place(address)?;
         let entry = drawer
             .remote
             .stat(&path)

@@ -48,12 +48,9 @@ impl Run for Get {
             return context.stoppable(self.to_output(&context, &names)).await;
         }
         let place = Place::find(to)?;
-        let job = context
+        let (job, servers) = context
             .stoppable(self.job(&context, &names, &place))
             .await?;
-        let mut servers: Vec<_> = names.iter().map(|name| name.server.to_string()).collect();
-        servers.sort();
-        servers.dedup();
         if job.is_empty() {
             return Ok(job.tally.ended());
         }
@@ -66,7 +63,7 @@ impl Run for Get {
             drawer: None,
             show,
             done_key: "client-got",
-            resume: Some(Resume::Derive(servers.join(" "))),
+            resume: Some(Resume::Derive(servers)),
         };
         transferring::run(&context, &self.how, job, target).await
     }
@@ -105,15 +102,22 @@ impl Get {
         Ok((words.into_iter().map(parse).collect::<Outcome<_>>()?, to))
     }
 
-    async fn job(&self, context: &Context, names: &[Address], place: &Place) -> Outcome<Job> {
+    /// What is to be got, and from which servers.
+    async fn job(
+        &self,
+        context: &Context,
+        names: &[Address],
+        place: &Place,
+    ) -> Outcome<(Job, String)> {
         let mut job = Job::new();
         let mut found: Vec<(Drawer, Entry)> = Vec::new();
         let mut drawers: Vec<(&Address, Drawer)> = Vec::new();
         for name in names {
             let more = async {
-                let known = drawers
-                    .iter()
-                    .find(|(other, _)| other.server == name.server && other.share == name.share);
+                let known = drawers.iter().find(|(other, drawer)| {
+                    let same = other.server == name.server && other.share == name.share;
+                    same && drawer.holds(name)
+                });
                 let drawer = match known {
                     Some((_, drawer)) => drawer.clone(),
                     None => {
@@ -146,7 +150,11 @@ impl Get {
                 fail(context, &mut job.tally, fault)?;
             }
         }
-        Ok(job)
+        let servers = drawers.iter().map(|(_, drawer)| drawer.server());
+        let mut servers: Vec<String> = servers.map(ToString::to_string).collect();
+        servers.sort();
+        servers.dedup();
+        Ok((job, servers.join(" ")))
     }
 
     /// One file to standard output.

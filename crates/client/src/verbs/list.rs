@@ -99,11 +99,14 @@ impl List {
                 }
             }
         }
-        if context.here().is_some() && totals.is_empty() {
+        if totals.is_empty() {
             match places {
-                [place] if tally.count == 0 => return self.nothing(context, place),
                 // Why there is nothing to sum up has been told.
-                _ if tally.count > 0 && !context.printer.is_json() => return Ok(tally.ended()),
+                _ if tally.count > 0 => {
+                    self.sum_up_for_programs(context, &totals)?;
+                    return Ok(tally.ended());
+                }
+                [place] if context.here().is_some() => return self.nothing(context, place),
                 _ => {}
             }
         }
@@ -118,11 +121,7 @@ impl List {
         place: &Address,
         totals: &mut Totals,
     ) -> Outcome {
-        if place.pattern()?.is_some() {
-            let pattern = place.pattern()?;
-            let Some(pattern) = pattern else {
-                return Ok(());
-            };
+        if let Some(pattern) = drawer.pattern(place)? {
             let mut found = matches(&drawer.remote, &pattern)
                 .await
                 .map_err(|error| Fault::Store(crate::drawer::about(&error, place.to_string())))?;

@@ -39,9 +39,9 @@ impl Mkdir {
         let mut tally = Tally::default();
         for folder in folders {
             let made = async {
-                // A name letter by letter: nothing there could match a pattern.
-                let path = folder.path()?;
                 let drawer = context.open(&folder.server, &self.connection).await?;
+                // A name letter by letter: nothing there could match a pattern.
+                let path = drawer.place(folder)?;
                 if !self.dry_run {
                     drawer.need(Action::Create).await?;
                 }

@@ -43,14 +43,13 @@ impl Moving {
             return Err(Fault::usage("client-no-target"));
         };
         if let Some(other) = sources.iter().find(|source| source.server != target.server) {
-            return Err(Fault::Usage(
-                Sentence::new("client-two-servers")
-                    .with("one", other.server.to_string())
-                    .with("other", target.server.to_string()),
-            ));
+            return Err(two_servers(other, target));
         }
-        let to = target.path()?;
         let drawer = context.open(&target.server, &self.connection).await?;
+        if let Some(other) = sources.iter().find(|source| !drawer.holds(source)) {
+            return Err(two_servers(other, target));
+        }
+        let to = drawer.place(target)?;
         let mut tally = Tally::default();
         let mut found = Vec::new();
         for source in sources {
@@ -142,11 +141,23 @@ impl Moving {
     }
 }
 
-/// Is the target a folder to put things into? So when it ends with `/`, and when a folder is there.
+fn two_servers(one: &Address, other: &Address) -> Fault {
+    Fault::Usage(
+        Sentence::new("client-two-servers")
+            .with("one", one.server.to_string())
+            .with("other", other.server.to_string()),
+    )
+}
+
+/// Is the target a folder to put things into? So when it ends with `/`, and when a folder is there
+/// or the link of a share says so.
 ///
 /// # Errors
 /// `NotFolder` when a file is there and the target ends with `/`.
 pub(super) async fn is_into(drawer: &Drawer, target: &Address, path: &Path) -> Outcome<bool> {
+    if drawer.drops_at(path) {
+        return Ok(true);
+    }
     match drawer.remote.stat(path).await {
         Ok(entry) if entry.is_folder() => Ok(true),
         Ok(_) if target.folder => Err(drawer.named(ErrorKind::NotFolder.into(), path)),

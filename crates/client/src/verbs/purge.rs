@@ -31,9 +31,10 @@ impl Run for Purge {
 
 impl Purge {
     async fn purge(&self, context: &Context) -> Outcome<Ended> {
-        let (address, path) = place(context, self.place.as_deref())?;
-        let plan = self.which.plan(&path)?;
+        let address = place(context, self.place.as_deref())?;
         let drawer = context.open(&address.server, &self.connection).await?;
+        let path = drawer.place(&address)?;
+        let plan = self.which.plan(&path)?;
         drawer.need(Action::Manage).await?;
         if !self.yes {
             if !context.printer.can_ask() {

@@ -57,20 +57,20 @@ impl Run for Restore {
 
 impl Restore {
     async fn restore(&self, context: &Context) -> Outcome<Ended> {
-        let (address, path) = place(context, self.name.as_deref())?;
+        let address = place(context, self.name.as_deref())?;
+        let to = self.to.as_deref().map(|to| context.address(to));
+        let to = to.transpose()?;
         let many = self.all || self.which.says();
         if many && (self.to.is_some() || self.id.is_some()) {
             return Err(Fault::usage("client-restore-one"));
         }
+        let drawer = context.open(&address.server, &self.connection).await?;
+        let path = drawer.place(&address)?;
         if !many && self.id.is_none() && path.is_root() {
             return Err(Fault::usage("client-restore-what"));
         }
         let plan = self.which.plan(&path)?;
-        let to = match &self.to {
-            Some(to) => Some(context.address(to)?.path()?),
-            None => None,
-        };
-        let drawer = context.open(&address.server, &self.connection).await?;
+        let to = to.map(|to| drawer.place(&to)).transpose()?;
         drawer.need(Action::Delete).await?;
         let mut tally = Tally::default();
         if let Some(id) = &self.id {

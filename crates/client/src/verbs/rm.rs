@@ -1,7 +1,5 @@
 //! `rm`: several names, patterns and whole folders; never a password among the words.
 
-use std::collections::HashMap;
-
 use clap::Args;
 use gaveta_core::{Action, Entry, ErrorKind, RemovePlan, Store};
 
@@ -42,7 +40,7 @@ impl Run for Rm {
 impl Rm {
     async fn remove_all(&self, context: &Context, names: &[Address]) -> Outcome<Ended> {
         let mut tally = Tally::default();
-        let mut drawers: HashMap<&Server, Drawer> = HashMap::new();
+        let mut drawers: Vec<(&Server, Drawer)> = Vec::new();
         let mut found: Vec<(Drawer, Entry)> = Vec::new();
         for name in names {
             match self.find(context, &mut drawers, name).await {
@@ -54,7 +52,7 @@ impl Rm {
             return Ok(tally.ended());
         }
         if !self.dry_run {
-            for drawer in drawers.values() {
+            for (_, drawer) in &drawers {
                 drawer.need(Action::Delete).await?;
                 if self.forever {
                     drawer.need(Action::Manage).await?;
@@ -88,14 +86,17 @@ impl Rm {
     async fn find<'a>(
         &self,
         context: &Context,
-        drawers: &mut HashMap<&'a Server, Drawer>,
+        drawers: &mut Vec<(&'a Server, Drawer)>,
         name: &'a Address,
     ) -> Outcome<Vec<(Drawer, Entry)>> {
-        let drawer = match drawers.get(&name.server) {
-            Some(drawer) => drawer.clone(),
+        let known = drawers
+            .iter()
+            .find(|(server, drawer)| **server == name.server && drawer.holds(name));
+        let drawer = match known {
+            Some((_, drawer)) => drawer.clone(),
             None => {
                 let drawer = context.open(&name.server, &self.connection).await?;
-                drawers.insert(&name.server, drawer.clone());
+                drawers.push((&name.server, drawer.clone()));
                 drawer
             }
         };

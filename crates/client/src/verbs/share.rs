@@ -1,20 +1,24 @@
 //! `share`: makes a link to a file or folder; lists links and ends them.
 
 use clap::Args;
-use gaveta_core::Action;
+use gaveta_core::{Action, Path};
 use gaveta_text::escape;
 use gaveta_wire::body::time_from_text;
 use gaveta_wire::keys::{NewShareBody, ShareBody, WayBody};
 use serde_json::json;
 
+use super::keyring::Keyring;
 use super::span::seconds;
 use super::{Connection, Context, Run};
+use crate::drawer::about;
 use crate::fault::{Ended, Fault, Outcome};
 
+/// The arguments of `share`.
 #[derive(Debug, Args)]
-pub(super) struct Share {
+pub struct Share {
     #[arg(value_name = "HOST[:PORT]/PATH", help = "arg-share-path")]
-    path: Option<String>,
+    /// What to share: on a server, or on this machine.
+    pub path: Option<String>,
     #[arg(long, visible_alias = "validade", value_name = "TIME", value_parser = seconds, help = "arg-share-expires")]
     expires: Option<u64>,
     #[arg(long, visible_alias = "senha", help = "arg-share-password")]
@@ -44,63 +48,82 @@ impl Run for Share {
             let address = found.first().ok_or(Fault::usage("client-no-address"))?;
             let drawer = context.open(&address.server, &self.connection).await?;
             drawer.need(Action::Manage).await?;
-            if self.list {
-                let shares = drawer.remote.shares().await?;
-                if shares.is_empty() {
-                    context.printer.note(&context.text().say("share-none", &[]));
-                }
-                for share in &shares {
-                    show(&context, share)?;
-                }
-                return Ok(Ended::Done);
-            }
-            if !self.end.is_empty() {
-                for id in &self.end {
-                    let ended = drawer.remote.end_share(id).await;
-                    ended.map_err(|error| error.about_text(id.clone()))?;
-                    let args = [("id", escape(id).into_owned().into())];
-                    context
-                        .printer
-                        .note(&context.text().say("share-ended", &args));
-                }
-                return Ok(Ended::Done);
-            }
-            let path = address.path()?;
-            let password = match self.password {
-                true => Some(ask_password(&context).await?),
-                false => None,
+            let place = || {
+                let path = drawer.place(address)?;
+                let shown = drawer.show(&path);
+                Ok((path, shown))
             };
-            let new = NewShareBody {
-                path: path.as_str().to_owned(),
-                way: if self.drop {
-                    WayBody::Drop
-                } else {
-                    WayBody::Get
-                },
-                seconds: self.expires,
-                password,
-                limit: self.limit,
-            };
-            let made = drawer.remote.make_share(&new).await;
-            let share = made.map_err(|error| drawer.named(error, &path))?;
-            let server = drawer.remote.address();
-            let scheme = match drawer.remote.is_encrypted() {
-                true => "https",
-                false => "http",
-            };
-            let link = format!(
-                "{scheme}://{server}{}",
-                share.link.as_deref().unwrap_or_default()
-            );
-            if context.printer.is_json() {
-                context.printer.json(&object(&share, Some(&link)))?;
-            } else {
-                context.printer.line(&link)?;
-                context.printer.note(&context.text().say("share-once", &[]));
-            }
-            Ok(Ended::Done)
+            self.work(&context, &drawer.remote, place).await
         };
         context.stoppable(doing).await
+    }
+}
+
+impl Share {
+    /// Does it where the links are. The place is what is shared, and how a person calls it.
+    ///
+    /// # Errors
+    /// Those of who has them, and of the place.
+    pub async fn work(
+        &self,
+        context: &Context,
+        keyring: &dyn Keyring,
+        place: impl FnOnce() -> Outcome<(Path, String)> + Send,
+    ) -> Outcome<Ended> {
+        if self.list {
+            let shares = keyring.shares().await?;
+            if shares.is_empty() {
+                context.printer.note(&context.text().say("share-none", &[]));
+            }
+            for share in &shares {
+                show(context, share)?;
+            }
+            return Ok(Ended::Done);
+        }
+        if !self.end.is_empty() {
+            for id in &self.end {
+                let ended = keyring.end_share(id).await;
+                ended.map_err(|error| error.about_text(id.clone()))?;
+                let args = [("id", escape(id).into_owned().into())];
+                context
+                    .printer
+                    .note(&context.text().say("share-ended", &args));
+            }
+            return Ok(Ended::Done);
+        }
+        let (path, shown) = place()?;
+        let password = match self.password {
+            true => Some(ask_password(context).await?),
+            false => None,
+        };
+        let new = NewShareBody {
+            path: path.as_str().to_owned(),
+            way: if self.drop {
+                WayBody::Drop
+            } else {
+                WayBody::Get
+            },
+            seconds: self.expires,
+            password,
+            limit: self.limit,
+        };
+        let made = keyring.make_share(&new).await;
+        let share = made.map_err(|error| Fault::Store(about(&error, shown)))?;
+        let origin = keyring.origin();
+        let link = share.link.as_deref().unwrap_or_default();
+        let url = origin.as_ref().map(|origin| format!("{origin}{link}"));
+        if context.printer.is_json() {
+            context.printer.json(&object(&share, url.as_deref()))?;
+            return Ok(Ended::Done);
+        }
+        context.printer.line(url.as_deref().unwrap_or(link))?;
+        if origin.is_none() {
+            context
+                .printer
+                .note(&context.text().say("share-no-server", &[]));
+        }
+        context.printer.note(&context.text().say("share-once", &[]));
+        Ok(Ended::Done)
     }
 }
 

@@ -63,13 +63,13 @@ pub static VERBS: &[Verb] = &[
         .on_command_line("HOST[:PORT]")
         .in_shell("shell-usage-none", Names::None),
     Verb::new::<share::Share>("share", &["compartilhar"], "verb-share")
-        .on_command_line("HOST[:PORT]/PATH")
+        .on_command_line("HOST[:PORT]/PATH | FOLDER/NAME")
         .in_shell("shell-usage-share", Names::Remote),
     Verb::new::<token::Token>("token", &[], "verb-token")
-        .on_command_line("add|list|remove HOST[:PORT] [NAME]")
+        .on_command_line("add|list|remove HOST[:PORT]|FOLDER [NAME]")
         .in_shell("shell-usage-token", Names::None),
     Verb::new::<audit::Audit>("audit", &["auditoria"], "verb-audit")
-        .on_command_line("HOST[:PORT]")
+        .on_command_line("HOST[:PORT] | FOLDER")
         .in_shell("shell-usage-none", Names::None),
     Verb::new::<cat::Cat>("cat", &["ver"], "verb-cat")
         .on_command_line("HOST[:PORT]/NAME…")

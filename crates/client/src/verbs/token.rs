@@ -7,9 +7,9 @@ use gaveta_wire::body::time_from_text;
 use gaveta_wire::keys::{NewTokenBody, ScopeBody, TokenBody};
 use serde_json::json;
 
+use super::keyring::Keyring;
 use super::span::seconds;
 use super::{Connection, Context, Run};
-use crate::drawer::Drawer;
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 
 /// What to do.
@@ -26,8 +26,9 @@ enum Doing {
     Remove,
 }
 
+/// The arguments of `token`.
 #[derive(Debug, Args)]
-pub(super) struct Token {
+pub struct Token {
     #[arg(
         value_name = "add|list|remove",
         value_enum,
@@ -36,7 +37,8 @@ pub(super) struct Token {
     )]
     doing: Doing,
     #[arg(value_name = "HOST[:PORT]/ NAME", num_args = 0.., help = "arg-token-words")]
-    words: Vec<String>,
+    /// The server, or a folder of this machine, and names.
+    pub words: Vec<String>,
     #[arg(long, visible_alias = "alcance", value_name = "PATH=ACTIONS", value_parser = scope, help = "arg-token-scope")]
     scope: Vec<ScopeBody>,
     #[arg(long, visible_alias = "validade", value_name = "TIME", value_parser = seconds, help = "arg-token-expires")]
@@ -76,26 +78,39 @@ impl Run for Token {
             let address = found.first().ok_or(Fault::usage("client-no-address"))?;
             let drawer = context.open(&address.server, &self.connection).await?;
             drawer.need(Action::Manage).await?;
-            match (self.doing, names) {
-                (Doing::Add, [name]) => self.add(&context, &drawer, name).await,
-                (Doing::List, []) => list(&context, &drawer).await,
-                (Doing::Remove, [_, ..]) => remove(&context, &drawer, names).await,
-                _ => Err(Fault::usage("token-words")),
-            }
+            self.work(&context, &drawer.remote, names).await
         };
         context.stoppable(doing).await
     }
 }
 
 impl Token {
-    async fn add(&self, context: &Context, drawer: &Drawer, name: &str) -> Outcome<Ended> {
+    /// Does it where the tokens are, with these names.
+    ///
+    /// # Errors
+    /// Those of who has them; [`Fault::Usage`] for words that do not fit.
+    pub async fn work(
+        &self,
+        context: &Context,
+        keyring: &dyn Keyring,
+        names: &[String],
+    ) -> Outcome<Ended> {
+        match (self.doing, names) {
+            (Doing::Add, [name]) => self.add(context, keyring, name).await,
+            (Doing::List, []) => list(context, keyring).await,
+            (Doing::Remove, [_, ..]) => remove(context, keyring, names).await,
+            _ => Err(Fault::usage("token-words")),
+        }
+    }
+
+    async fn add(&self, context: &Context, keyring: &dyn Keyring, name: &str) -> Outcome<Ended> {
         let new = NewTokenBody {
             name: name.to_owned(),
             account: self.account.clone(),
             scopes: self.scope.clone(),
             seconds: self.expires,
         };
-        let made = drawer.remote.make_token(&new).await?;
+        let made = keyring.make_token(&new).await?;
         if context.printer.is_json() {
             context.printer.json(&object(&made))?;
         } else {
@@ -116,9 +131,9 @@ fn object(token: &TokenBody) -> serde_json::Value {
     object
 }
 
-async fn list(context: &Context, drawer: &Drawer) -> Outcome<Ended> {
+async fn list(context: &Context, keyring: &dyn Keyring) -> Outcome<Ended> {
     let (text, printer) = (context.text(), &context.printer);
-    let tokens = drawer.remote.tokens().await?;
+    let tokens = keyring.tokens().await?;
     if tokens.is_empty() {
         printer.note(&text.say("token-none", &[]));
     }
@@ -151,8 +166,8 @@ async fn list(context: &Context, drawer: &Drawer) -> Outcome<Ended> {
 }
 
 /// Revokes by id, or by name where only one has it.
-async fn remove(context: &Context, drawer: &Drawer, names: &[String]) -> Outcome<Ended> {
-    let known = drawer.remote.tokens().await?;
+async fn remove(context: &Context, keyring: &dyn Keyring, names: &[String]) -> Outcome<Ended> {
+    let known = keyring.tokens().await?;
     for name in names {
         let mut found = known
             .iter()
@@ -161,7 +176,7 @@ async fn remove(context: &Context, drawer: &Drawer, names: &[String]) -> Outcome
             let sentence = Sentence::new("token-which").with("name", name);
             return Err(Fault::Said(gaveta_core::ErrorKind::NotFound, sentence));
         };
-        drawer.remote.revoke_token(&token.id).await?;
+        keyring.revoke_token(&token.id).await?;
         let args = [("name", escape(&token.name).into_owned().into())];
         context
             .printer

@@ -171,7 +171,10 @@ pub(super) async fn run(
     let show = Arc::clone(&target.show);
     let names = Names::new(shown, move |path| show(path));
     let progress = Arc::new(Progress::start(Arc::clone(&context.printer), names));
-    let existing = if how.replace {
+    let drops = target.drawer.as_ref().is_some_and(Drawer::drops);
+    let existing = if drops {
+        Existing::Beside
+    } else if how.replace {
         Existing::Replace
     } else if context.printer.can_ask() && !how.dry_run {
         let asker = Asker::new(context.clone(), target.drawer, Arc::clone(&target.show));
@@ -217,23 +220,35 @@ pub(super) async fn run(
         more: &[],
     };
     tell(context, &report)?;
-    if summary.cancelled {
-        stopped(context, &progress, kept)
+    if !summary.cancelled {
+        goes_on(
+            context,
+            &progress,
+            kept,
+            ["client-cut", "client-cut-several"],
+        );
+        return Ok(tally.ended());
+    }
+    let keys = ["client-stopped", "client-stopped-several"];
+    if goes_on(context, &progress, kept, keys) {
+        Ok(Ended::Interrupted)
     } else {
-        Ok(tally.ended())
+        Err(Fault::Interrupted)
     }
 }
 
-/// Tells that it was stopped, and what goes on where it was cut.
-fn stopped(context: &Context, progress: &Progress, kept: Option<u64>) -> Outcome<Ended> {
+/// Tells what goes on where it was cut, by the sentence for one file or the one for several. Says
+/// whether there was something to tell and somebody to listen.
+fn goes_on(context: &Context, progress: &Progress, kept: Option<u64>, keys: [&str; 2]) -> bool {
     let printer = &context.printer;
     let goes_on = |file: &Stopped| kept.is_some_and(|big| file.size >= big) && file.bytes > 0;
     let files: Vec<Stopped> = progress.stopped().into_iter().filter(goes_on).collect();
     // Programs, and those who want no remarks, are told as of any command.
     let Some(first) = files.first().filter(|_| printer.tells_notes()) else {
-        return Err(Fault::Interrupted);
+        return false;
     };
     let text = context.text();
+    let [one, several] = keys;
     let again = match &context.typed {
         Some(typed) if typed.chars().count() <= LONGEST_TYPED => escape(typed).into_owned(),
         _ => text.say("client-stopped-again", &[]),
@@ -242,7 +257,7 @@ fn stopped(context: &Context, progress: &Progress, kept: Option<u64>) -> Outcome
         let name = escape(&progress.names().source(&first.to)).into_owned();
         let size = text.size(first.bytes);
         text.say(
-            "client-stopped",
+            one,
             &[
                 ("name", name.into()),
                 ("size", size.into()),
@@ -252,10 +267,10 @@ fn stopped(context: &Context, progress: &Progress, kept: Option<u64>) -> Outcome
     } else {
         let count = files.len() as u64;
         let args = [("count", count.into()), ("again", again.into())];
-        text.say("client-stopped-several", &args)
+        text.say(several, &args)
     };
     printer.note(&line);
-    Ok(Ended::Interrupted)
+    true
 }
 
 /// Adds the failures of a summary. Beyond those that are kept by name only the number is known.
@@ -406,15 +421,20 @@ pub(super) fn tell(context: &Context, report: &Report<'_>) -> Outcome {
     };
     #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
     let rate = moved as f64 / report.took.as_secs_f64().max(0.001);
-    let mut line = text.say(
-        key,
-        &[
-            ("count", summary.files.into()),
-            ("size", text.size(summary.bytes).into()),
-            ("time", text.duration(report.took).into()),
-            ("rate", text.rate(rate).into()),
-        ],
-    );
+    // Where nothing was done, what became of it instead is all there is to say.
+    let is_nothing = summary.files == 0 && report.failed > 0;
+    let mut line = match is_nothing {
+        true => String::new(),
+        false => text.say(
+            key,
+            &[
+                ("count", summary.files.into()),
+                ("size", text.size(summary.bytes).into()),
+                ("time", text.duration(report.took).into()),
+                ("rate", text.rate(rate).into()),
+            ],
+        ),
+    };
     for (key, bytes) in [
         ("client-total-resumed", summary.resumed),
         ("client-total-equal", summary.equal),
@@ -444,7 +464,7 @@ pub(super) fn tell(context: &Context, report: &Report<'_>) -> Outcome {
             line.push_str(&text.say(key, &[("count", Value::from(count))]));
         }
     }
-    printer.note(&line);
+    printer.note(line.trim_start_matches(", "));
     Ok(())
 }
 

@@ -87,10 +87,11 @@ pub(super) struct List {
 
 impl Run for List {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let (address, path) = place(&context, self.place.as_deref())?;
-        let plan = self.which.plan(&path)?;
+        let address = place(&context, self.place.as_deref())?;
         let listing = async {
             let drawer = context.open(&address.server, &self.connection).await?;
+            let path = drawer.place(&address)?;
+            let plan = self.which.plan(&path)?;
             let trash = of(&drawer)?;
             let listed = trash.trashed(plan).await;
             let mut listed = listed.map_err(|error| unsupported(&drawer, error, &path))?;
@@ -120,15 +121,13 @@ impl Run for List {
     }
 }
 
-/// The server, and the path there; where no path is told, in the shell, everything.
-pub(super) fn place(context: &Context, typed: Option<&str>) -> Outcome<(Address, Path)> {
-    let address = match (typed, context.here()) {
-        (Some(typed), _) => context.address(typed)?,
-        (None, Some(_)) => context.address("/")?,
-        (None, None) => return Err(Fault::usage("client-no-address")),
-    };
-    let path = address.path()?;
-    Ok((address, path))
+/// Which part of which server is meant; where no path is told, in the shell, everything.
+pub(super) fn place(context: &Context, typed: Option<&str>) -> Outcome<Address> {
+    match (typed, context.here()) {
+        (Some(typed), _) => context.address(typed),
+        (None, Some(_)) => context.address("/"),
+        (None, None) => Err(Fault::usage("client-no-address")),
+    }
 }
 
 /// The trash of a server.

@@ -23,7 +23,7 @@ pub(super) struct Undo {
 
 impl Run for Undo {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let (address, _) = place(&context, self.server.as_deref())?;
+        let address = place(&context, self.server.as_deref())?;
         let undoing = async {
             let drawer = context.open(&address.server, &self.connection).await?;
             drawer.need(Action::Delete).await?;

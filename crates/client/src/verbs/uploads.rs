@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::rm::fail;
 use super::{Connection, Context, Run};
-use crate::address::{Address, Server};
+use crate::address::Address;
 use crate::drawer::Drawer;
 use crate::fault::{Ended, Fault, Outcome, Sentence, Tally};
 
@@ -39,9 +39,12 @@ pub(super) struct Uploads {
 
 impl Run for Uploads {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let server = self.server(&context)?;
+        let address = self.server(&context)?;
         let doing = async {
-            let drawer = context.open(&server, &self.connection).await?;
+            let drawer = context.open(&address.server, &self.connection).await?;
+            if !drawer.place(&address)?.is_root() {
+                return Err(Fault::usage("client-uploads-host"));
+            }
             drawer.need(Action::Manage).await?;
             if self.end_all {
                 self.end_all(&context, &drawer).await
@@ -57,18 +60,12 @@ impl Run for Uploads {
 
 impl Uploads {
     /// The server that was named; in the shell the one that one is on, which is never named.
-    fn server(&self, context: &Context) -> Outcome<Server> {
+    fn server(&self, context: &Context) -> Outcome<Address> {
         match (&self.host, context.here()) {
-            (None, Some(here)) => Ok(here.server().clone()),
+            (None, Some(here)) => here.address("/"),
             (None, None) => Err(Fault::usage("client-no-address")),
             (Some(_), Some(_)) => Err(Fault::usage("shell-uploads-here")),
-            (Some(host), None) => {
-                let address = Address::parse(host)?;
-                if !address.path()?.is_root() {
-                    return Err(Fault::usage("client-uploads-host"));
-                }
-                Ok(address.server)
-            }
+            (Some(host), None) => Address::parse(host),
         }
     }
 

@@ -37,7 +37,7 @@ pub struct Verify {
 
 impl Run for Verify {
     async fn run(self, context: Context) -> Outcome<Ended> {
-        let (address, _) = place(&context, self.place.as_deref())?;
+        let address = place(&context, self.place.as_deref())?;
         let work = async {
             let drawer = context.open(&address.server, &self.connection).await?;
             drawer.need(Action::Manage).await?;

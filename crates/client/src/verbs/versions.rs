@@ -60,8 +60,8 @@ impl Run for Versions {
 impl Versions {
     async fn work(&self, context: &Context) -> Outcome<Ended> {
         let address = context.address(&self.name)?;
-        let path = address.path()?;
         let drawer = context.open(&address.server, &self.connection).await?;
+        let path = drawer.place(&address)?;
         match (&self.get, &self.restore) {
             (Some(id), _) => self.fetch(context, &drawer, id, &path).await,
             (None, Some(id)) => {

@@ -58,6 +58,7 @@ fn meta(found: &rustix::fs::Statx) -> Meta {
         kind: kind_of(mode),
         mode,
         size: found.stx_size,
+        taken: found.stx_blocks.saturating_mul(512),
         modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
         born: has(StatxFlags::BTIME).then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec)),
         inode: found.stx_ino,
@@ -104,9 +105,10 @@ pub(crate) fn begin_flush(file: impl AsFd, range: std::ops::Range<u64>) {
 }
 
 /// Does the file system's journal keep the order of all changes of names, so that the flush of one
-/// folder makes those before it in others survive too? So ext4 (its journal has one order for all)
-/// and XFS (its log too); of others it is not relied on.
+/// folder makes those before it in others survive too? So ext4 with a journal (which has one order
+/// for all) and XFS (its log too); of others it is not relied on.
 pub(crate) fn orders_names(folder: impl AsFd) -> bool {
+    /// Of ext2 and ext3 too (`statfs(2)`).
     const EXT4: i64 = 0xEF53;
     const XFS: i64 = 0x5846_5342;
     #[allow(
@@ -114,7 +116,30 @@ pub(crate) fn orders_names(folder: impl AsFd) -> bool {
         clippy::cast_lossless,
         reason = "the width differs from system to system"
     )]
-    rustix::fs::fstatfs(folder).is_ok_and(|all| [EXT4, XFS].contains(&(all.f_type as i64)))
+    match rustix::fs::fstatfs(&folder).map(|all| all.f_type as i64) {
+        Ok(XFS) => true,
+        Ok(EXT4) => has_journal(folder).unwrap_or(false),
+        Ok(_) | Err(_) => false,
+    }
+}
+
+/// Has the ext4 that this folder lies on a journal in itself? None when the system does not say.
+/// The kernel lists the journals in use, each by the name of its device and the inode it lies in
+/// (`/proc/fs/jbd2/DEVICE-INODE`; Linux, fs/jbd2/journal.c, `jbd2_journal_init_inode`).
+fn has_journal(folder: impl AsFd) -> Option<bool> {
+    let device = meta_of(folder).ok()?.device;
+    let numbers = format!("{}:{}", device >> 32, device & u64::from(u32::MAX));
+    let device = std::fs::read_link(format!("/sys/dev/block/{numbers}")).ok()?;
+    let device = device.file_name()?.to_str()?;
+    let journals = std::fs::read_dir("/proc/fs/jbd2").ok()?;
+    let mut names = journals.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    Some(names.any(|name| is_journal_of(device, &name)))
+}
+
+fn is_journal_of(device: &str, name: &str) -> bool {
+    name.strip_prefix(device)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|inode| !inode.is_empty() && inode.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Lets the system forget what it holds of a file in memory, so that it is read from the disk. Best
@@ -229,6 +254,23 @@ mod tests {
         assert_eq!(unescape(br"/a\040b\134c"), b"/a b\\c");
         assert_eq!(unescape(br"/a\9"), br"/a\9");
         assert_eq!(unescape(b""), b"");
+    }
+
+    #[test]
+    fn a_journal_is_known_by_its_device_and_inode() {
+        assert!(is_journal_of("sda1", "sda1-8"));
+        assert!(is_journal_of("dm-0", "dm-0-8"));
+        assert!(is_journal_of("cciss!c0d0", "cciss!c0d0-8"));
+        for (device, name) in [
+            ("sda1", "sda11-8"),
+            ("sda1", "sda1"),
+            ("sda1", "sda1-"),
+            ("dm-0", "dm-0"),
+            ("dm", "dm-0-8"),
+            ("vda", "vdb-8"),
+        ] {
+            assert!(!is_journal_of(device, name), "{device} {name}");
+        }
     }
 
     #[test]

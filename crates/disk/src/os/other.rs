@@ -39,6 +39,9 @@ fn meta(found: &Stat) -> Meta {
         kind: kind_of(mode),
         mode,
         size: u64::try_from(found.st_size).unwrap_or(0),
+        taken: u64::try_from(found.st_blocks)
+            .unwrap_or(0)
+            .saturating_mul(512),
         modified: (found.st_mtime as i64, found.st_mtime_nsec as u32),
         born: None,
         inode: found.st_ino as u64,

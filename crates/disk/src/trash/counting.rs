@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 
 use gaveta_core::{Kind, Result, TrashId};
 use rustix::fs::Dir;
@@ -30,10 +31,11 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    /// Of a thing whose inside is not counted yet, when it is a folder.
+    /// Of a thing whose inside is not counted yet, when it is a folder. A file with holes takes less
+    /// than its size.
     pub(super) fn of(meta: &Meta) -> Self {
         let size = if meta.kind == Kind::File {
-            meta.size
+            meta.size.min(meta.taken)
         } else {
             0
         };
@@ -68,6 +70,8 @@ enum Count {
 pub(super) struct Totals {
     buckets: BTreeMap<u64, Count>,
     folders: VecDeque<TrashId>,
+    /// Folders are being counted that wait in no queue any more.
+    in_hand: bool,
 }
 
 impl Totals {
@@ -129,9 +133,16 @@ impl Totals {
         }
     }
 
+    /// The folder that waited longest.
+    fn take_up(&mut self) -> Option<TrashId> {
+        let next = self.folders.pop_front();
+        self.in_hand = next.is_some();
+        next
+    }
+
     /// Things, bytes, and whether something is not counted yet.
     pub(super) fn sum(&self) -> (u64, u64, bool) {
-        let mut sum = (0u64, 0u64, !self.folders.is_empty());
+        let mut sum = (0u64, 0u64, self.in_hand || !self.folders.is_empty());
         for count in self.buckets.values() {
             match count {
                 Count::Known(items, bytes) => {
@@ -148,15 +159,21 @@ impl Bin {
     /// Counts what is not counted, while `on` says so. True: all of it.
     pub(super) fn count(&self, on: &mut dyn FnMut() -> bool) -> Result<bool> {
         loop {
-            let next = lock(&self.totals).folders.pop_front();
-            let Some(id) = next else { break };
+            let Some(id) = lock(&self.totals).take_up() else {
+                break;
+            };
             if !on() {
-                lock(&self.totals).folders.push_front(id);
+                let mut totals = lock(&self.totals);
+                totals.folders.push_front(id);
+                totals.in_hand = false;
                 return Ok(false);
             }
-            if let Ok((number, folder)) = self.bucket_of(&id) {
-                self.count_folder(number, &folder, &id, on)?;
-            }
+            let counted = match self.bucket_of(&id) {
+                Ok((number, folder)) => self.count_folder(number, &folder, &id, on),
+                Err(_) => Ok(()),
+            };
+            lock(&self.totals).in_hand = false;
+            counted?;
         }
         loop {
             let unknown = |(number, count): (&u64, &Count)| {
@@ -183,10 +200,13 @@ impl Bin {
         };
         let (mut items, mut bytes) = (0u64, 0u64);
         let mut folders = Vec::new();
+        let mut moves = false;
         for id in ids(&folder)? {
             if self.is_pending(&id) {
                 continue;
             }
+            // Who takes it away takes it off, whether it was met here or not.
+            moves |= self.is_leaving(&id);
             match found(os::meta_at(&folder, id.as_str())).os()? {
                 None if self.is_pending(&id) => {}
                 None => info::forget(&folder, &id),
@@ -201,10 +221,11 @@ impl Bin {
         }
         {
             let mut totals = lock(&self.totals);
-            let same = matches!(
-                totals.buckets.get(&number),
-                Some(Count::Walking { changed: false })
-            );
+            let same = !moves
+                && matches!(
+                    totals.buckets.get(&number),
+                    Some(Count::Walking { changed: false })
+                );
             let known = match same {
                 true => Count::Known(items, bytes),
                 false => Count::Unknown,
@@ -213,18 +234,20 @@ impl Bin {
             if !same {
                 return Ok(());
             }
+            totals.in_hand = !folders.is_empty();
         }
         if items == 0 {
             self.drop_bucket(number);
         }
-        for id in folders {
+        let counted = folders.into_iter().try_for_each(|id| {
             if on() {
-                self.count_folder(number, &folder, &id, on)?;
-            } else {
-                lock(&self.totals).enqueue(id);
+                return self.count_folder(number, &folder, &id, on);
             }
-        }
-        Ok(())
+            lock(&self.totals).enqueue(id);
+            Ok(())
+        });
+        lock(&self.totals).in_hand = false;
+        counted
     }
 
     fn count_folder(
@@ -234,6 +257,10 @@ impl Bin {
         id: &TrashId,
         on: &mut dyn FnMut() -> bool,
     ) -> Result<()> {
+        // With its bucket, after the folders to be counted were too many.
+        if info::counted(bucket, id).is_some() {
+            return Ok(());
+        }
         let Some(open) = found(os::open_folder(bucket, id.as_str())).os()? else {
             return Ok(());
         };
@@ -241,6 +268,12 @@ impl Bin {
             lock(&self.totals).enqueue(id.clone());
             return Ok(());
         };
+        // Who takes it away from now on takes off what is kept here.
+        let leaving = lock(&self.leaving);
+        if leaving.contains(id) {
+            lock(&self.totals).enqueue(id.clone());
+            return Ok(());
+        }
         info::keep_count(bucket, id, bytes, things);
         // Taken away meanwhile, it was taken off as if it were empty.
         if found(os::meta_at(bucket, id.as_str())).os()?.is_none() {
@@ -248,23 +281,32 @@ impl Bin {
             return Ok(());
         }
         lock(&self.totals).add_inside(number, bytes);
+        drop(leaving);
         Ok(())
     }
 
     /// Does it take more than its share?
     pub(super) fn is_over(&self) -> bool {
-        match self.most() {
-            Some(most) => lock(&self.totals).sum().1 > most,
-            None => false,
-        }
+        self.most();
+        self.may_be_over()
     }
 
-    /// The most it may take, in bytes.
+    /// As [`Bin::is_over`], by the size of the file system as it was last asked for.
+    pub(super) fn may_be_over(&self) -> bool {
+        lock(&self.totals).sum().1 > self.known_most.load(Ordering::Relaxed)
+    }
+
+    /// The most it may take, in bytes; none: all there is.
     pub(super) fn most(&self) -> Option<u64> {
-        let all = rustix::fs::fstatvfs(&self.all).ok()?;
-        let total = all.f_blocks.saturating_mul(all.f_frsize);
-        // A file system that counts no blocks does not tell.
-        (total > 0).then(|| total / 100 * u64::from(self.options.share.min(100)))
+        let most = rustix::fs::fstatvfs(&self.all).ok().and_then(|all| {
+            let total = all.f_blocks.saturating_mul(all.f_frsize);
+            // A file system that counts no blocks does not tell.
+            let bounded = total > 0 && self.options.share < 100;
+            bounded.then(|| total / 100 * u64::from(self.options.share))
+        });
+        self.known_most
+            .store(most.unwrap_or(u64::MAX), Ordering::Relaxed);
+        most
     }
 }
 

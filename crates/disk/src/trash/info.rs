@@ -5,13 +5,14 @@
 //! ```
 //!
 //! `BY` is `-` when nobody is known; blanks, `%` and control characters in it are written `%XX`.
-//! `LINKS` is how many names the content had before it came here.
+//! `LINKS` is how many names the content had before it came here; of a copy, `=` and the version
+//! that it is a copy of.
 
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use gaveta_core::listing::{from_nanos, nanos};
-use gaveta_core::{Cause, Kind, Owner, Path, Result, TrashId};
+use gaveta_core::{Cause, Kind, Owner, Path, Result, TrashId, Version};
 use rustix::io::Errno;
 
 use crate::base::unlink_quietly;
@@ -26,6 +27,31 @@ pub(super) const COUNTED: &str = ".n";
 /// Longer than any information: a path of 4,000 bytes, and whoever.
 const MAX: u64 = 16 << 10;
 
+/// How what is replaced came here: it tells, after an unclean stop, whether it was replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Came {
+    /// Itself, which had so many names before.
+    Itself(u64),
+    /// As a copy of this version, where the file system gives no second name.
+    Copied(Version),
+}
+
+impl Came {
+    fn encode(&self) -> String {
+        match self {
+            Self::Itself(links) => links.to_string(),
+            Self::Copied(version) => format!("={version}"),
+        }
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        match text.strip_prefix('=') {
+            Some(version) => Version::parse(version).map(Self::Copied),
+            None => text.parse().ok().map(Self::Itself),
+        }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Info {
@@ -33,7 +59,7 @@ pub(super) struct Info {
     pub(super) cause: Cause,
     pub(super) at: SystemTime,
     pub(super) by: Option<Owner>,
-    pub(super) links: u64,
+    pub(super) came: Came,
 }
 
 impl Info {
@@ -46,7 +72,7 @@ impl Info {
             "1 {} {} {} {by} {}",
             self.cause.code(),
             nanos(self.at),
-            self.links,
+            self.came.encode(),
             self.path.as_str()
         )
     }
@@ -59,7 +85,7 @@ impl Info {
         }
         let cause = Cause::from_code(next()?)?;
         let at = from_nanos(next()?.parse().ok()?)?;
-        let links = next()?.parse().ok()?;
+        let came = Came::decode(next()?)?;
         let by = match next()? {
             "-" => None,
             by => Some(Owner(unescaped(by)?.into())),
@@ -70,7 +96,7 @@ impl Info {
             cause,
             at,
             by,
-            links,
+            came,
         })
     }
 
@@ -170,13 +196,13 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn info(path: &str, by: Option<&str>) -> Info {
+    fn info(path: &str, by: Option<&str>, came: Came) -> Info {
         Info {
             path: Path::parse(path).unwrap(),
             cause: Cause::Replaced,
             at: SystemTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_123_456_789),
             by: by.map(|by| Owner(by.into())),
-            links: 3,
+            came,
         }
     }
 
@@ -196,7 +222,11 @@ mod tests {
         .enumerate()
         {
             let id = TrashId::parse(&format!("{n:032x}")).unwrap();
-            let info = info(path, by);
+            let came = match n % 2 {
+                0 => Came::Itself(3),
+                _ => Came::Copied(Version::parse("1-2-3").unwrap()),
+            };
+            let info = info(path, by, came);
             info.write(&open, &id, true).unwrap();
             assert_eq!(Info::read(&open, &id).unwrap(), Some(info));
             keep_count(&open, &id, 7, 8);
@@ -219,6 +249,8 @@ mod tests {
             "1 deleted 1 1 - /etc",
             "1 deleted 1 1 - ",
             "1 deleted 1 1 %zz a",
+            "1 deleted 1 = - a",
+            "1 deleted 1 -1 - a",
             "1 deleted 1 1 - .gaveta/lock",
         ] {
             assert_eq!(Info::decode(bad), None, "{bad}");

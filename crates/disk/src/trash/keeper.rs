@@ -1,10 +1,11 @@
 //! What goes by itself: what is too old, what is more than the share, and what was purged. A thread
 //! of its own, that rests after each piece of work as long as the work took.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use gaveta_core::{Kind, Result, TrashId};
+use gaveta_core::{Error, Kind, Result, TrashId};
 use rustix::fs::AtFlags;
 
 use super::info::Info;
@@ -20,6 +21,19 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(60);
 /// The longest rest after a piece of work.
 const REST: Duration = Duration::from_millis(250);
+
+/// The most purged folders that cannot be taken apart and are told about.
+const MAX_STUCK: usize = 256;
+
+/// How taking a purged folder apart ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cleared {
+    Whole,
+    /// It was told to stop.
+    Stopped,
+    /// Something in it cannot be removed.
+    Stuck,
+}
 
 /// Wakes and stops the keeper.
 #[derive(Debug, Default)]
@@ -154,17 +168,42 @@ impl Bin {
             if !on() {
                 return Ok(());
             }
-            // Gone already: who makes room does this too.
-            let Some(folder) = found(os::open_folder(&self.gone, name.as_str())).os()? else {
-                continue;
-            };
-            let cleared = remove::clear_while(&folder, on)?;
-            if cleared {
-                let flags = AtFlags::REMOVEDIR;
-                found(rustix::fs::unlinkat(&self.gone, name.as_str(), flags)).os()?;
-            }
+            self.clear_one(&name, on);
         }
         Ok(())
+    }
+
+    /// Takes one purged folder apart, while `on` says so. One that cannot be is told about once, and
+    /// tried again the next time.
+    fn clear_one(&self, name: &str, on: &mut dyn FnMut() -> bool) -> Cleared {
+        let cleared = (|| {
+            // Gone already: who makes room does this too.
+            let Some(folder) = found(os::open_folder(&self.gone, name)).os()? else {
+                return Ok(Cleared::Whole);
+            };
+            if !remove::clear_while(&folder, on)? {
+                return Ok(Cleared::Stopped);
+            }
+            found(rustix::fs::unlinkat(&self.gone, name, AtFlags::REMOVEDIR)).os()?;
+            Ok::<_, Error>(Cleared::Whole)
+        })();
+        let mut stuck = lock(&self.stuck);
+        match cleared {
+            Ok(cleared) => {
+                stuck.remove(name);
+                cleared
+            }
+            Err(error) => {
+                if stuck.len() < MAX_STUCK && stuck.insert(name.to_owned()) {
+                    tracing::warn!(
+                        error = error.chain(),
+                        name,
+                        "a purged folder cannot be taken apart"
+                    );
+                }
+                Cleared::Stuck
+            }
+        }
     }
 
     /// Purges what is too old.
@@ -224,6 +263,16 @@ impl Bin {
         Ok(())
     }
 
+    /// How many bytes could come free for what comes, as far as is known: any number while it is not
+    /// all counted.
+    pub(crate) fn could_yield(&self) -> u64 {
+        match lock(&self.totals).sum() {
+            _ if !self.options.yields => 0,
+            (_, _, true) => u64::MAX,
+            (_, bytes, false) => bytes,
+        }
+    }
+
     /// Destroys the oldest until there is enough, where the administrator allowed it; `enough` is
     /// told how many went. False: nothing could go.
     pub(crate) fn make_room(&self, enough: &mut dyn FnMut(u64) -> bool) -> bool {
@@ -242,20 +291,26 @@ impl Bin {
         went > 0
     }
 
+    /// Counts in `went` what is really gone: a folder only once it is taken apart, or when that
+    /// made some room.
     fn make_room_now(&self, enough: &mut dyn FnMut(u64) -> bool, went: &mut u64) -> Result<()> {
+        let mut stuck = HashSet::new();
         loop {
             // What was purged and is still there goes first.
             for name in names(&self.gone)? {
+                if stuck.contains(&name) {
+                    continue;
+                }
                 if enough(*went) {
                     return Ok(());
                 }
-                let Some(folder) = found(os::open_folder(&self.gone, name.as_str())).os()? else {
-                    continue;
-                };
-                *went += 1;
-                if remove::clear_while(&folder, &mut || !enough(*went))? {
-                    let flags = AtFlags::REMOVEDIR;
-                    found(rustix::fs::unlinkat(&self.gone, name.as_str(), flags)).os()?;
+                let free = self.free_blocks();
+                let cleared = self.clear_one(&name, &mut || !enough(*went));
+                if cleared != Cleared::Stuck || self.free_blocks() > free {
+                    *went += 1;
+                }
+                if cleared == Cleared::Stuck {
+                    stuck.insert(name);
                 }
             }
             if enough(*went) {
@@ -268,7 +323,7 @@ impl Bin {
                 });
                 if self.purge_quietly(id) {
                     (some, folder) = (true, is_folder);
-                    *went += 1;
+                    *went += u64::from(!is_folder);
                 }
                 !folder && !enough(*went)
             })?;
@@ -276,6 +331,10 @@ impl Bin {
                 return Ok(());
             }
         }
+    }
+
+    fn free_blocks(&self) -> u64 {
+        rustix::fs::fstatvfs(&self.all).map_or(0, |all| all.f_bfree)
     }
 }
 

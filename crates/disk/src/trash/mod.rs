@@ -19,6 +19,8 @@
 //! - Replacing: the information is written, the old file gets a second name here (a link), then one
 //!   rename puts the new file in its place. Between the two the old content has both names; who
 //!   starts after an unclean stop finds the live name leading to the same file and drops this one.
+//!   Where there are no links a copy is staged, flushed and renamed here, and the information says
+//!   of which version: while the live name still has that, the copy is dropped.
 //! - Restoring and purging: one rename or unlink takes the content away; then the information goes.
 //!
 //! A link as the information is one step of the file system's journal, whole or not there, in the
@@ -53,7 +55,7 @@ use crate::outlines::Outlines;
 use crate::reserved::own_folder;
 use crate::staged::random_bytes;
 use counting::Totals;
-use info::Info;
+use info::{Came, Info};
 pub(crate) use keeper::Keeper;
 pub(crate) use recover::recover;
 pub(crate) use side::{DiskTrash, DiskUpkeep};
@@ -70,7 +72,8 @@ const GONE: &str = "gone";
 pub struct TrashOptions {
     /// How long things stay.
     pub keep: Duration,
-    /// The most of the file system that it may take, in percent; beyond, the oldest go.
+    /// The most of the file system that it may take, in percent; beyond, the oldest go. From 100 on
+    /// nothing goes for the room it takes.
     pub share: u8,
     /// When the disk fills, the oldest go before anything is refused.
     pub yields: bool,
@@ -107,12 +110,18 @@ pub(crate) struct Bin {
     current: Mutex<Option<Bucket>>,
     /// The number of the newest bucket that there was.
     newest: AtomicU64,
-    /// What is on its way here, and not yet or no longer to be seen.
+    /// What is on its way here, and not yet to be seen.
     pending: Mutex<HashSet<TrashId>>,
+    /// What is being taken away.
+    leaving: Mutex<HashSet<TrashId>>,
     totals: Mutex<Totals>,
+    /// The most it may take, in bytes, as of the last look at the file system.
+    known_most: AtomicU64,
     /// The file system's journal keeps the order of all changes of names, so that one flush of any
     /// folder makes those before it survive too.
     ordered: bool,
+    /// Purged folders that cannot be taken apart, and were told about.
+    stuck: Mutex<HashSet<String>>,
     /// Held by who makes room.
     yielding: Mutex<()>,
     signal: keeper::Signal,
@@ -123,6 +132,16 @@ struct Pending<'a> {
     bin: &'a Bin,
     folder: Folder,
     id: TrashId,
+    info: Info,
+}
+
+/// Something that is being taken away, by one alone.
+struct Leaving<'a>(&'a Bin, &'a TrashId);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.leaving).remove(self.1);
+    }
 }
 
 impl Bin {
@@ -148,8 +167,11 @@ impl Bin {
             current: Mutex::default(),
             newest: AtomicU64::new(0),
             pending: Mutex::default(),
+            leaving: Mutex::default(),
             totals: Mutex::default(),
+            known_most: AtomicU64::new(u64::MAX),
             ordered,
+            stuck: Mutex::default(),
             yielding: Mutex::default(),
             signal: keeper::Signal::default(),
         };
@@ -157,6 +179,7 @@ impl Bin {
         bin.newest
             .store(buckets.last().copied().unwrap_or(0), Ordering::Relaxed);
         lock(&bin.totals).expect(buckets);
+        bin.most();
         Ok(bin)
     }
 
@@ -239,6 +262,21 @@ impl Bin {
         lock(&self.pending).contains(id)
     }
 
+    fn is_leaving(&self, id: &TrashId) -> bool {
+        lock(&self.leaving).contains(id)
+    }
+
+    /// Lets nobody else take it away while the guard lives.
+    ///
+    /// # Errors
+    /// `NotFound` when another does, or when it is not yet here.
+    fn leave<'a>(&'a self, id: &'a TrashId) -> Result<Leaving<'a>> {
+        if self.is_pending(id) || !lock(&self.leaving).insert(id.clone()) {
+            return Err(id.unknown());
+        }
+        Ok(Leaving(self, id))
+    }
+
     /// Writes the information of something that is to come.
     fn expect(
         &self,
@@ -253,15 +291,17 @@ impl Bin {
             bin: self,
             folder,
             id,
+            info: Info {
+                path: path.clone(),
+                cause,
+                at: SystemTime::now(),
+                by: by.cloned(),
+                came: Came::Itself(meta.links),
+            },
         };
-        let info = Info {
-            path: path.clone(),
-            cause,
-            at: SystemTime::now(),
-            by: by.cloned(),
-            links: meta.links,
-        };
-        info.write(&pending.folder, &pending.id, self.full)?;
+        pending
+            .info
+            .write(&pending.folder, &pending.id, self.full)?;
         Ok(pending)
     }
 
@@ -303,13 +343,18 @@ impl Bin {
         by: Option<&Owner>,
     ) -> Result<Kept<'_>> {
         let pending = base.roomy(|| self.expect(path, Cause::Replaced, meta, by))?;
-        let linked = failpoint::pass("version-info").and_then(|()| {
-            base.roomy(|| pending.link((folder, name), meta))?;
+        let came = failpoint::pass("version-info").and_then(|()| {
+            let came = base.roomy(|| pending.link(base, (folder, name), meta))?;
             failpoint::pass("version-linked")?;
-            pending.flush(base)
+            pending.flush(base)?;
+            Ok(came)
         });
-        match linked {
-            Ok(()) => Ok(Kept(pending, meta.clone())),
+        match came {
+            Ok(came) => Ok(Kept {
+                pending,
+                was: meta.clone(),
+                came,
+            }),
             Err(error) => {
                 pending.undo(Some(()));
                 Err(error)
@@ -331,9 +376,7 @@ impl Bin {
     /// `NotFound`.
     pub(crate) fn purge(&self, id: &TrashId) -> Result<u64> {
         let (number, folder) = self.bucket_of(id)?;
-        if self.is_pending(id) {
-            return Err(id.unknown());
-        }
+        let _leaving = self.leave(id)?;
         let name = id.as_str();
         let meta = match found(os::meta_at(&folder, name)).os()? {
             Some(meta) => meta,
@@ -378,34 +421,63 @@ impl Bin {
 }
 
 /// The old version of a file, linked here, whose live name is about to lead elsewhere.
-pub(crate) struct Kept<'a>(Pending<'a>, Meta);
+pub(crate) struct Kept<'a> {
+    pending: Pending<'a>,
+    was: Meta,
+    came: Came,
+}
 
 impl Kept<'_> {
     /// The live name leads elsewhere now.
     pub(crate) fn settle(self) {
-        self.0.settle(&self.1);
+        self.pending.settle(&self.was);
+        // Its copy is another version.
+        if let (Came::Copied(version), 1) = (&self.came, self.was.links) {
+            self.pending.bin.outlines.forget(version);
+        }
     }
 
     /// The live name still leads there.
     pub(crate) fn undo(self) {
-        self.0.undo(Some(()));
+        self.pending.undo(Some(()));
     }
 }
 
 impl Pending<'_> {
     /// A second name for what is to be replaced; a copy where the file system has no such names or
     /// forbids this one.
-    fn link(&self, (folder, name): (&OwnedFd, &str), meta: &Meta) -> Result<()> {
+    fn link(&self, base: &Base, from: (&OwnedFd, &str), meta: &Meta) -> Result<Came> {
         let to = self.id.as_str();
-        match rustix::fs::linkat(folder, name, &*self.folder, to, AtFlags::empty()) {
-            Ok(()) => Ok(()),
+        let linked = match failpoint::pass("version-no-link") {
+            Ok(()) => rustix::fs::linkat(from.0, from.1, &*self.folder, to, AtFlags::empty()),
+            Err(_) => Err(Errno::PERM),
+        };
+        match linked {
+            Ok(()) => Ok(self.info.came.clone()),
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::NOSYS)
                 if meta.kind == Kind::File =>
             {
-                crate::copy::keep_copy((folder, name), (&self.folder, to), self.bin.full)
+                self.copy(base, from)
             }
             Err(errno) => Err(error_of(errno)),
         }
+    }
+
+    /// Brings a copy here, whole: first it is written of what version, so that an unclean stop can
+    /// tell whether that was replaced.
+    fn copy(&self, base: &Base, from: (&OwnedFd, &str)) -> Result<Came> {
+        let (staged, version) = crate::copy::stage_copy(base, from, &self.info.path)?;
+        failpoint::pass("version-copied")?;
+        let info = Info {
+            came: Came::Copied(version),
+            ..self.info.clone()
+        };
+        info::forget(&self.folder, &self.id);
+        info.write(&self.folder, &self.id, self.bin.full)?;
+        let (staging, name) = (&*staged.place.folder, staged.place.name.as_str());
+        os::rename_new(staging, name, &*self.folder, self.id.as_str(), false).os()?;
+        staged.keep();
+        Ok(info.came)
     }
 
     fn flush(&self, base: &Base) -> Result<()> {
@@ -423,7 +495,7 @@ impl Pending<'_> {
             }
         }
         lock(&self.bin.pending).remove(&self.id);
-        if meta.kind == Kind::Folder || self.bin.is_over() {
+        if meta.kind == Kind::Folder || self.bin.may_be_over() {
             self.bin.signal.wake();
         }
     }

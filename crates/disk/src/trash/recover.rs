@@ -3,7 +3,7 @@
 use gaveta_core::{Cause, Kind, Result};
 
 use super::ids;
-use super::info::{self, Info};
+use super::info::{self, Came, Info};
 use crate::base::{Base, unlink_quietly};
 use crate::errno::{Os, found};
 use crate::os;
@@ -12,7 +12,7 @@ use crate::os;
 const LAST: usize = 2;
 
 /// Sweeps up what was under way when the process died: information whose content did not come, and
-/// second names of files that were not replaced after all. Blocks.
+/// second names and copies of files that were not replaced after all. Blocks.
 pub(crate) fn recover(base: &Base) {
     if let Err(error) = try_recover(base) {
         tracing::warn!(error = error.chain(), "the trash is not in order");
@@ -33,10 +33,14 @@ fn try_recover(base: &Base) -> Result<()> {
             let Some(info) = Info::read(&bucket, &id)? else {
                 continue;
             };
-            let linked = info.cause == Cause::Replaced
-                && here.kind != Kind::Folder
-                && here.links > info.links;
-            if linked && base.look(&info.path).is_ok_and(|live| live.is_same(&here)) {
+            if info.cause != Cause::Replaced || here.kind == Kind::Folder {
+                continue;
+            }
+            let not_replaced = base.look(&info.path).is_ok_and(|live| match &info.came {
+                Came::Itself(links) => here.links > *links && live.is_same(&here),
+                Came::Copied(version) => live.version() == *version,
+            });
+            if not_replaced {
                 unlink_quietly(&bucket, id.as_str());
                 info::forget(&bucket, &id);
             }

@@ -16,9 +16,7 @@ use crate::publish::{Coming, into_place};
 pub(super) fn restore(base: &Base, bin: &Bin, id: &TrashId, plan: &RestorePlan) -> Result<Entry> {
     base.check_writable()?;
     let (number, folder) = bin.bucket_of(id)?;
-    if bin.is_pending(id) {
-        return Err(id.unknown());
-    }
+    let _leaving = bin.leave(id)?;
     let info = Info::read(&folder, id)?.ok_or_else(|| id.unknown())?;
     let target = plan.to.as_ref().unwrap_or(&info.path);
     if target.is_root() {
@@ -40,19 +38,21 @@ pub(super) fn restore(base: &Base, bin: &Bin, id: &TrashId, plan: &RestorePlan) 
             unlink_quietly(&folder, id.as_str());
         }
         Some(_) => placed?,
-        None => match placed {
-            // Another took it.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(id.unknown()),
-            // It is there, though its folder's flush may have failed.
-            placed => {
-                failpoint::pass("restore-renamed")?;
-                info::forget(&folder, id);
-                lock(&bin.totals).take(number, weight);
-                placed?;
-                bin.flush(base, &folder)?;
-                return described(base, target);
-            }
-        },
+        None => {
+            failpoint::pass("restore-renamed")?;
+            info::forget(&folder, id);
+            lock(&bin.totals).take(number, weight);
+            return match placed {
+                // Somebody took it by hand.
+                Err(error) if error.kind() == ErrorKind::NotFound => Err(id.unknown()),
+                // It is there, though its folder's flush may have failed.
+                placed => {
+                    placed?;
+                    bin.flush(base, &folder)?;
+                    described(base, target)
+                }
+            };
+        }
     }
     info::forget(&folder, id);
     lock(&bin.totals).take(number, weight);

@@ -1,20 +1,22 @@
 //! The trash and what looks after the store, as others see them.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use gaveta_core::{
-    Entry, Examined, Path, Reading, RestorePlan, Result, Stray, Trash, TrashId, TrashPlan,
-    TrashState, Trashed, Upkeep,
+    Entry, Examined, ListPlan, Listing, Path, Reading, RestorePlan, Result, Stray, Trash, TrashId,
+    TrashPlan, TrashState, Trashed, Upkeep,
 };
 use rustix::fs::OFlags;
 
 use super::{Bin, examine, listing, restore};
 use crate::base::{Base, open_file};
+use crate::errno::error_on_the_way;
 use crate::locks::lock;
-use crate::reading;
 use crate::store::run;
+use crate::{os, reading};
 
 /// The trash of an open folder.
 #[derive(Debug)]
@@ -35,6 +37,21 @@ impl DiskTrash {
 fn look_up(bin: &Bin, id: &TrashId) -> Result<Trashed> {
     let (_, folder) = bin.bucket_of(id)?;
     listing::look(bin, &folder, id, &TrashPlan::default())?.ok_or_else(|| id.unknown())
+}
+
+/// The bucket of a thing, and where what had this path lies within it; the root: the thing itself.
+///
+/// # Errors
+/// `NotFound`, also for a path that is not the thing's and not beneath it.
+fn find_within(base: &Base, id: &TrashId, path: &Path) -> Result<(OwnedFd, Path)> {
+    let bin = base.bin().ok_or_else(|| id.unknown())?;
+    let own = look_up(bin, id)?.entry.path;
+    let within = path.beneath(&own).ok_or_else(|| id.unknown())?;
+    Ok((bin.bucket_of(id)?.1, within))
+}
+
+fn open_thing(bucket: &OwnedFd, id: &TrashId) -> Result<OwnedFd> {
+    os::open_folder(bucket, id.as_str()).map_err(error_on_the_way)
 }
 
 #[async_trait]
@@ -115,20 +132,37 @@ impl Upkeep for DiskUpkeep {
             .map_err(|error| error.about(path))
     }
 
-    async fn examine_trashed(&self, id: &TrashId, gentle: bool) -> Result<Examined> {
-        let Some(bin) = self.base.bin().cloned() else {
-            return Err(id.unknown());
-        };
-        let own = id.clone();
-        let (path, opened) = run(move || {
-            let path = look_up(&bin, &own)?.entry.path;
-            let (_, folder) = bin.bucket_of(&own)?;
-            Ok((path, open_file(&folder, own.as_str(), OFlags::RDONLY)?))
+    async fn examine_trashed(&self, id: &TrashId, path: &Path, gentle: bool) -> Result<Examined> {
+        let (base, id, at) = (self.base.clone(), id.clone(), path.clone());
+        let opened = run(move || {
+            let (bucket, within) = find_within(&base, &id, &at)?;
+            let (Some(above), Some(name)) = (within.parent(), within.name()) else {
+                return open_file(&bucket, id.as_str(), OFlags::RDONLY);
+            };
+            let top = open_thing(&bucket, &id)?;
+            let folder = base.folder_in(top.as_fd(), &above)?;
+            open_file(&folder, name, OFlags::RDONLY)
         })
-        .await?;
-        examine::read_whole(&self.base, &path, opened, gentle)
+        .await
+        .map_err(|error| error.about(path))?;
+        examine::read_whole(&self.base, path, opened, gentle)
             .await
-            .map_err(|error| error.about(&path))
+            .map_err(|error| error.about(path))
+    }
+
+    async fn list_trashed(&self, id: &TrashId, folder: &Path, plan: ListPlan) -> Result<Listing> {
+        let id = id.clone();
+        crate::listing::list_opened(
+            self.base.clone(),
+            folder.clone(),
+            plan,
+            move |base, path| {
+                let (bucket, within) = find_within(base, &id, path)?;
+                let top = open_thing(&bucket, &id)?;
+                base.folder_in(top.as_fd(), &within)
+            },
+        )
+        .await
     }
 
     async fn strays(&self, most: usize) -> Result<(Vec<Stray>, u64)> {

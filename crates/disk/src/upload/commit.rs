@@ -23,6 +23,7 @@ impl Body {
                 "an upload without a target is only a part",
             ));
         };
+        self.staged.check_sound()?;
         let length = self.whole_length(seal)?;
         self.fill_from_base(target, length)?;
         let outline = self.outline(length)?;
@@ -51,7 +52,7 @@ impl Body {
         };
         let staged = again.as_ref().unwrap_or(&self.staged);
         let replace = &self.plan.replace;
-        publish(
+        let published = publish(
             &self.base,
             staged,
             target,
@@ -59,7 +60,11 @@ impl Body {
             &attributes,
             Coming::Content,
             Some(&self.plan.owner),
-        )
+        );
+        if staged.is_published() {
+            self.staged.set_published();
+        }
+        published
     }
 
     /// The length of the whole, which everything that arrived lies in, and for whose rest there is
@@ -119,6 +124,8 @@ impl Body {
         let outlines = self.base.outlines();
         let known = outlines.and_then(|all| all.read(&origin.version, meta.size, digest));
         let never = AtomicBool::new(false);
+        let missing = gaps.iter().map(|gap| gap.end - gap.start).sum();
+        self.base.make_room(missing);
         for gap in &gaps {
             // A state that is saved meanwhile does not list these.
             lock(&self.progress).sums.forget(gap);
@@ -191,6 +198,8 @@ impl Body {
     /// Stages the content again. Beside its target, it went with its folder when that was removed;
     /// the open file still has it.
     fn stage_again(&self, target: &Path) -> Result<Staged> {
+        // As for the parts of an upload: what was let go of would be read back as something else.
+        self.staged.flush(&self.base)?;
         let again = Place::near(&self.base, target)?.create()?;
         let meta = os::meta_of(&self.staged.file).os()?;
         copy_content(

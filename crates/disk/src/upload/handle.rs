@@ -64,11 +64,11 @@ impl Drop for DiskUpload {
         }
         match (tokio::runtime::Handle::try_current(), phase) {
             // At once where it can be, so that a server that is going down still does it.
-            (Ok(runtime), Ok(phase)) => {
-                drop(runtime.spawn_blocking(move || body.leave_now(&phase)));
+            (Ok(runtime), Ok(mut phase)) => {
+                drop(runtime.spawn_blocking(move || body.leave_now(&mut phase)));
             }
             (Ok(runtime), Err(_)) => drop(runtime.spawn(body.leave())),
-            (Err(_), Ok(phase)) => body.leave_now(&phase),
+            (Err(_), Ok(mut phase)) => body.leave_now(&mut phase),
             (Err(_), Err(_)) => {}
         }
     }
@@ -150,11 +150,15 @@ impl Upload for DiskUpload {
     async fn sync(&self) -> Result<()> {
         let phase = self.open().await?;
         let body = self.body.clone();
-        run(move || {
+        let saved = run(move || {
             let _phase = phase;
-            body.save(true)
+            body.save(true).map_err(|error| body.about(error))
         })
-        .await
+        .await;
+        if self.body.staged.is_spoiled() {
+            self.discard().await?;
+        }
+        saved
     }
 
     async fn commit(&self, seal: Seal) -> Result<Entry> {
@@ -167,9 +171,12 @@ impl Upload for DiskUpload {
             }
             let published = body.commit(&seal).map_err(|error| body.about(error));
             // Also when only the last flush failed: it cannot be published twice.
-            if published.is_ok() || body.staged.is_published() {
+            let is_published = published.is_ok() || body.staged.is_published();
+            if is_published || body.staged.is_spoiled() {
                 body.end(&mut phase);
                 body.forget();
+            }
+            if is_published {
                 body.consume_parts();
             }
             published

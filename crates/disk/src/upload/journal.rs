@@ -46,6 +46,8 @@ pub(super) struct Journal {
     file: Option<File>,
     end: u64,
     sequence: u64,
+    /// A flush of it failed.
+    torn: bool,
 }
 
 fn encode(sequence: u64, index: u64, sum: &Sum) -> [u8; RECORD] {
@@ -104,6 +106,7 @@ impl Journal {
             file: None,
             end: 0,
             sequence,
+            torn: false,
         }
     }
 
@@ -176,11 +179,22 @@ impl Journal {
     }
 
     /// Makes what was appended survive a power cut.
-    pub(super) fn flush(&self) -> Result<()> {
-        match &self.file {
+    ///
+    /// # Errors
+    /// Whatever the flush says. What was appended until then survives only in a journal that is
+    /// [written anew](Self::rewrite): the next flush of this one would promise too much.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let flushed = match &self.file {
             Some(file) => os::flush(file).os(),
             None => Ok(()),
-        }
+        };
+        self.torn |= flushed.is_err();
+        flushed
+    }
+
+    /// Did a flush fail since it was written anew?
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Writes it anew with only these records.
@@ -194,6 +208,7 @@ impl Journal {
         self.file = None;
         write_whole(&self.folder, &self.name, &bytes, full)?;
         self.sequence = sequence;
+        self.torn = false;
         self.open().map(drop)
     }
 }

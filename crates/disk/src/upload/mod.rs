@@ -431,7 +431,7 @@ impl Body {
     }
 
     /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes of what is
-    /// not small.
+    /// not small. The trash gives way only to bytes that come: here it is asked whether it could.
     fn take_room(&self, length: u64) -> Result<()> {
         let file = &self.staged.file;
         let room = || -> Result<Option<u64>> {
@@ -442,19 +442,17 @@ impl Body {
             Ok((all.f_blocks > 0).then(|| blocks.saturating_mul(all.f_frsize)))
         };
         let wanted = length.saturating_sub(os::meta_of(file).os()?.size);
-        let fits = |room: Option<u64>| room.is_none_or(|free| wanted <= free);
+        let yields = self.base.bin().map_or(0, |bin| bin.could_yield());
         // Asked first: filling the disk only to find that it is too small would hurt others.
-        if !fits(room()?) {
-            self.base.make_room(wanted);
-            if !fits(room()?) {
-                return Err(Error::new(ErrorKind::NoSpace));
-            }
+        if room()?.is_some_and(|free| wanted > free.saturating_add(yields)) {
+            return Err(Error::new(ErrorKind::NoSpace));
         }
         if length < WORTH_ROOM {
-            Ok(())
-        } else {
-            self.base
-                .roomy(|| os::preallocate(file, length.min(ROOM_AHEAD)).os())
+            return Ok(());
+        }
+        match os::preallocate(file, length.min(ROOM_AHEAD)).os() {
+            Err(error) if error.kind() == ErrorKind::NoSpace && yields > 0 => Ok(()),
+            result => result,
         }
     }
 

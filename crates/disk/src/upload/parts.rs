@@ -70,9 +70,14 @@ pub(super) fn length(parts: &[Part]) -> Result<u64> {
 impl Body {
     /// Fills a new upload with its parts.
     pub(super) fn assemble(&self, parts: &[Part]) -> Result<()> {
+        self.base.make_room(length(parts)?);
         let mut at = 0;
         for part in parts {
-            let from = &part.upload.body.staged.file;
+            let staged = &part.upload.body.staged;
+            // The system may have let go of what it could not write: what is read then is not what
+            // arrived. A flush tells.
+            staged.flush(&self.base)?;
+            let from = &staged.file;
             let never = AtomicBool::new(false);
             copy_span((from, 0), (&self.staged.file, at), part.length, &never)?;
             at += part.length;

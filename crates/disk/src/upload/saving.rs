@@ -180,7 +180,7 @@ impl Body {
         let full = flush && self.base.is_full();
         let Some(keeping) = &self.keeping else {
             return match full {
-                true => self.base.flush_file(&self.staged.file),
+                true => self.staged.flush(&self.base),
                 false => Ok(()),
             };
         };
@@ -196,7 +196,10 @@ impl Body {
             }
             let snapshot = self.snapshot(keeping)?;
             if full {
-                self.base.flush_file(&self.staged.file)?;
+                self.staged.flush(&self.base)?;
+                if lock(&keeping.journal).is_torn() {
+                    self.rewrite_journal(keeping, full)?;
+                }
                 lock(&keeping.journal).flush()?;
             }
             keeping.shelf.save(&self.plan, &snapshot, full)?;
@@ -267,20 +270,26 @@ impl Body {
         progress.sums.insert(index, sum);
     }
 
-    /// Saves and marks an upload that nobody holds any more, so that it need not be hashed again.
+    /// Saves and marks an upload that nobody holds any more, so that it need not be hashed again; one
+    /// that [is spoiled](crate::staged::Staged::is_spoiled) ends.
     pub(super) async fn leave(self: Arc<Self>) {
-        let phase = self.phase.clone().write_owned().await;
-        let work = move || self.leave_now(&phase);
+        let mut phase = self.phase.clone().write_owned().await;
+        let work = move || self.leave_now(&mut phase);
         // Freeing a large file blocks.
         let _ = tokio::task::spawn_blocking(work).await;
     }
 
     /// As [`Body::leave`], where nothing is written any more.
-    pub(super) fn leave_now(&self, phase: &Phase) {
+    pub(super) fn leave_now(&self, phase: &mut Phase) {
         let Some(keeping) = &self.keeping else {
             return;
         };
         if *phase == Phase::Ended || self.is_held() {
+            return;
+        }
+        if self.staged.is_spoiled() {
+            self.end(phase);
+            self.forget();
             return;
         }
         let (dirty, marked) = {

@@ -128,24 +128,30 @@ pub struct House {
     pub served: tempfile::TempDir,
     /// For the client's files; the password lies there too.
     pub home: tempfile::TempDir,
+    options: Vec<String>,
 }
 
 impl House {
     pub fn open() -> Self {
-        Self::open_on(tempfile::tempdir().unwrap(), PASSWORD)
+        Self::on(tempfile::tempdir().unwrap())
     }
 
     /// A server on this folder.
     pub fn on(served: tempfile::TempDir) -> Self {
-        Self::open_on(served, PASSWORD)
+        Self::open_on(served, PASSWORD, &[])
     }
 
     /// With this password of the administrator.
     pub fn open_with(password: &str) -> Self {
-        Self::open_on(tempfile::tempdir().unwrap(), password)
+        Self::open_on(tempfile::tempdir().unwrap(), password, &[])
     }
 
-    fn open_on(served: tempfile::TempDir, password: &str) -> Self {
+    /// A server with more options.
+    pub fn open_as(options: &[&str]) -> Self {
+        Self::open_on(tempfile::tempdir().unwrap(), PASSWORD, options)
+    }
+
+    fn open_on(served: tempfile::TempDir, password: &str, options: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("state")).unwrap();
         let secret = home.path().join("state/password");
@@ -155,12 +161,14 @@ impl House {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let (server, port) = start(served.path(), &home.path().join("state"), 0);
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let (server, port) = start(served.path(), &home.path().join("state"), 0, &options);
         Self {
             server,
             port,
             served,
             home,
+            options,
         }
     }
 
@@ -226,7 +234,7 @@ impl House {
     /// After its end: the same folder, on the same port.
     pub fn start_again(&mut self) {
         let state = self.home.path().join("state");
-        (self.server, _) = start(self.served.path(), &state, self.port);
+        (self.server, _) = start(self.served.path(), &state, self.port, &self.options);
     }
 
     pub fn server_id(&self) -> u32 {
@@ -235,7 +243,7 @@ impl House {
 }
 
 /// A server that listens, and where.
-fn start(served: &Path, state: &Path, port: u16) -> (Child, u16) {
+fn start(served: &Path, state: &Path, port: u16, options: &[String]) -> (Child, u16) {
     let mut server = gaveta()
         .arg("serve")
         .args(["--host", "127.0.0.1", "--port", &port.to_string()])
@@ -243,6 +251,7 @@ fn start(served: &Path, state: &Path, port: u16) -> (Child, u16) {
         .arg(state.join("password"))
         .arg("--state-dir")
         .arg(state)
+        .args(options)
         .arg(served)
         .spawn()
         .unwrap();

@@ -193,3 +193,35 @@ fn all_verbs_and_the_shell_go_over_it() {
     let shell = crate::common::finish(command, script.as_bytes()).ok();
     assert!(shell.text().contains("theirs.txt"), "{shell:?}");
 }
+
+/// Another program of this machine has the port of a server that is known by its key.
+#[test]
+fn who_was_remembered_is_not_spoken_to_without_encryption() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = folder.path().join("nobody");
+    fs::write(&nobody, "").unwrap();
+    let mut house = House::open(&pair(folder.path(), "a"));
+    let home = tempfile::tempdir().unwrap();
+    let (text, code) = seen(&house, home.path(), "en_US.UTF-8", &["y"], &nobody);
+    assert_eq!(code, 0, "{text}");
+    let (port, right) = (house.port, fingerprint(&house));
+    house.stop();
+    let other = House::start("127.0.0.1", port, &[], |_| {});
+    let place = format!("127.0.0.1:{port}/");
+    let as_somebody = |args: &[&str]| {
+        let mut command = client(home.path(), "en_US.UTF-8", args);
+        command.env("GAVETA_TOKEN", "gvt_not-for-everybody");
+        crate::common::finish(command, b"")
+    };
+    as_somebody(&["list", &place]).ends(4);
+    as_somebody(&["list", &place, "--fingerprint", &right]).ends(4);
+    let open = format!("http://{place}");
+    let told = as_somebody(&["list", &open, "--fingerprint", &right]).ends(4);
+    assert!(told.err.contains("Nothing was sent"), "{}", told.err);
+    assert_eq!(other.requests(), 0);
+    // Whoever says so in so many words is let in unencrypted.
+    run(home.path(), &["list", &open]).ok();
+    run(home.path(), &["forget", &place]).ok();
+    run(home.path(), &["list", &place]).ok();
+    assert!(other.requests() > 0);
+}

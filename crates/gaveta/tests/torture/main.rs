@@ -133,6 +133,8 @@ impl Torture {
         let mut server = gaveta()
             .arg("serve")
             .args(["--port", "0", "--host", "127.0.0.1", "--log-level", "error"])
+            // Each round replaces the large file: of 300 such, the trash keeps few.
+            .args(["--trash-share", "1"])
             .arg("--admin-password-file")
             .arg(&secret)
             .arg("--state-dir")

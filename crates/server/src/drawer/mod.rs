@@ -1,9 +1,9 @@
 //! The house rules: the store behind its gate, who may what, what happened, and how much.
 
 pub(crate) mod accounts;
+pub(crate) mod affairs;
 pub(crate) mod audit;
 pub(crate) mod cookies;
-pub(crate) mod desk;
 pub(crate) mod entrance;
 pub(crate) mod gate;
 pub(crate) mod guard;

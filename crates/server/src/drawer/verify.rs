@@ -1,8 +1,8 @@
 //! Reading everything again.
 //!
 //! The files go first, folder by folder in the order of their names, so that one path says how far
-//! it is and it can go on there after a restart; then the trash; then what lies in the store's own
-//! place and belongs to nobody.
+//! it is and it can go on there after a restart; then the trash, and what lies within the folders in
+//! it in the same way; then what lies in the store's own place and belongs to nobody.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,6 +38,8 @@ enum Place {
     Files(Option<String>),
     /// The files are read, and the trash up to this id.
     Trash(Option<String>),
+    /// As well as what lies within the next, a folder, up to this path.
+    Within(String, String),
     /// All is read.
     Done,
 }
@@ -140,14 +142,13 @@ impl Verification {
     async fn read_on(&mut self, tell: &mut (dyn FnMut(&Self) -> bool + Send)) -> Result<()> {
         if let Place::Files(at) = &self.place {
             let at = at.as_deref().map(Path::parse).transpose()?;
-            if !self.files(at, tell).await? {
+            if !self.files(&Path::root(), None, at, tell).await? {
                 return Ok(());
             }
             self.place = Place::Trash(None);
         }
-        if let Place::Trash(after) = &self.place {
-            let after = after.as_deref().map(TrashId::parse).transpose()?;
-            if !self.trash(after, tell).await? {
+        if self.place != Place::Done {
+            if !self.trash(tell).await? {
                 return Ok(());
             }
             let (strays, count) = self.upkeep.strays(SOME as usize).await?;
@@ -162,16 +163,19 @@ impl Verification {
         Ok(())
     }
 
-    /// Reads the files after this path. False: it was told to stop.
+    /// Reads the files beneath this folder, after this path; of a folder in the trash, when an id is
+    /// given. False: it was told to stop.
     async fn files(
         &mut self,
+        top: &Path,
+        of: Option<&TrashId>,
         after: Option<Path>,
         tell: &mut (dyn FnMut(&Self) -> bool + Send),
     ) -> Result<bool> {
-        let mut levels = levels_after(after.as_ref())?;
+        let mut levels = levels_after(top, after.as_ref())?;
         while let Some(level) = levels.last_mut() {
             let Some(entry) = level.page.pop_front() else {
-                if level.last || !self.next_page(level).await? {
+                if level.last || !self.next_page(of, level).await? {
                     levels.pop();
                 }
                 continue;
@@ -182,10 +186,21 @@ impl Verification {
                 let_go(&mut levels);
                 continue;
             }
-            if entry.is_file() {
-                self.file(&entry.path).await;
+            let at = entry.path.as_str().to_owned();
+            match of {
+                Some(id) => {
+                    if entry.is_file() {
+                        self.trashed_file(id, &entry.path).await;
+                    }
+                    self.place = Place::Within(id.to_string(), at);
+                }
+                None => {
+                    if entry.is_file() {
+                        self.file(&entry.path).await;
+                    }
+                    self.place = Place::Files(Some(at));
+                }
             }
-            self.place = Place::Files(Some(entry.path.as_str().to_owned()));
             self.state.at = Some(entry.path);
             if !self.go_on(tell).await? {
                 return Ok(false);
@@ -195,12 +210,16 @@ impl Verification {
     }
 
     /// Reads the next page of a folder. False: there is none, or the folder is gone.
-    async fn next_page(&self, level: &mut Level) -> Result<bool> {
+    async fn next_page(&self, of: Option<&TrashId>, level: &mut Level) -> Result<bool> {
         let plan = ListPlan {
             after: level.after.clone(),
             ..ListPlan::sorted(OrderBy::Name, false)
         };
-        let listing = match self.store.list(&level.folder, plan).await {
+        let listing = match of {
+            None => self.store.list(&level.folder, plan).await,
+            Some(id) => self.upkeep.list_trashed(id, &level.folder, plan).await,
+        };
+        let listing = match listing {
             Ok(listing) => listing,
             // Deleted, or closed to us: what cannot be listed was not served either.
             Err(error) if is_gone(&error) || error.kind() == ErrorKind::Permission => {
@@ -246,7 +265,10 @@ impl Verification {
         let versions = self.store.trash()?.trashed(plan).await.ok()?;
         let versions: Vec<Trashed> = versions.take(VERSIONS).try_collect().await.ok()?;
         for one in versions {
-            if let Ok(examined) = self.upkeep.examine_trashed(&one.id, self.gentle).await
+            let examined = self
+                .upkeep
+                .examine_trashed(&one.id, &one.entry.path, self.gentle);
+            if let Ok(examined) = examined.await
                 && examined.health() == Health::Sound
             {
                 return Some(one.id);
@@ -255,13 +277,26 @@ impl Verification {
         None
     }
 
-    async fn trash(
-        &mut self,
-        after: Option<TrashId>,
-        tell: &mut (dyn FnMut(&Self) -> bool + Send),
-    ) -> Result<bool> {
+    async fn trashed_file(&mut self, id: &TrashId, path: &Path) {
+        let examined = self.upkeep.examine_trashed(id, path, self.gentle).await;
+        self.count(path, Some(id), examined, None);
+    }
+
+    /// Reads what is left of the trash. False: it was told to stop.
+    async fn trash(&mut self, tell: &mut (dyn FnMut(&Self) -> bool + Send)) -> Result<bool> {
         let Some(trash) = self.store.trash() else {
             return Ok(true);
+        };
+        let mut begun = None;
+        let after = match &self.place {
+            Place::Trash(Some(id)) => Some(TrashId::parse(id)?),
+            Place::Within(id, at) => {
+                let id = TrashId::parse(id)?;
+                let after = id.successor();
+                begun = Some((id, Path::parse(at)?));
+                after
+            }
+            Place::Trash(None) | Place::Files(_) | Place::Done => None,
         };
         let plan = TrashPlan {
             after,
@@ -271,8 +306,17 @@ impl Verification {
         while let Some(one) = all.next().await {
             let one = one?;
             if one.entry.is_file() {
-                let examined = self.upkeep.examine_trashed(&one.id, self.gentle).await;
-                self.count(&one.entry.path, Some(&one.id), examined, None);
+                self.trashed_file(&one.id, &one.entry.path).await;
+            }
+            if one.entry.is_folder() {
+                let begun = begun.take().filter(|(id, _)| *id == one.id);
+                let after = begun.map(|(_, at)| at);
+                if !self
+                    .files(&one.entry.path, Some(&one.id), after, tell)
+                    .await?
+                {
+                    return Ok(false);
+                }
             }
             self.place = Place::Trash(Some(one.id.to_string()));
             self.state.at = Some(one.entry.path);
@@ -392,11 +436,13 @@ fn by_name() -> gaveta_core::Order {
     }
 }
 
-/// The folders on the way to this path, each to be read after the name on the way.
-fn levels_after(path: Option<&Path>) -> Result<Vec<Level>> {
-    let mut levels = vec![Level::new(Path::root())];
-    let Some(path) = path else { return Ok(levels) };
-    let mut at = Path::root();
+/// The folders on the way from `top` to this path, each to be read after the name on the way.
+fn levels_after(top: &Path, path: Option<&Path>) -> Result<Vec<Level>> {
+    let mut levels = vec![Level::new(top.clone())];
+    let Some(path) = path.and_then(|path| path.beneath(top)) else {
+        return Ok(levels);
+    };
+    let mut at = top.clone();
     for name in path.names() {
         if let Some(level) = levels.last_mut() {
             level.after = Some(Cursor::parse(&format!("0:{name}"))?);
@@ -432,3 +478,6 @@ fn is_gone(error: &Error) -> bool {
             | ErrorKind::VersionMismatch
     )
 }
+
+#[cfg(test)]
+mod tests;

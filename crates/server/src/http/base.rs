@@ -1,5 +1,6 @@
 //! The prefix under which a proxy serves us.
 
+use gaveta_wire::route;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Uri};
@@ -28,10 +29,8 @@ impl std::str::FromStr for BasePath {
     fn from_str(text: &str) -> Result<Self, NoBasePath> {
         let bare = text.trim_matches('/');
         let names = bare.split('/').filter(|_| !bare.is_empty());
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         for name in names {
-            let reserved = matches!(name, "" | "." | "..") || name.eq_ignore_ascii_case(".gaveta");
-            if reserved || !name.chars().all(plain) {
+            if !route::is_in_base(name) {
                 return Err(NoBasePath);
             }
         }

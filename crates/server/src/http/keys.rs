@@ -3,12 +3,8 @@
 //! JSON only, which no form of another page can send. A token and a share's link cannot make or
 //! revoke others: whoever finds one gets no further.
 
-use std::time::SystemTime;
-
 use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::MAX_MESSAGE;
-use gaveta_wire::body::time_to_text;
-use gaveta_wire::keys::{ScopeBody, ShareBody, TokenBody, WayBody};
 use gaveta_wire::route;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -22,15 +18,7 @@ use super::content::{refuse, small_body};
 use super::error;
 use super::headers::prefers_html;
 use crate::drawer::View;
-use crate::drawer::keys::shares::{Share, Way};
-use crate::drawer::keys::tokens::Token;
-
-/// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    Tokens,
-    Shares,
-}
+use crate::drawer::keys::desk::What;
 
 /// Is this path for here?
 pub(crate) fn is_here(path: &str) -> bool {
@@ -80,40 +68,24 @@ async fn answer(request: Request<Incoming>, view: &View) -> Result<Response<Body
     match (method, what, id) {
         (Method::GET | Method::HEAD, What::Tokens, None) => {
             refuse(request);
-            let tokens = view.tokens()?;
-            let bodies: Vec<_> = tokens
-                .iter()
-                .map(|(t, used)| token_body(t, *used))
-                .collect();
-            Ok(json(StatusCode::OK, &bodies))
+            Ok(json(StatusCode::OK, &view.tokens()?))
         }
         (Method::GET | Method::HEAD, What::Shares, None) => {
             refuse(request);
-            let shares = view.shares()?;
-            let bodies: Vec<_> = shares
-                .iter()
-                .map(|(s, used)| share_body(s, *used))
-                .collect();
-            Ok(json(StatusCode::OK, &bodies))
+            Ok(json(StatusCode::OK, &view.shares()?))
         }
         (Method::POST, What::Tokens, None) => {
-            let (token, secret) = view.make_token(read(request).await?).await?;
-            let mut body = token_body(&token, None);
-            body.secret = Some(secret.reveal().to_owned());
-            Ok(json(StatusCode::CREATED, &body))
+            let made = view.make_token(read(request).await?).await?;
+            Ok(json(StatusCode::CREATED, &made))
         }
         (Method::POST, What::Shares, None) => {
-            let made = view.make_share(read(request).await?).await?;
-            let mut body = share_body(&made.share, 0);
-            body.link = Some(base::here().link(&made.link));
-            Ok(json(StatusCode::CREATED, &body))
+            let mut made = view.make_share(read(request).await?).await?;
+            made.link = made.link.map(|link| base::here().link(&link));
+            Ok(json(StatusCode::CREATED, &made))
         }
         (Method::DELETE, what, Some(id)) => {
             refuse(request);
-            match what {
-                What::Tokens => view.end_token(id).await?,
-                What::Shares => view.end_share(id).await?,
-            }
+            view.end_key(what, id).await?;
             let mut response = Response::new(empty());
             *response.status_mut() = StatusCode::NO_CONTENT;
             Ok(response)
@@ -122,48 +94,6 @@ async fn answer(request: Request<Incoming>, view: &View) -> Result<Response<Body
             refuse(request);
             Err(ErrorKind::Unsupported.into())
         }
-    }
-}
-
-fn token_body(token: &Token, used: Option<SystemTime>) -> TokenBody {
-    TokenBody {
-        id: token.id.clone(),
-        name: token.name.clone(),
-        account: token.account.clone(),
-        scopes: token
-            .narrow
-            .iter()
-            .map(|narrow| ScopeBody {
-                path: narrow.path.as_str().to_owned(),
-                actions: narrow.actions.to_string(),
-            })
-            .collect(),
-        created: time_to_text(token.created),
-        expires: token.expires.map(time_to_text),
-        used: used.map(time_to_text),
-        secret: None,
-    }
-}
-
-fn share_body(share: &Share, used: u64) -> ShareBody {
-    ShareBody {
-        id: share.id.clone(),
-        path: share.path.as_str().to_owned(),
-        way: way_body(share.way),
-        maker: share.maker.clone(),
-        created: time_to_text(share.created),
-        expires: share.expires.map(time_to_text),
-        password: share.password.is_some(),
-        limit: share.limit,
-        used,
-        link: None,
-    }
-}
-
-pub(super) fn way_body(way: Way) -> WayBody {
-    match way {
-        Way::Get => WayBody::Get,
-        Way::Drop => WayBody::Drop,
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_rustls::server::TlsStream;
 
 use super::line::Line;
-use super::paced::{Pace, Paced};
+use super::paced::{Counted, Pace, Paced};
 use super::tls::{self, Tls};
 use crate::http::router;
 use crate::server::House;
@@ -85,7 +85,7 @@ pub(crate) async fn serve(mut socket: TcpStream, line: Arc<Line>, house: Arc<Hou
             _ => return,
         }
         match &house.tls {
-            Some(tls) if first == [HANDSHAKE] => {
+            Some(tls) if is_handshake(first) => {
                 let shaken = timeout(house.limits.head, shake(socket, tls, &line, &house)).await;
                 if let Ok(Some((socket, protocol))) = shaken {
                     speak(socket, protocol, Bytes::new(), &line, &house).await;
@@ -105,6 +105,11 @@ pub(crate) async fn serve(mut socket: TcpStream, line: Arc<Line>, house: Arc<Hou
     }
 }
 
+/// Does a connection begin with a handshake of TLS?
+fn is_handshake(first: [u8; 1]) -> bool {
+    first == [HANDSHAKE]
+}
+
 /// Shakes hands, under the deadline of the caller and when it is this address's turn. None when
 /// that fails, or was all there is to it: a look at a name by ACME.
 async fn shake(
@@ -112,8 +117,9 @@ async fn shake(
     tls: &Tls,
     line: &Arc<Line>,
     house: &Arc<House>,
-) -> Option<(TlsStream<TcpStream>, Protocol)> {
+) -> Option<(TlsStream<Counted<TcpStream>>, Protocol)> {
     let _turn = house.shaking.turn(line.peer().ip()).await?;
+    let socket = Counted::new(socket, Arc::clone(line));
     match tls.acceptor().accept(socket).await {
         Ok(socket) => {
             line.encrypt();
@@ -149,8 +155,9 @@ async fn speak<S>(
     }
 }
 
-/// The protocol, and what was read of it; none when the peer left without a word.
-async fn sniff(socket: &mut TcpStream) -> io::Result<Option<(Protocol, Bytes)>> {
+/// The protocol, and what was read of it; none when the peer left without a word. Reads nothing
+/// beyond what tells.
+async fn sniff<S: AsyncRead + Unpin>(socket: &mut S) -> io::Result<Option<(Protocol, Bytes)>> {
     let mut first = BytesMut::with_capacity(PREFACE.len());
     loop {
         let left = PREFACE.len() - first.len();
@@ -326,6 +333,81 @@ fn told(line: &Line, ended: hyper::Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
+    use gaveta_testkit::fuzz;
+    use tokio::io::{join, sink};
+
+    /// The first words of a client that wants to speak encrypted.
+    fn hello() -> Vec<u8> {
+        let roots = rustls::RootCertStore::empty();
+        let mut config = rustls::ClientConfig::builder_with_provider(tls::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![tls::H2.to_vec(), tls::ACME.to_vec()];
+        let name = "files.example".try_into().unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut hello = Vec::new();
+        client.write_tls(&mut hello).unwrap();
+        hello
+    }
+
+    /// What a stranger says first, whole and in two pieces: it is told apart, nothing of it is
+    /// lost, and what begins as a handshake goes through one.
+    #[test]
+    fn fuzz_first_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = Tls::ready(tls::Identity::Own {
+            folder: folder.path().join("tls"),
+            names: vec!["files.example".to_owned()],
+        })
+        .unwrap();
+        let hello = hello();
+        let seeds: [&[u8]; 5] = [
+            &hello,
+            PREFACE,
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"PRI * HTTP/1.1\r\n\r\n",
+            b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+        ];
+        let words: [&[u8]; 5] = [b"\x16\x03", b"PRI * HTTP/2.0", b"\r\n", b"SSH-", b"\x02h2"];
+        fuzz::run("first bytes", &seeds, &words, |input| {
+            let whole = sniffed(input, &[]);
+            assert_eq!(whole.is_none(), input.is_empty());
+            let half = input.split_at(input.len() / 2);
+            for told in [whole, sniffed(half.0, half.1), sniffed(&[], input)] {
+                let Some((protocol, before, rest)) = told else {
+                    continue;
+                };
+                assert_eq!(protocol == Protocol::Http2, input.starts_with(PREFACE));
+                assert!(before.len() <= PREFACE.len());
+                assert_eq!([&before[..], &rest].concat(), input);
+            }
+            if input.first().is_some_and(|first| is_handshake([*first])) {
+                let ours = tls.acceptor().accept(join(input, sink()));
+                // What cannot answer our key share cannot come through.
+                let shaken = ours.now_or_never().expect("nothing to wait for");
+                assert!(shaken.is_err());
+            }
+        });
+    }
+
+    /// The protocol, what was read to tell it, and what was left.
+    fn sniffed(first: &[u8], then: &[u8]) -> Option<(Protocol, Bytes, Vec<u8>)> {
+        let mut socket = first.chain(then);
+        let told = sniff(&mut socket)
+            .now_or_never()
+            .expect("nothing to wait for");
+        let (protocol, before) = told.unwrap()?;
+        let mut rest = Vec::new();
+        socket
+            .read_to_end(&mut rest)
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        Some((protocol, before, rest))
+    }
 
     #[test]
     fn windows_together_stay_within_bounds() {

@@ -24,6 +24,8 @@ pub(crate) struct Line {
     encrypted: AtomicBool,
     received: AtomicU64,
     sent: AtomicU64,
+    /// Encrypted bytes that the system took.
+    left: AtomicU64,
     begun: AtomicU64,
     active: AtomicUsize,
     /// It became a session: no request's head is awaited any more.
@@ -54,6 +56,7 @@ impl Line {
             encrypted: AtomicBool::new(false),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            left: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             active: AtomicUsize::new(0),
             switched: AtomicBool::new(false),
@@ -111,6 +114,16 @@ impl Line {
     /// So many bytes went.
     pub(super) fn add_sent(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many encrypted bytes left for the peer.
+    pub(super) fn add_left(&self, bytes: u64) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How many encrypted bytes left; 0 as long as nothing is encrypted.
+    pub(super) fn left(&self) -> u64 {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// How many requests have begun on it.

@@ -18,7 +18,7 @@ pub(crate) struct Pace {
     /// From a request's first byte to the end of its head. None for HTTP/2, where a request's head
     /// is one frame among others and the connection has pings.
     pub(crate) head: Option<Duration>,
-    /// A write that moves nothing for so long fails: the peer does not read.
+    /// What is written and moves nothing for so long fails: the peer does not read.
     pub(crate) stall: Duration,
 }
 
@@ -29,8 +29,16 @@ pub(crate) struct Paced<S> {
     before: Bytes,
     line: Arc<Line>,
     pace: Pace,
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Stalled>,
     head: Option<Head>,
+}
+
+/// A write that waits.
+#[derive(Debug)]
+struct Stalled {
+    deadline: Pin<Box<Sleep>>,
+    /// How much the system had taken when it began to wait.
+    left: u64,
 }
 
 /// A request's head on its way.
@@ -55,9 +63,15 @@ impl<S> Paced<S> {
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let left = self.line.left();
+        // Beneath encryption some of it may have gone meanwhile.
+        self.stalled.take_if(|stalled| stalled.left != left);
         let limit = self.pace.stall;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
-        ready!(stalled.as_mut().poll(cx));
+        let stalled = self.stalled.get_or_insert_with(|| Stalled {
+            deadline: Box::pin(sleep(limit)),
+            left,
+        });
+        ready!(stalled.deadline.as_mut().poll(cx));
         Poll::Ready(io::Error::new(
             io::ErrorKind::TimedOut,
             "the peer does not read",
@@ -174,7 +188,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.socket).poll_flush(cx)? {
-            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Ready(()) => {
+                // All that was written went: the next wait begins anew.
+                self.stalled = None;
+                Poll::Ready(Ok(()))
+            }
             Poll::Pending => self.poll_stall(cx).map(Err),
         }
     }
@@ -187,11 +205,74 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
+/// A socket beneath encryption: tells the line what left, which is not when it was written.
+#[derive(Debug)]
+pub(crate) struct Counted<S> {
+    socket: S,
+    line: Arc<Line>,
+}
+
+impl<S> Counted<S> {
+    /// Wraps a socket of this line.
+    pub(crate) fn new(socket: S, line: Arc<Line>) -> Self {
+        Self { socket, line }
+    }
+
+    fn went(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.line.add_left(*bytes as u64);
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, into)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.went(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bytes);
+        self.went(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::port::line::tests::line;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, duplex};
 
     const PACE: Pace = Pace {
         head: Some(Duration::from_secs(10)),
@@ -204,6 +285,72 @@ mod tests {
         let mut paced = Paced::new(mine, Bytes::new(), line(), PACE);
         let error = paced.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// A layer that takes all that is written at once, as encryption does, and hands it on later.
+    fn layered() -> (
+        Paced<BufWriter<Counted<tokio::io::DuplexStream>>>,
+        tokio::io::DuplexStream,
+    ) {
+        let (mine, theirs) = duplex(16);
+        let line = line();
+        let layer = BufWriter::new(Counted::new(mine, Arc::clone(&line)));
+        (Paced::new(layer, Bytes::new(), line, PACE), theirs)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beneath_encryption_what_leaves_is_progress() {
+        let (mut paced, mut theirs) = layered();
+        let reading = tokio::spawn(async move {
+            let mut piece = [0; 16];
+            for _ in 0..8 {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                theirs.read_exact(&mut piece).await.unwrap();
+            }
+            theirs
+        });
+        paced.write_all(&[0; 128]).await.unwrap();
+        paced.flush().await.expect("16 bytes every 20 s");
+        let _theirs = reading.await.unwrap();
+
+        let (mut paced, _theirs) = layered();
+        paced.write_all(&[0; 128]).await.unwrap();
+        let error = paced.flush().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// Says at each flush, after so long, that all of it went.
+    #[derive(Default)]
+    struct Late(Option<Pin<Box<Sleep>>>);
+
+    impl AsyncWrite for Late {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let waiting = || Box::pin(sleep(Duration::from_secs(20)));
+            ready!(self.0.get_or_insert_with(waiting).as_mut().poll(cx));
+            self.0 = None;
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll_flush(cx)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_over_counts_for_no_later_one() {
+        let mut paced = Paced::new(Late::default(), Bytes::new(), line(), PACE);
+        paced.write_all(&[0; 64]).await.unwrap();
+        paced.flush().await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+        paced.shutdown().await.expect("20 s, and not 80");
     }
 
     #[tokio::test(start_paused = true)]

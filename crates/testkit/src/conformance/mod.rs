@@ -334,6 +334,7 @@ sections! {
         what_is_deleted_comes_back, what_is_replaced_is_kept needs [Replace],
         folders_come_back_whole, the_way_back_is_not_free, the_trash_is_told_in_parts,
         what_is_purged_is_gone, of_two_restores_one_wins,
+        what_lies_in_the_trash_is_checked,
     ],
 }
 

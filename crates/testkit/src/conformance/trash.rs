@@ -2,7 +2,8 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use gaveta_core::{
-    Cause, ErrorKind, RemovePlan, Replace, RestorePlan, Trash, TrashId, TrashPlan, Trashed,
+    Cause, Digest, ErrorKind, ListPlan, Listed, OrderBy, RemovePlan, Replace, RestorePlan, Trash,
+    TrashId, TrashPlan, Trashed,
 };
 use std::sync::Arc;
 
@@ -10,16 +11,25 @@ use super::Ability;
 use super::bench::{Bench, moving, p, refused};
 use crate::content::{collect, content};
 
-fn all() -> RemovePlan {
-    RemovePlan {
+async fn delete(bench: &Bench, path: &str) {
+    let plan = RemovePlan {
         recursive: true,
         ..RemovePlan::default()
-    }
+    };
+    bench.store.remove(&p(path), plan).await.unwrap();
+}
+
+async fn is_folder(bench: &Bench, path: &str) -> bool {
+    bench.store.stat(&p(path)).await.unwrap().is_folder()
 }
 
 async fn listed(trash: &Arc<dyn Trash>, plan: TrashPlan) -> Vec<Trashed> {
     let listing = trash.trashed(plan).await.unwrap();
     listing.try_collect().await.unwrap()
+}
+
+async fn everything(trash: &Arc<dyn Trash>) -> Vec<Trashed> {
+    listed(trash, TrashPlan::default()).await
 }
 
 async fn versions(trash: &Arc<dyn Trash>, path: &str) -> Vec<Trashed> {
@@ -44,18 +54,23 @@ fn to(path: &str) -> RestorePlan {
     }
 }
 
+/// Whatever stands there by now.
+fn onto() -> RestorePlan {
+    RestorePlan {
+        replace: Replace::Always,
+        ..RestorePlan::default()
+    }
+}
+
 pub(super) async fn what_is_deleted_comes_back(bench: &Bench) {
     let Some(trash) = bench.trash().await else {
         return;
     };
-    let (store, bytes) = (&bench.store, content(300_000, 1));
+    let bytes = content(300_000, 1);
     let was = bench.put("d/file", &bytes).await;
-    store
-        .remove(&p("d/file"), RemovePlan::default())
-        .await
-        .unwrap();
-    refused!(store.stat(&p("d/file")).await, ErrorKind::NotFound);
-    let held = listed(&trash, TrashPlan::default()).await;
+    delete(bench, "d/file").await;
+    refused!(bench.store.stat(&p("d/file")).await, ErrorKind::NotFound);
+    let held = everything(&trash).await;
     assert_eq!(held.len(), 1);
     let one = held[0].clone();
     assert_eq!((&one.entry.path, one.entry.size), (&p("d/file"), was.size));
@@ -63,7 +78,7 @@ pub(super) async fn what_is_deleted_comes_back(bench: &Bench) {
     assert_eq!(trash.find(&one.id).await.unwrap(), one);
     assert_eq!(content_of(&trash, &one.id).await, bytes);
     // Its folder went too: it is made again.
-    store.remove(&p("d"), all()).await.unwrap();
+    delete(bench, "d").await;
     let back = trash
         .restore(&one.id, RestorePlan::default())
         .await
@@ -78,7 +93,7 @@ pub(super) async fn what_is_deleted_comes_back(bench: &Bench) {
     refused!(trash.find(&one.id).await, ErrorKind::NotFound);
     refused!(trash.open(&one.id).await, ErrorKind::NotFound);
     refused!(trash.purge(&one.id).await, ErrorKind::NotFound);
-    let held = listed(&trash, TrashPlan::default()).await;
+    let held = everything(&trash).await;
     assert_eq!(held.len(), 1);
     assert!(held[0].entry.is_folder());
 }
@@ -110,11 +125,7 @@ pub(super) async fn what_is_replaced_is_kept(bench: &Bench) {
         ErrorKind::Exists
     );
     assert_eq!(bench.bytes("file").await, of(3));
-    let onto = RestorePlan {
-        replace: Replace::Always,
-        ..RestorePlan::default()
-    };
-    let back = trash.restore(&first.id, onto).await.unwrap();
+    let back = trash.restore(&first.id, onto()).await.unwrap();
     assert_eq!(
         back.version,
         bench.store.stat(&p("file")).await.unwrap().version
@@ -169,9 +180,9 @@ pub(super) async fn folders_come_back_whole(bench: &Bench) {
         bench.store.remove(&p("a"), RemovePlan::default()).await,
         ErrorKind::NotEmpty
     );
-    assert!(listed(&trash, TrashPlan::default()).await.is_empty());
-    bench.store.remove(&p("a"), all()).await.unwrap();
-    let held = listed(&trash, TrashPlan::default()).await;
+    assert!(everything(&trash).await.is_empty());
+    delete(bench, "a").await;
+    let held = everything(&trash).await;
     assert_eq!(held.len(), 1);
     refused!(trash.open(&held[0].id).await, ErrorKind::IsFolder);
     bench.put("a/b0/new", b"new").await;
@@ -179,12 +190,8 @@ pub(super) async fn folders_come_back_whole(bench: &Bench) {
         trash.restore(&held[0].id, RestorePlan::default()).await,
         ErrorKind::Exists
     );
-    let onto = RestorePlan {
-        replace: Replace::Always,
-        ..RestorePlan::default()
-    };
     refused!(
-        trash.restore(&held[0].id, onto).await,
+        trash.restore(&held[0].id, onto()).await,
         ErrorKind::Exists | ErrorKind::IsFolder
     );
     let back = trash.restore(&held[0].id, to("beside/a")).await.unwrap();
@@ -193,35 +200,17 @@ pub(super) async fn folders_come_back_whole(bench: &Bench) {
         let bytes = bench.bytes(&format!("beside/a/b{}/{n}", n % 3)).await;
         assert_eq!(bytes, content(1000, n));
     }
-    assert!(
-        bench
-            .store
-            .stat(&p("beside/a/empty"))
-            .await
-            .unwrap()
-            .is_folder()
-    );
+    assert!(is_folder(bench, "beside/a/empty").await);
     assert_eq!(bench.bytes("a/b0/new").await, b"new");
     // An empty folder too.
-    bench
-        .store
-        .remove(&p("beside/a/empty"), RemovePlan::default())
-        .await
-        .unwrap();
-    let held = listed(&trash, TrashPlan::default()).await;
+    delete(bench, "beside/a/empty").await;
+    let held = everything(&trash).await;
     assert_eq!(held.len(), 1);
     trash
         .restore(&held[0].id, RestorePlan::default())
         .await
         .unwrap();
-    assert!(
-        bench
-            .store
-            .stat(&p("beside/a/empty"))
-            .await
-            .unwrap()
-            .is_folder()
-    );
+    assert!(is_folder(bench, "beside/a/empty").await);
 }
 
 pub(super) async fn the_way_back_is_not_free(bench: &Bench) {
@@ -229,12 +218,8 @@ pub(super) async fn the_way_back_is_not_free(bench: &Bench) {
         return;
     };
     bench.put("d/file", b"one").await;
-    bench
-        .store
-        .remove(&p("d/file"), RemovePlan::default())
-        .await
-        .unwrap();
-    let id = listed(&trash, TrashPlan::default()).await[0].id.clone();
+    delete(bench, "d/file").await;
+    let id = everything(&trash).await[0].id.clone();
     refused!(
         trash.restore(&id, to("d")).await,
         ErrorKind::Exists | ErrorKind::IsFolder
@@ -290,8 +275,8 @@ pub(super) async fn the_trash_is_told_in_parts(bench: &Bench) {
             .await
             .unwrap();
     }
-    let everything = listed(&trash, TrashPlan::default()).await;
-    let names: Vec<_> = everything
+    let all_of_it = everything(&trash).await;
+    let names: Vec<_> = all_of_it
         .iter()
         .filter_map(|one| one.entry.path.name())
         .collect();
@@ -302,7 +287,7 @@ pub(super) async fn the_trash_is_told_in_parts(bench: &Bench) {
         ..TrashPlan::default()
     };
     assert_eq!(listed(&trash, beneath).await.len(), 10);
-    let by = everything[0].by.clone();
+    let by = all_of_it[0].by.clone();
     assert!(by.is_some(), "who deleted is not known");
     let plan = |by| TrashPlan {
         by,
@@ -324,9 +309,9 @@ pub(super) async fn the_trash_is_told_in_parts(bench: &Bench) {
         }
         paged.extend(page);
     }
-    assert_eq!(paged, everything);
+    assert_eq!(paged, all_of_it);
     let since = TrashPlan {
-        since: Some(everything[4].at),
+        since: Some(all_of_it[4].at),
         cause: Some(Cause::Deleted),
         ..TrashPlan::default()
     };
@@ -339,14 +324,10 @@ pub(super) async fn what_is_purged_is_gone(bench: &Bench) {
     };
     bench.put("a", &content(5000, 1)).await;
     bench.put("d/b", &content(5000, 2)).await;
-    bench
-        .store
-        .remove(&p("a"), RemovePlan::default())
-        .await
-        .unwrap();
-    bench.store.remove(&p("d"), all()).await.unwrap();
+    delete(bench, "a").await;
+    delete(bench, "d").await;
     assert_eq!(trash.state().await.unwrap().items, 2);
-    for one in listed(&trash, TrashPlan::default()).await {
+    for one in everything(&trash).await {
         trash.purge(&one.id).await.unwrap();
         refused!(trash.purge(&one.id).await, ErrorKind::NotFound);
         refused!(
@@ -354,7 +335,7 @@ pub(super) async fn what_is_purged_is_gone(bench: &Bench) {
             ErrorKind::NotFound
         );
     }
-    assert!(listed(&trash, TrashPlan::default()).await.is_empty());
+    assert!(everything(&trash).await.is_empty());
     assert_eq!(trash.state().await.unwrap().items, 0);
     // Past the trash.
     bench.put("a", b"x").await;
@@ -363,7 +344,7 @@ pub(super) async fn what_is_purged_is_gone(bench: &Bench) {
         ..RemovePlan::default()
     };
     bench.store.remove(&p("a"), forever).await.unwrap();
-    assert!(listed(&trash, TrashPlan::default()).await.is_empty());
+    assert!(everything(&trash).await.is_empty());
 }
 
 pub(super) async fn of_two_restores_one_wins(bench: &Bench) {
@@ -372,12 +353,8 @@ pub(super) async fn of_two_restores_one_wins(bench: &Bench) {
     };
     for n in 0..10 {
         bench.put("file", &content(2000, n)).await;
-        bench
-            .store
-            .remove(&p("file"), RemovePlan::default())
-            .await
-            .unwrap();
-        let id = listed(&trash, TrashPlan::default()).await[0].id.clone();
+        delete(bench, "file").await;
+        let id = everything(&trash).await[0].id.clone();
         let (one, other) = tokio::join!(
             trash.restore(&id, to(&format!("one{n}"))),
             trash.restore(&id, to(&format!("other{n}"))),
@@ -387,19 +364,62 @@ pub(super) async fn of_two_restores_one_wins(bench: &Bench) {
         let lost = if one.is_ok() { other } else { one };
         refused!(lost, ErrorKind::NotFound);
         assert_eq!(bench.bytes(&format!("{name}{n}")).await, content(2000, n));
-        assert!(listed(&trash, TrashPlan::default()).await.is_empty());
+        assert!(everything(&trash).await.is_empty());
     }
     // Restoring and purging at once: one of them.
     if bench.has(Ability::Replace) {
         bench.put("file", b"x").await;
-        bench
-            .store
-            .remove(&p("file"), RemovePlan::default())
-            .await
-            .unwrap();
-        let id = listed(&trash, TrashPlan::default()).await[0].id.clone();
+        delete(bench, "file").await;
+        let id = everything(&trash).await[0].id.clone();
         let (back, gone) = tokio::join!(trash.restore(&id, to("back")), trash.purge(&id));
         assert_ne!(back.is_ok(), gone.is_ok());
         assert_eq!(bench.store.stat(&p("back")).await.is_ok(), back.is_ok());
     }
+}
+
+/// For stores that are looked after from here.
+pub(super) async fn what_lies_in_the_trash_is_checked(bench: &Bench) {
+    let (Some(trash), Some(upkeep)) = (bench.trash().await, bench.store.upkeep()) else {
+        return;
+    };
+    for (path, seed) in [("d/a", 1), ("d/in/b", 2), ("file", 3)] {
+        bench.put(path, &content(3000, seed)).await;
+    }
+    delete(bench, "file").await;
+    delete(bench, "d").await;
+    let [folder, file] = &everything(&trash).await[..] else {
+        panic!("two things were deleted");
+    };
+    for (one, path, seed) in [(file, "file", 3), (folder, "d/a", 1), (folder, "d/in/b", 2)] {
+        let examined = upkeep.examine_trashed(&one.id, &p(path), false).await;
+        let examined = examined.unwrap();
+        assert_eq!(examined.entry.path, p(path));
+        assert_eq!(
+            examined.entry.digest,
+            Some(Digest::of(&content(3000, seed)))
+        );
+    }
+    let names = async |path: &str| -> gaveta_core::Result<Vec<String>> {
+        let plan = ListPlan::sorted(OrderBy::Name, false);
+        let listing = upkeep.list_trashed(&folder.id, &p(path), plan).await?;
+        let all: Vec<Listed> = listing.try_collect().await?;
+        let paths = all.into_iter().map(|listed| match listed {
+            Listed::Entry(entry) => entry.path.as_str().to_owned(),
+            Listed::Unnameable { shown } => panic!("{shown}"),
+        });
+        Ok(paths.collect())
+    };
+    assert_eq!(names("d").await.unwrap(), ["d/a", "d/in"]);
+    assert_eq!(names("d/in").await.unwrap(), ["d/in/b"]);
+    refused!(names("d/a").await, ErrorKind::NotFolder);
+    refused!(names("d/none").await, ErrorKind::NotFound);
+    refused!(names("else").await, ErrorKind::NotFound);
+    for path in ["d/none", "else", "file"] {
+        let refusal = upkeep.examine_trashed(&folder.id, &p(path), false).await;
+        refused!(refusal, ErrorKind::NotFound);
+    }
+    let refusal = upkeep.examine_trashed(&folder.id, &p("d"), false).await;
+    refused!(refusal, ErrorKind::IsFolder);
+    trash.purge(&folder.id).await.unwrap();
+    refused!(names("d").await, ErrorKind::NotFound);
 }

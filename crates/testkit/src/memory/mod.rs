@@ -193,6 +193,25 @@ fn outline_of(content: &[u8]) -> Result<Outline> {
     Outline::new(length, digests.collect())
 }
 
+/// Those of the entries that the plan takes, as a listing.
+fn page(entries: Vec<Entry>, plan: &ListPlan) -> Result<Listing> {
+    let entries = match plan.window()? {
+        Some(mut window) => {
+            entries.into_iter().for_each(|entry| window.push(entry));
+            window.into_page()
+        }
+        None => {
+            let limit = plan.limit.unwrap_or(usize::MAX);
+            entries.into_iter().take(limit).collect()
+        }
+    };
+    let listed = stream::iter(entries).then(|entry| async {
+        tokio::task::yield_now().await;
+        Ok(Listed::Entry(entry))
+    });
+    Ok(Box::pin(strict(listed)))
+}
+
 #[async_trait]
 impl Store for MemoryStore {
     async fn stat(&self, path: &Path) -> Result<Entry> {
@@ -200,7 +219,6 @@ impl Store for MemoryStore {
     }
 
     async fn list(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
-        let window = plan.window()?;
         let entries = self
             .with(|state, _| {
                 let mut entries = state.tree.children(folder)?;
@@ -208,21 +226,7 @@ impl Store for MemoryStore {
                 Ok(entries)
             })
             .await?;
-        let entries = match window {
-            Some(mut window) => {
-                entries.into_iter().for_each(|entry| window.push(entry));
-                window.into_page()
-            }
-            None => {
-                let limit = plan.limit.unwrap_or(usize::MAX);
-                entries.into_iter().take(limit).collect()
-            }
-        };
-        let listed = stream::iter(entries).then(|entry| async {
-            tokio::task::yield_now().await;
-            Ok(Listed::Entry(entry))
-        });
-        Ok(Box::pin(strict(listed)))
+        page(entries, &plan)
     }
 
     async fn read(&self, path: &Path, plan: ReadPlan) -> Result<Arc<dyn Reading>> {

@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use gaveta_core::{
-    Cause, Digest, Entry, Error, ErrorKind, Examined, Owner, Path, ReadPlan, Reading, RestorePlan,
-    Result, Store, Stray, Trash, TrashId, TrashPlan, TrashState, Trashed, Upkeep,
+    Cause, Digest, Entry, Error, ErrorKind, Examined, ListPlan, Listing, Owner, Path, ReadPlan,
+    Reading, RestorePlan, Result, Store, Stray, Trash, TrashId, TrashPlan, TrashState, Trashed,
+    Upkeep,
 };
 
 use super::tree::{Node, Tree};
-use super::{MemoryReading, MemoryStore, random, strict};
+use super::{MemoryReading, MemoryStore, page, random, strict};
 
 /// Everything that is kept, by its id.
 #[derive(Debug, Default)]
@@ -54,6 +55,29 @@ impl Thing {
             at: self.at,
             by: self.by.clone(),
         })
+    }
+}
+
+impl Thing {
+    /// What was at this path, the thing's own or beneath it.
+    fn node(&self, id: &TrashId, path: &Path) -> Result<&Node> {
+        let tail = path.as_str().strip_prefix(self.path.as_str());
+        let found = tail.and_then(|tail| self.nodes.iter().find(|(at, _)| at == tail));
+        found.map(|(_, node)| node).ok_or_else(|| id.unknown())
+    }
+
+    fn children(&self, id: &TrashId, folder: &Path) -> Result<Vec<Entry>> {
+        if self.node(id, folder)?.content.is_some() {
+            return Err(Error::at(ErrorKind::NotFolder, folder));
+        }
+        let mut entries = Vec::new();
+        for (tail, node) in &self.nodes {
+            let path = Path::parse(&format!("{}{tail}", self.path.as_str()))?;
+            if path.parent().as_ref() == Some(folder) {
+                entries.push(node.entry(&path)?);
+            }
+        }
+        Ok(entries)
     }
 }
 
@@ -110,6 +134,11 @@ impl Tree {
     fn things(&mut self) -> Result<&mut Held> {
         let none = || Error::new(ErrorKind::Unsupported);
         self.held.as_mut().ok_or_else(none)
+    }
+
+    fn thing(&mut self, id: &TrashId) -> Result<&Thing> {
+        let thing = self.things()?.things.get(id);
+        thing.ok_or_else(|| id.unknown())
     }
 
     fn restore(&mut self, id: &TrashId, plan: &RestorePlan) -> Result<Entry> {
@@ -219,8 +248,22 @@ impl Upkeep for MemoryTrash {
         examined(self.0.read(path, ReadPlan::default()).await?).await
     }
 
-    async fn examine_trashed(&self, id: &TrashId, _: bool) -> Result<Examined> {
-        examined(self.open(id).await?).await
+    async fn examine_trashed(&self, id: &TrashId, path: &Path, _: bool) -> Result<Examined> {
+        let reading = self.0.with(|state, _| {
+            let node = state.tree.thing(id)?.node(id, path)?;
+            let content = node.content.clone();
+            let content = content.ok_or_else(|| Error::at(ErrorKind::IsFolder, path))?;
+            let entry = node.entry(path)?;
+            Ok(Arc::new(MemoryReading { entry, content }) as Arc<dyn Reading>)
+        });
+        examined(reading.await?).await
+    }
+
+    async fn list_trashed(&self, id: &TrashId, folder: &Path, plan: ListPlan) -> Result<Listing> {
+        let entries = self
+            .0
+            .with(|state, _| state.tree.thing(id)?.children(id, folder));
+        page(entries.await?, &plan)
     }
 
     async fn strays(&self, _: usize) -> Result<(Vec<Stray>, u64)> {

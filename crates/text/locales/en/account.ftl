@@ -44,6 +44,7 @@ account-bad-key = This is no SSH public key. Give the whole line, such as: ssh-e
 account-bad-quota = "{ $word }" is no size: 500M, 10G, 1T or none.
 account-bad-date = "{ $word }" is no date: 2027-01-31, 2027-01-31T12:00:00Z or none.
 account-not-in-force = The server on port { $port } did not take it over: { $reason }
+account-keys-stay = Tokens and links of the account could not be removed: { $reason }
 account-unknown = There is no account { $name }.
 account-taken = There is an account { $name } already, or one that looks like it.
 account-no-key = The account has no such key.

@@ -22,12 +22,17 @@ cause-too-large = the file system takes no file that large
 cause-device = the device reports a failure
 cause-too-many-open = too many files or connections are open
 
-# When a transfer is stopped
+# When a transfer is stopped, or its line is lost
 client-stopped = Stopped. { $name } goes on from { $size } whenever you like: { $again }
 client-stopped-several = Stopped. { $count ->
     [one] { $count } file goes on
    *[other] { $count } files go on
 } from the last verified byte whenever you like: { $again }
+client-cut = { $name } goes on from { $size }: { $again }
+client-cut-several = { $count ->
+    [one] { $count } file goes on
+   *[other] { $count } files go on
+} from the last verified byte: { $again }
 client-stopped-again = the same command again
 
 # What the help says of an option

@@ -48,6 +48,8 @@ tls-other = { $server } shows another fingerprint than the one that was given. N
     given:  { $known }
     shown:  { $shown }
 tls-handshake = { $server } could not agree with us on an encrypted connection: { $why }
+tls-open-fingerprint = A fingerprint was given for { $server }, but with http:// a server shows none. Nothing was sent. Connect without http://.
+tls-elsewhere = { $server } leads to { $address }, not to this machine, and nothing would be encrypted. Nothing was sent. Connect with https://.
 tls-plain-password = The password is not sent to { $server } unencrypted. Connect with https://, or without http:// in the address.
 tls-known-servers = The known servers in { $path } cannot be read or kept: { $why }
 tls-no-home = There is no place to remember servers: set HOME, or give --fingerprint.

@@ -44,6 +44,7 @@ account-bad-key = Isto não é uma chave pública SSH. Dê a linha inteira, como
 account-bad-quota = "{ $word }" não é um tamanho: 500M, 10G, 1T ou nenhum.
 account-bad-date = "{ $word }" não é uma data: 2027-01-31, 2027-01-31T12:00:00Z ou nenhum.
 account-not-in-force = O servidor na porta { $port } não assumiu a mudança: { $reason }
+account-keys-stay = Não consegui remover os tokens e links da conta: { $reason }
 account-unknown = Não há a conta { $name }.
 account-taken = Já há uma conta { $name }, ou uma de nome parecido.
 account-no-key = A conta não tem essa chave.

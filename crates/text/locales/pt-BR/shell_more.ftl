@@ -22,12 +22,17 @@ cause-too-large = o sistema de arquivos não aceita um arquivo desse tamanho
 cause-device = o dispositivo acusa uma falha
 cause-too-many-open = há arquivos ou conexões demais abertos
 
-# Quando uma transferência é parada
+# Quando uma transferência é parada ou a linha cai
 client-stopped = Parado. { $name } continua de { $size } quando você quiser: { $again }
 client-stopped-several = Parado. { $count ->
     [one] { $count } arquivo continua
    *[other] { $count } arquivos continuam
 } do último byte conferido quando você quiser: { $again }
+client-cut = { $name } continua de { $size }: { $again }
+client-cut-several = { $count ->
+    [one] { $count } arquivo continua
+   *[other] { $count } arquivos continuam
+} do último byte conferido: { $again }
 client-stopped-again = o mesmo comando de novo
 
 # O que a ajuda diz de uma opção

@@ -48,6 +48,8 @@ tls-other = { $server } mostra uma impressão digital diferente da que foi dada.
     dada:     { $known }
     mostrada: { $shown }
 tls-handshake = { $server } não chegou a um acordo conosco sobre uma conexão criptografada: { $why }
+tls-open-fingerprint = Foi dada uma impressão digital para { $server }, mas com http:// um servidor não mostra nenhuma. Nada foi enviado. Conecte sem http://.
+tls-elsewhere = { $server } leva a { $address }, não a esta máquina, e nada seria criptografado. Nada foi enviado. Conecte com https://.
 tls-plain-password = A senha não é enviada a { $server } sem criptografia. Conecte com https:// ou sem http:// no endereço.
 tls-known-servers = Os servidores conhecidos em { $path } não podem ser lidos ou guardados: { $why }
 tls-no-home = Não há lugar para guardar servidores: defina HOME ou use --fingerprint.

@@ -140,7 +140,7 @@ impl Sides {
     /// # Errors
     /// `NotFound`, `NotFolder`, and what either side says.
     pub(super) async fn open(words: &Words, drawer: Drawer) -> Outcome<Self> {
-        let far = words.there.path()?;
+        let far = drawer.place(&words.there)?;
         let found = match drawer.remote.stat(&far).await {
             Ok(entry) if entry.is_folder() => true,
             Ok(_) => return Err(drawer.named(ErrorKind::NotFolder.into(), &far)),

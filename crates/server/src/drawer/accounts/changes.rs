@@ -10,7 +10,7 @@ use super::{Book, Record, SshKey};
 
 /// What is different in the new book, in the order of its accounts; those that are gone come last.
 /// Who did it and how is still to be said.
-pub(super) fn between(old: &Book, new: &Book) -> Vec<AuditBody> {
+pub(crate) fn between(old: &Book, new: &Book) -> Vec<AuditBody> {
     let known = by_name(old);
     let mut told = Vec::new();
     let (before, now) = (&old.anonymous, &new.anonymous);

@@ -129,23 +129,24 @@ impl AccountsFile {
         String::from_utf8(bytes).map_err(|_| FileProblem::Unreadable(self.path.clone()))
     }
 
-    /// Changes an account.
+    /// Changes an account. Gives what the file said before and what it says now.
     ///
     /// # Errors
     /// [`FileProblem`].
-    pub fn change(&self, name: &str, change: &Change) -> Result<(), FileProblem> {
+    pub fn change(&self, name: &str, change: &Change) -> Result<(Book, Book), FileProblem> {
         self.edit(|document| change.apply(document, name))
     }
 
     /// Changes it: under its lock, so that two who do it at once lose nothing; replaced whole and
     /// flushed, for its owner alone to read. What comes of it must make sense, or the file stays.
+    /// Gives what it said before and what it says now.
     ///
     /// # Errors
     /// [`FileProblem`], also that of the change.
-    pub(crate) fn edit<T>(
+    pub(crate) fn edit(
         &self,
-        change: impl FnOnce(&mut DocumentMut) -> Result<T, FileProblem>,
-    ) -> Result<T, FileProblem> {
+        change: impl FnOnce(&mut DocumentMut) -> Result<(), FileProblem>,
+    ) -> Result<(Book, Book), FileProblem> {
         let failed = |error| FileProblem::Io(self.path.clone(), error);
         // A link leads to the file that is replaced, not the link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
@@ -155,15 +156,15 @@ impl AccountsFile {
         let wrong = |problem| FileProblem::Wrong(self.path.clone(), problem);
         let text = self.text()?;
         // First the whole: whoever edits a broken file is told where it is broken.
-        Book::parse(&text).map_err(wrong)?;
+        let old = Book::parse(&text).map_err(wrong)?;
         let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
             FileProblem::Io(self.path.clone(), io::Error::other(error.to_string()))
         })?;
-        let done = change(&mut document)?;
+        change(&mut document)?;
         let text = document.to_string();
-        Book::parse(&text).map_err(wrong)?;
+        let new = Book::parse(&text).map_err(wrong)?;
         replace(&path, &folder, text.as_bytes()).map_err(failed)?;
-        Ok(done)
+        Ok((old, new))
     }
 
     /// Waits for the lock, a file beside, which stays.

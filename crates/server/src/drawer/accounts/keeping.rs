@@ -45,7 +45,7 @@ enum Look {
     /// This user of the machine says that it changed.
     Told(u32),
     /// Whoever this record names changed it.
-    By(AuditBody),
+    By(Box<AuditBody>),
 }
 
 impl Keeping {
@@ -121,7 +121,7 @@ impl Keeping {
         let (file, about) = (self.file.clone(), name.to_owned());
         let changed = tokio::task::spawn_blocking(move || file.change(&about, &change)).await;
         let changed = match changed {
-            Ok(Ok(())) => self.look(&Look::By(by)).await.map(|_| ()),
+            Ok(Ok(_)) => self.look(&Look::By(Box::new(by))).await.map(|_| ()),
             Ok(Err(problem)) => Err(problem),
             Err(error) => return Err(Error::new(ErrorKind::Io).because(error)),
         };
@@ -149,7 +149,7 @@ impl Keeping {
         let by = match why {
             Look::Again => at(Door::Inside, String::new()),
             Look::Told(user) => at(Door::Local, format!("uid {user}")),
-            Look::By(by) => by.clone(),
+            Look::By(by) => AuditBody::clone(by),
         };
         for mut record in records {
             if record.account.is_empty() {

@@ -2,7 +2,7 @@
 
 pub(crate) mod book;
 mod change;
-mod changes;
+pub(crate) mod changes;
 pub(crate) mod edit;
 mod file;
 pub(crate) mod keeping;

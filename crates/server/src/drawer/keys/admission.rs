@@ -1,5 +1,6 @@
 //! Who shows a token or a share's secret, and what it stands for as long as it is there.
 
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path as FsPath;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::secret::{Kind, Secret};
 use super::shares::{Share, Shares};
+use super::sheet::{self, Using};
 use super::tokens::{Token, Tokens};
 use crate::drawer::accounts::Accounts;
 use crate::drawer::entrance::{Admission, Credential};
@@ -20,6 +22,8 @@ use crate::drawer::password::{AdminPassword, Doorkeeper};
 
 /// How often it is looked whether something expired, and counts are kept.
 const TICK: Duration = Duration::from_millis(500);
+/// How long a server waits for a command that changes the files.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All tokens and shares of a drawer.
 #[derive(Debug)]
@@ -27,20 +31,45 @@ pub(crate) struct Keys {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) shares: Arc<Shares>,
     accounts: Arc<Accounts>,
+    /// Keeps others from the files.
+    _lock: Option<File>,
 }
 
 impl Keys {
     /// Those that are kept in this folder (`tokens.json`, `shares.json`); in memory alone when there
-    /// is none.
+    /// is none. For a server: a command that changes them is waited for. Blocks.
     ///
     /// # Errors
-    /// `Io` when a file cannot be read or is damaged.
+    /// `Io` when a file cannot be read or is damaged; `Locked`.
     pub(crate) fn open(folder: Option<&FsPath>, accounts: Arc<Accounts>) -> Result<Arc<Self>> {
-        let file = |name: &str| folder.map(|folder| folder.join(name));
+        match folder {
+            Some(folder) => Self::open_for(folder, accounts, Using::Serving, PATIENCE),
+            None => Ok(Arc::new(Self {
+                tokens: Arc::new(Tokens::open(None)?),
+                shares: Arc::new(Shares::open(None)?),
+                accounts,
+                _lock: None,
+            })),
+        }
+    }
+
+    /// Those that are kept in this folder, for who uses them so. Blocks.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub(crate) fn open_for(
+        folder: &FsPath,
+        accounts: Arc<Accounts>,
+        using: Using,
+        patience: Duration,
+    ) -> Result<Arc<Self>> {
+        // First the lock: what is read is what nobody else changes.
+        let lock = sheet::lock(folder, using, patience)?;
         Ok(Arc::new(Self {
-            tokens: Arc::new(Tokens::open(file("tokens.json"))?),
-            shares: Arc::new(Shares::open(file("shares.json"))?),
+            tokens: Arc::new(Tokens::open(Some(folder.join("tokens.json")))?),
+            shares: Arc::new(Shares::open(Some(folder.join("shares.json")))?),
             accounts,
+            _lock: Some(lock),
         }))
     }
 
@@ -51,6 +80,7 @@ impl Keys {
             tokens: Arc::new(Tokens::in_memory()),
             shares: Arc::new(Shares::in_memory()),
             accounts,
+            _lock: None,
         })
     }
 
@@ -75,7 +105,11 @@ impl Keys {
         self.end_of(gone)
     }
 
-    fn end_of(&self, gone: impl Fn(&str) -> bool) -> Result<Vec<AuditBody>> {
+    /// Ends the tokens and shares of the accounts that `gone` picks.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn end_of(&self, gone: impl Fn(&str) -> bool) -> Result<Vec<AuditBody>> {
         let tokens = self.tokens.remove(|token| gone(&token.account))?;
         let shares = self.shares.remove(|share| gone(&share.maker))?;
         let body = |operation: &str, id: &str, path: Option<&Path>| AuditBody {

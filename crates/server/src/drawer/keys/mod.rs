@@ -4,9 +4,10 @@
 //! account may do: they never give more than the account has at the moment of each operation.
 
 pub(crate) mod admission;
+pub(crate) mod desk;
 pub(crate) mod secret;
 pub(crate) mod shares;
-mod sheet;
+pub(crate) mod sheet;
 pub(crate) mod tokens;
 
 use std::path::{Path as FsPath, PathBuf};
@@ -82,7 +83,12 @@ impl Clock {
 pub fn drawer_folder(state: &FsPath, served: &FsPath) -> PathBuf {
     let mark = blake3::hash(served.as_os_str().as_encoded_bytes()).to_hex();
     let name: String = mark.chars().take(16).collect();
-    state.join("drawers").join(name)
+    drawers(state).join(name)
+}
+
+/// Where the folders of all drawers are.
+pub(crate) fn drawers(state: &FsPath) -> PathBuf {
+    state.join("drawers")
 }
 
 /// The end of a span from now; none when no clock can hold it.

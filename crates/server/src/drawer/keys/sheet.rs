@@ -4,8 +4,10 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use gaveta_core::{Error, ErrorKind, Result};
+use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -64,15 +66,59 @@ impl Sheet {
     }
 }
 
+/// Who uses the documents of a folder at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Using {
+    /// A server, which has them in memory; beside others that only read what is served.
+    Serving,
+    /// A command that changes them while no server has them.
+    Alone,
+}
+
+/// Locks the documents of a folder, which is made where there is none, for as long as the file is
+/// held. Waits for who is there at most so long. Blocks.
+///
+/// # Errors
+/// `Locked`, `Io`.
+pub(super) fn lock(folder: &Path, using: Using, patience: Duration) -> Result<File> {
+    let failed = |error: io::Error| {
+        Error::new(ErrorKind::Io).because(format!("{}: {error}", folder.display()))
+    };
+    make_private(folder).map_err(failed)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join("lock"))
+        .map_err(failed)?;
+    let how = match using {
+        Using::Serving => FlockOperation::NonBlockingLockShared,
+        Using::Alone => FlockOperation::NonBlockingLockExclusive,
+    };
+    let since = Instant::now();
+    loop {
+        match flock(&file, how) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if since.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(ErrorKind::Locked.into()),
+            Err(errno) => return Err(failed(errno.into())),
+        }
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
+    make_private(folder)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
     let beside = PathBuf::from(beside);

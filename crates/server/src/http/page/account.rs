@@ -138,7 +138,7 @@ fn quota_word(bytes: u64) -> String {
     let units = [(40, "T"), (30, "G"), (20, "M"), (10, "K")];
     let unit = units
         .into_iter()
-        .find(|(shift, _)| bytes > 0 && bytes % (1 << shift) == 0);
+        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift));
     unit.map_or_else(
         || bytes.to_string(),
         |(shift, word)| format!("{}{word}", bytes >> shift),

@@ -1,16 +1,15 @@
 //! The links and tokens of everybody, for whoever looks after the server.
 
-use std::sync::Arc;
-use std::time::SystemTime;
-
 use gaveta_core::{Error, Path, Result};
 use gaveta_text::Text;
+use gaveta_wire::body::time_from_text;
+use gaveta_wire::keys::TokenBody;
 use http::Response;
 use maud::{Markup, html};
 
-use super::share::item;
+use super::share::{item, until};
 use super::{ADMIN_LINKS, Asked, see_other};
-use crate::drawer::keys::tokens::Token;
+use crate::drawer::keys::desk::What;
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::form::{self, Form};
@@ -39,8 +38,8 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Response<Body>> {
                 h2 { (text.say("page-admin-shares", &[])) }
                 @if shares.is_empty() { (none) }
                 ul.plain-list {
-                    @for (share, used) in shares.iter().take(SHOWN) {
-                        (item(text, share, *used, &action, true))
+                    @for share in shares.iter().take(SHOWN) {
+                        (item(text, share, &action, true))
                     }
                     @if shares.len() > SHOWN { li { "…" } }
                 }
@@ -50,8 +49,8 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Response<Body>> {
                 p.quiet-text { (text.say("page-admin-tokens-what", &[])) }
                 @if tokens.is_empty() { (none) }
                 ul.plain-list {
-                    @for (token, used) in tokens.iter().take(SHOWN) {
-                        (token_item(text, token, *used, &action))
+                    @for token in tokens.iter().take(SHOWN) {
+                        (token_item(text, token, &action))
                     }
                     @if tokens.len() > SHOWN { li { "…" } }
                 }
@@ -71,18 +70,22 @@ pub(super) async fn end(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>>
         return Err(Error::bad_request("a small form"));
     };
     match (given.get("end"), given.get("end-token")) {
-        (Some(id), None) => asked.view.end_share(id).await?,
-        (None, Some(id)) => asked.view.end_token(id).await?,
+        (Some(id), None) => asked.view.end_key(What::Shares, id).await?,
+        (None, Some(id)) => asked.view.end_key(What::Tokens, id).await?,
         _ => return Err(Error::bad_request("nothing to do")),
     }
     Ok(see_other(ADMIN_LINKS))
 }
 
-fn token_item(text: &Text, token: &Arc<Token>, used: Option<SystemTime>, action: &str) -> Markup {
-    let narrow = token.narrow.iter();
-    let places: Vec<String> = narrow
-        .map(|narrow| format!("/{}: {}", narrow.path.as_str(), narrow.actions))
+fn token_item(text: &Text, token: &TokenBody, action: &str) -> Markup {
+    let scopes = token.scopes.iter();
+    let places: Vec<String> = scopes
+        .map(|scope| format!("/{}: {}", scope.path, scope.actions))
         .collect();
+    let used = token
+        .used
+        .as_deref()
+        .and_then(|used| time_from_text(used).ok());
     html! {
         li {
             (icon("code"))
@@ -97,11 +100,7 @@ fn token_item(text: &Text, token: &Arc<Token>, used: Option<SystemTime>, action:
                         Some(used) => { (text.say("page-token-used", &[])) " " (time(text, used)) }
                         None => (text.say("page-token-unused", &[])),
                     }
-                    @if let Some(end) = token.expires {
-                        " · "
-                        @if end <= SystemTime::now() { (text.say("page-link-over", &[])) }
-                        @else { (text.say("page-link-until", &[])) " " (time(text, end)) }
-                    }
+                    (until(text, token.expires.as_deref()))
                 }
             }
             form method="post" action=(action) {

@@ -195,38 +195,9 @@ async fn begin(
                 if error.kind() == ErrorKind::Exists && taken == Taken::Keep && number < NAMES =>
             {
                 number += 1;
-                free = numbered(&target, number)?;
+                free = target.numbered(number)?;
             }
             Err(error) => return Err(error),
-        }
-    }
-}
-
-/// `a (2).txt` for `a.txt`. The number stands before the last extension, so that the kind stays.
-fn numbered(path: &Path, number: u32) -> Result<Path> {
-    let name = path.name().unwrap_or_default();
-    let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
-        _ => (name, String::new()),
-    };
-    let folder = path.parent().unwrap_or_else(Path::root);
-    folder.join(&format!("{stem} ({number}){extension}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_stands_before_the_extension() {
-        for (name, expected) in [
-            ("a.txt", "a (2).txt"),
-            ("d/a.tar.gz", "d/a.tar (2).gz"),
-            ("a", "a (2)"),
-            (".profile", ".profile (2)"),
-        ] {
-            let path = numbered(&Path::parse(name).unwrap(), 2).unwrap();
-            assert_eq!(path.as_str(), expected);
         }
     }
 }

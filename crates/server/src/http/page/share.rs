@@ -1,25 +1,24 @@
 //! Links that let somebody without an account in: made, looked over and ended, in front of what they
 //! lead to.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use gaveta_core::{Entry, Error, Path, Result, Store};
 use gaveta_text::Text;
-use gaveta_wire::keys::NewShareBody;
+use gaveta_wire::body::time_from_text;
+use gaveta_wire::keys::{NewShareBody, ShareBody, WayBody};
 use gaveta_wire::url;
 use http::Response;
 use maud::{Markup, html};
 
 use super::qr::qr;
 use super::{Asked, SHARE, see_other};
-use crate::drawer::desk::Made;
-use crate::drawer::keys::shares::{Share, Way};
+use crate::drawer::keys::desk::{What, way_body};
+use crate::drawer::keys::shares::Way;
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::form::{self, Form};
 use crate::http::html::{entry_icon, folder_url, icon, language, sheet, shown, texts, time};
-use crate::http::keys::way_body;
 use crate::http::query::Query;
 
 /// How many links of one's own are shown.
@@ -56,7 +55,7 @@ pub(super) async fn change(asked: &Asked<'_>, body: Lent) -> Result<Response<Bod
     };
     let path = target(asked)?;
     if let Some(id) = given.get("end") {
-        asked.view.end_share(id).await?;
+        asked.view.end_key(What::Shares, id).await?;
         return Ok(see_other(&own(&path)));
     }
     let entry = asked.view.stat(&path).await?;
@@ -106,13 +105,13 @@ fn plan(given: &Query, entry: &Entry) -> Result<NewShareBody> {
     })
 }
 
-fn answer(asked: &Asked<'_>, entry: &Entry, made: Option<&Made>) -> Result<Response<Body>> {
+fn answer(asked: &Asked<'_>, entry: &Entry, made: Option<&ShareBody>) -> Result<Response<Body>> {
     let text = texts(language(&asked.head.headers));
     let me = asked.view.account();
     let mut mine = asked.view.shares()?;
-    mine.retain(|(share, _)| share.maker == me.name());
+    mine.retain(|share| share.maker == me.name());
     // What leads here first.
-    mine.sort_by_key(|(share, _)| share.path != entry.path);
+    mine.sort_by_key(|share| share.path != entry.path.as_str());
     let action = asked.link(&own(&entry.path));
     let folder = entry.path.parent().unwrap_or_else(Path::root);
     let title = text.say("page-share", &[]);
@@ -134,8 +133,8 @@ fn answer(asked: &Asked<'_>, entry: &Entry, made: Option<&Made>) -> Result<Respo
             @if !mine.is_empty() {
                 h2 { (text.say("page-share-mine", &[])) }
                 ul.plain-list {
-                    @for (share, used) in mine.iter().take(SHOWN) {
-                        (item(text, share, *used, &action, false))
+                    @for share in mine.iter().take(SHOWN) {
+                        (item(text, share, &action, false))
                     }
                     @if mine.len() > SHOWN { li { "…" } }
                 }
@@ -192,8 +191,12 @@ fn question(text: &Text, ways: &[Way], action: &str) -> Markup {
 }
 
 /// A link that was just made.
-fn told(asked: &Asked<'_>, text: &Text, made: &Made, action: &str) -> Markup {
-    let link = format!("{}{}", asked.origin, asked.link(&made.link));
+fn told(asked: &Asked<'_>, text: &Text, made: &ShareBody, action: &str) -> Markup {
+    let link = format!(
+        "{}{}",
+        asked.origin,
+        asked.link(made.link.as_deref().unwrap_or_default())
+    );
     html! {
         div.made role="status" {
             p { (text.say("page-share-once", &[])) }
@@ -201,29 +204,23 @@ fn told(asked: &Asked<'_>, text: &Text, made: &Made, action: &str) -> Markup {
                 input #share-link readonly value=(link) aria-label=(text.say("page-share-link", &[]));
             }
             @if let Some(drawn) = qr(&link, &text.say("page-share-qr", &[])) { (drawn) }
-            p.detail { (about(text, &made.share, 0)) }
+            p.detail { (about(text, made)) }
         }
         p.links { a.button.another href=(action) { (text.say("page-share-another", &[])) } }
     }
 }
 
 /// One link in a list, with a button that ends it.
-pub(super) fn item(
-    text: &Text,
-    share: &Arc<Share>,
-    used: u64,
-    action: &str,
-    maker: bool,
-) -> Markup {
-    let path = format!("/{}", share.path.as_str());
+pub(super) fn item(text: &Text, share: &ShareBody, action: &str, maker: bool) -> Markup {
+    let path = format!("/{}", share.path);
     html! {
         li {
-            (icon(match share.way { Way::Get => "get", Way::Drop => "send" }))
+            (icon(match share.way { WayBody::Get => "get", WayBody::Drop => "send", }))
             div.what {
                 bdi { (shown(&path)) }
                 span.detail {
                     @if maker { bdi { (shown(&share.maker)) } " · " }
-                    (about(text, share, used))
+                    (about(text, share))
                 }
             }
             form method="post" action=(action) {
@@ -236,10 +233,11 @@ pub(super) fn item(
 }
 
 /// What a link lets people do, and for how long.
-fn about(text: &Text, share: &Share, used: u64) -> Markup {
+fn about(text: &Text, share: &ShareBody) -> Markup {
+    let used = share.used;
     let way = match share.way {
-        Way::Get => "page-link-get",
-        Way::Drop => "page-link-drop",
+        WayBody::Get => "page-link-get",
+        WayBody::Drop => "page-link-drop",
     };
     let count = [("n", used.into()), ("count", text.count(used).into())];
     html! {
@@ -250,8 +248,16 @@ fn about(text: &Text, share: &Share, used: u64) -> Markup {
             ])),
             None => (text.say("page-link-used", &count)),
         }
-        @if share.password.is_some() { " · " (text.say("share-has-password", &[])) }
-        @if let Some(end) = share.expires {
+        @if share.password { " · " (text.say("share-has-password", &[])) }
+        (until(text, share.expires.as_deref()))
+    }
+}
+
+/// When a link or a token ends, after what else is said of it.
+pub(super) fn until(text: &Text, expires: Option<&str>) -> Markup {
+    let end = expires.and_then(|end| time_from_text(end).ok());
+    html! {
+        @if let Some(end) = end {
             " · "
             @if end <= SystemTime::now() { (text.say("page-link-over", &[])) }
             @else { (text.say("page-link-until", &[])) " " (time(text, end)) }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::drawer::accounts::book::granted_path;
 use crate::drawer::accounts::{BadSetting, Change, Settings};
-use crate::drawer::desk::hashed;
+use crate::drawer::affairs::hashed;
 use crate::drawer::password::is_weak;
 use crate::http::html::shown;
 use crate::http::query::Query;

@@ -26,8 +26,6 @@ use crate::http::{digest, sending};
 
 /// How many names are tried for one file.
 const NAMES: u32 = 1000;
-/// The longest name, in bytes.
-const LONGEST: usize = 255;
 /// Files of one form.
 const FILES: usize = 1000;
 /// Pieces in which content is taken over to another name.
@@ -231,7 +229,7 @@ impl Names {
     async fn begin(&mut self, view: &View, length: Option<u64>) -> Result<Arc<dyn Upload>> {
         while self.number < NAMES {
             self.number += 1;
-            let target = numbered(&self.path, self.number)?;
+            let target = self.path.numbered(self.number)?;
             let plan = WritePlan {
                 length,
                 ..WritePlan::new(target, self.owner.clone())
@@ -244,60 +242,5 @@ impl Names {
             }
         }
         Err(ErrorKind::Exists.into())
-    }
-}
-
-/// The path with its number before the extension; the first has none. Cut to what a name holds.
-fn numbered(path: &Path, number: u32) -> Result<Path> {
-    let name = path.name().unwrap_or_default();
-    if number < 2 {
-        return Ok(path.clone());
-    }
-    let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 16 => {
-            (stem, format!(".{extension}"))
-        }
-        _ => (name, String::new()),
-    };
-    let tail = format!(" ({number}){extension}");
-    let mut end = stem.len().min(LONGEST.saturating_sub(tail.len()));
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
-    let stem = stem.get(..end).unwrap_or_default();
-    path.parent()
-        .unwrap_or_else(Path::root)
-        .join(&format!("{stem}{tail}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_stands_before_the_extension() {
-        let numbered = |text: &str, number| {
-            let path = Path::parse(text).unwrap();
-            numbered(&path, number).unwrap().as_str().to_owned()
-        };
-        for (path, number, expected) in [
-            ("a/b.txt", 1, "a/b.txt"),
-            ("a/b.txt", 2, "a/b (2).txt"),
-            ("b", 12, "b (12)"),
-            (".rc", 2, ".rc (2)"),
-            ("a.tar.gz", 2, "a.tar (2).gz"),
-            (
-                "a.an extension that is none",
-                2,
-                "a.an extension that is none (2)",
-            ),
-        ] {
-            assert_eq!(numbered(path, number), expected);
-        }
-        let long = numbered(&format!("{}.txt", "é".repeat(125)), 1000);
-        assert!(
-            long.len() <= LONGEST && long.ends_with(" (1000).txt"),
-            "{long}"
-        );
     }
 }

@@ -23,10 +23,11 @@ use super::body::{Body, empty, full};
 use super::content::refuse;
 use super::headers::prefers_html;
 use super::html::{Wants, own_page};
-use super::keys::{json, way_body};
+use super::keys::json;
 use super::query::Query;
 use super::{error, files};
 use crate::drawer::View;
+use crate::drawer::keys::desk;
 use crate::drawer::keys::shares::{Share, Way};
 use crate::drawer::pass::By;
 use page::Speaks;
@@ -231,7 +232,7 @@ fn about(share: &Share, kind: &str, entry: Option<&Entry>) -> SharedBody {
         name: share.path.name().unwrap_or_default().to_owned(),
         path: share.path.as_str().to_owned(),
         kind: kind.to_owned(),
-        way: way_body(share.way),
+        way: desk::way_body(share.way),
         size: entry
             .filter(|entry| !entry.is_folder())
             .map(|entry| entry.size),

@@ -89,25 +89,38 @@ fn is_due(now: &Certificate) -> bool {
 
 /// Asks again and again. Never ends.
 pub(super) async fn keep(plan: &AcmePlan, shown: &Shown) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        if !is_due(&shown.now()) {
-            sleep(LOOK).await;
-            continue;
+    let failed = |why: String, pause: Duration| {
+        let why = gaveta_text::escape(&why).into_owned();
+        let again_in = pause.as_secs();
+        tracing::warn!(target: "gaveta::tls", why, again_in, "no certificate by ACME yet");
+        if !shown.now().own {
+            warn(&shown.now());
         }
-        match obtain(plan, shown).await {
-            Ok(()) => pause = FIRST_PAUSE,
-            Err(why) => {
-                let why = gaveta_text::escape(&why).into_owned();
-                let again_in = pause.as_secs();
-                tracing::warn!(target: "gaveta::tls", why, again_in, "no certificate by ACME yet");
-                if !shown.now().own {
-                    warn(&shown.now());
+    };
+    let is_due = || is_due(&shown.now());
+    tend(is_due, || obtain(plan, shown), failed).await;
+}
+
+/// Asks whenever it is due, and pauses every time: a certificate that is due as soon as it is
+/// there is no reason to ask without end. Who is told of a failure is told how long it pauses.
+async fn tend<A>(is_due: impl Fn() -> bool, ask: impl Fn() -> A, failed: impl Fn(String, Duration))
+where
+    A: Future<Output = Result<(), String>>,
+{
+    let mut next = FIRST_PAUSE;
+    loop {
+        let mut pause = LOOK;
+        if is_due() {
+            match ask().await {
+                Ok(()) => next = FIRST_PAUSE,
+                Err(why) => {
+                    pause = next;
+                    next = (next * 2).min(LONGEST_PAUSE);
+                    failed(why, pause);
                 }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
+        sleep(pause).await;
     }
 }
 
@@ -248,4 +261,46 @@ fn answer(
         vec![made.der().clone()],
         secret,
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use tokio::time::timeout;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// How often an authority is asked in a day that answers so, and how long the pauses were.
+    async fn asked_in_a_day(answer: Result<(), String>) -> (u32, Vec<Duration>) {
+        let asked = Cell::new(0);
+        let pauses = Cell::new(Vec::new());
+        let ask = || {
+            asked.set(asked.get() + 1);
+            let answer = answer.clone();
+            async move {
+                // An answer takes its time; without any, nothing else would ever run.
+                tokio::task::yield_now().await;
+                answer
+            }
+        };
+        let failed = |_, pause| {
+            let mut all = pauses.take();
+            all.push(pause);
+            pauses.set(all);
+        };
+        let ended = timeout(DAY, tend(|| asked.get() < 1000, ask, failed)).await;
+        assert!(ended.is_err(), "it never ends");
+        (asked.get(), pauses.take())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_authority_is_not_asked_without_end() {
+        let (asked, pauses) = asked_in_a_day(Ok(())).await;
+        assert!(asked <= 25 && pauses.is_empty(), "{asked}");
+        let (asked, pauses) = asked_in_a_day(Err("no".to_owned())).await;
+        assert!(asked <= 12, "{asked}");
+        assert_eq!(pauses[..2], [FIRST_PAUSE, FIRST_PAUSE * 2]);
+        assert_eq!(pauses.last(), Some(&LONGEST_PAUSE));
+    }
 }

@@ -1,4 +1,4 @@
-//! The trash in a folder: what somebody does to its files, clocks, bounds, and what a check finds.
+//! The trash in a folder: what somebody does to its files, clocks, mounts, and many things.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,15 +9,20 @@
     reason = "tests may"
 )]
 
+mod check;
+mod figures;
+mod races;
+mod room;
+
 use std::fs;
 use std::path::Path as OsPath;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use gaveta_core::{
-    Cause, Check, ErrorKind, Health, Owner, Path, RemovePlan, Replace, RestorePlan, Seal, Store,
-    Trash, TrashPlan, Trashed, WritePlan,
+    Cause, Check, ErrorKind, Health, ListPlan, Listed, OrderBy, Owner, Path, RemovePlan, Replace,
+    RestorePlan, Seal, Store, Trash, TrashPlan, Trashed, WritePlan,
 };
 use gaveta_disk::{DiskStore, Durability, Options, TrashOptions};
 use gaveta_testkit::{content, stream_of};
@@ -251,157 +256,21 @@ async fn many_small_deletions_fill_several_buckets_and_pages_meet_all() {
     let expected: Vec<_> = (0..MANY).rev().map(|n| format!("{n:05}")).collect();
     assert!(names == expected);
     assert_eq!(trash.state().await.unwrap().items, MANY as u64);
+    // Who asks for the newest waits for no older bucket: this one could not be read.
+    let oldest = all.last().unwrap().id.as_str()[..12].to_owned();
+    let bucket = folder.path().join(".gaveta/trash").join(oldest);
+    let away = folder.path().join("away");
+    fs::rename(&bucket, &away).unwrap();
+    fs::write(&bucket, "").unwrap();
+    let newest = trash.trashed(TrashPlan::default()).await.unwrap();
+    let newest: Vec<_> = newest.take(100).try_collect().await.unwrap();
+    assert_eq!(newest, all[..100]);
+    fs::remove_file(&bucket).unwrap();
+    fs::rename(&away, &bucket).unwrap();
     for one in all {
         trash.purge(&one.id).await.unwrap();
     }
     assert_eq!(trash.state().await.unwrap().items, 0);
-}
-
-#[tokio::test]
-async fn a_flipped_bit_is_rot_and_an_edit_is_a_change() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    let upkeep = store.upkeep().unwrap();
-    for name in ["sound", "rotten", "edited"] {
-        put(&store, name, content(3 << 20, 7)).await.unwrap();
-    }
-    fs::write(folder.path().join("foreign"), "never stored by us").unwrap();
-    let flipped = folder.path().join("rotten");
-    let (mut bytes, times) = (fs::read(&flipped).unwrap(), fs::metadata(&flipped).unwrap());
-    bytes[1 << 20] ^= 4;
-    let file = fs::File::options().write(true).open(&flipped).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
-    file.set_modified(times.modified().unwrap()).unwrap();
-    fs::write(folder.path().join("edited"), "by another program").unwrap();
-    for (name, health) in [
-        ("sound", Health::Sound),
-        ("rotten", Health::Rotten),
-        ("edited", Health::Changed),
-        ("foreign", Health::Undigested),
-    ] {
-        let examined = upkeep.examine(&p(name), false).await.unwrap();
-        assert_eq!(examined.health(), health, "{name}");
-    }
-    assert_eq!(upkeep.strays(10).await.unwrap().1, 0);
-    upkeep.keep_mark(b"here").await.unwrap();
-    assert_eq!(upkeep.mark().await.unwrap().as_deref(), Some(&b"here"[..]));
-}
-
-/// A small file system of its own. None: this user may not mount one.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn new(megabytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
-            .arg(folder.path())
-            .stderr(std::process::Stdio::null())
-            .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            Some(Self(folder))
-        } else {
-            eprintln!("skipped: no small file system can be mounted here");
-            None
-        }
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .arg(self.0.path())
-            .status();
-    }
-}
-
-#[tokio::test]
-async fn uploads_go_on_while_the_trash_gives_way_and_nothing_live_is_touched() {
-    const MIB: usize = 1 << 20;
-    for yields in [true, false] {
-        let Some(small) = Small::new(24) else { return };
-        let folder = small.0.path();
-        let options = TrashOptions {
-            share: 100,
-            yields,
-            ..TrashOptions::default()
-        };
-        let store = open_with(folder, options);
-        let trash = store.trash().unwrap();
-        put(&store, "live", content(3 * MIB, 1)).await.unwrap();
-        put(&store, "d/live", content(MIB, 2)).await.unwrap();
-        for n in 0..4 {
-            put(&store, &format!("old/{n}"), content(2 * MIB, n))
-                .await
-                .unwrap();
-        }
-        delete(&store, "old").await;
-        for n in 0..4 {
-            put(&store, "file", content(2 * MIB, 10 + n)).await.unwrap();
-        }
-        // 12 MiB in the trash, 6 live; so six files of 2 MiB do not fit without the trash.
-        let mut refused = 0;
-        for n in 0..6u64 {
-            match put(&store, &format!("new/{n}"), content(2 * MIB, 20 + n)).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::NoSpace => refused += 1,
-                Err(error) => panic!("{}", error.chain()),
-            }
-        }
-        let read = |name: &str| fs::read(folder.join(name)).unwrap();
-        assert_eq!(read("live"), content(3 * MIB, 1));
-        assert_eq!(read("d/live"), content(MIB, 2));
-        assert_eq!(read("file"), content(2 * MIB, 13));
-        if yields {
-            assert_eq!(refused, 0);
-            for n in 0..6 {
-                assert_eq!(read(&format!("new/{n}")), content(2 * MIB, 20 + n));
-            }
-            assert!(
-                listed(&trash)
-                    .await
-                    .iter()
-                    .all(|one| !one.entry.is_folder())
-            );
-        } else {
-            assert!(refused > 0);
-            assert_eq!(listed(&trash).await.len(), 4);
-            // A full disk, and still what was deleted comes back, for that takes no room.
-            let old = listed(&trash).await.pop().unwrap();
-            trash
-                .restore(&old.id, RestorePlan::default())
-                .await
-                .unwrap();
-            assert_eq!(read("old/3"), content(2 * MIB, 3));
-        }
-        drop((trash, store));
-    }
-}
-
-#[tokio::test]
-async fn the_oldest_go_when_all_takes_more_than_its_share() {
-    let Some(small) = Small::new(40) else { return };
-    let options = TrashOptions {
-        share: 10,
-        ..TrashOptions::default()
-    };
-    let store = open_with(small.0.path(), options);
-    let trash = store.trash().unwrap();
-    for n in 0..10u64 {
-        put(&store, &format!("d{n}/file"), content(1 << 20, n))
-            .await
-            .unwrap();
-        delete(&store, &format!("d{n}")).await;
-    }
-    eventually("it takes no more than its share", async || {
-        let state = trash.state().await.unwrap();
-        !state.counting && Some(state.bytes) <= state.most
-    })
-    .await;
-    let left = listed(&trash).await;
-    assert!((1..=4).contains(&left.len()), "{}", left.len());
-    assert_eq!(left[0].entry.path.as_str(), "d9");
-    drop((trash, store));
 }
 
 #[tokio::test]
@@ -448,91 +317,4 @@ async fn a_mount_within_is_a_named_error_and_stays_whole() {
     assert_eq!(kinds, [Err(ErrorKind::OtherMount); 3]);
     assert_eq!(restored.unwrap_err(), ErrorKind::OtherMount);
     assert!(whole && left == 1);
-}
-
-/// Figures, not a test: `cargo test --release -p gaveta-disk --test trash figures -- --ignored
-/// --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures"]
-async fn figures() {
-    let trees = match std::env::var_os("GAVETA_LANES") {
-        None => &[2_000u32, 200_000][..],
-        Some(_) => &[],
-    };
-    for &many in trees {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open_with(folder.path(), TrashOptions::default());
-        let trash = store.trash().unwrap();
-        for n in 0..many {
-            let at = folder.path().join(format!("big/{}", n % 100));
-            if n < 100 {
-                fs::create_dir_all(&at).unwrap();
-            }
-            fs::write(at.join(n.to_string()), "x").unwrap();
-        }
-        let began = std::time::Instant::now();
-        delete(&store, "big").await;
-        let deleted = began.elapsed();
-        let began = std::time::Instant::now();
-        let id = listed(&trash).await[0].id.clone();
-        trash.restore(&id, RestorePlan::default()).await.unwrap();
-        let restored = began.elapsed();
-        eprintln!("{many} files: deleted in {deleted:?}, restored in {restored:?}");
-    }
-    const FILES: usize = 5000;
-    let lanes = std::env::var("GAVETA_LANES").map_or(1, |text| text.parse().unwrap());
-    for at_once in [lanes] {
-        let mut best = [[Duration::MAX; 2]; 2];
-        let rounds = std::env::var("GAVETA_ROUNDS").map_or(4, |text| text.parse().unwrap());
-        for round in 0..rounds {
-            // Whoever comes first changes from round to round.
-            for which in [round % 2, 1 - round % 2] {
-                let folder = tempfile::tempdir_in(
-                    std::env::var("GAVETA_FIGURES_IN")
-                        .unwrap_or_else(|_| std::env::temp_dir().to_str().unwrap().to_owned()),
-                )
-                .unwrap();
-                let options = Options {
-                    trash: (which == 1).then(TrashOptions::default),
-                    ..Options::default()
-                };
-                let store = Arc::new(DiskStore::open(folder.path(), options).unwrap());
-                let work = async |replace: bool| {
-                    let began = std::time::Instant::now();
-                    let mut tasks = tokio::task::JoinSet::new();
-                    for lane in 0..at_once {
-                        let store = store.clone();
-                        tasks.spawn(async move {
-                            for n in (lane..FILES).step_by(at_once) {
-                                let path = format!("d{}/{n}", n % 10);
-                                match replace {
-                                    true => put(&store, &path, content(1000, 1)).await.unwrap(),
-                                    false => delete(&store, &path).await,
-                                }
-                            }
-                        });
-                    }
-                    while let Some(done) = tasks.join_next().await {
-                        done.unwrap();
-                    }
-                    began.elapsed()
-                };
-                for n in 0..FILES {
-                    let at = folder.path().join(format!("d{}", n % 10));
-                    fs::create_dir_all(&at).unwrap();
-                    fs::write(at.join(n.to_string()), "x").unwrap();
-                }
-                let (replaced, deleted) = (work(true).await, work(false).await);
-                best[which][0] = best[which][0].min(replaced);
-                best[which][1] = best[which][1].min(deleted);
-            }
-        }
-        for (verb, what) in ["replace", "delete"].into_iter().enumerate() {
-            let ratio = best[1][verb].as_secs_f64() / best[0][verb].as_secs_f64();
-            eprintln!(
-                "{what} {FILES} files, {at_once} at once: {:?} without, {:?} with a trash: {ratio:.3}",
-                best[0][verb], best[1][verb]
-            );
-        }
-    }
 }
