@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod affairs;
 pub(crate) mod audit;
+mod change;
 pub(crate) mod cookies;
 pub(crate) mod entrance;
 pub(crate) mod gate;
@@ -16,6 +17,7 @@ pub(crate) mod meters;
 pub(crate) mod pass;
 pub(crate) mod password;
 pub(crate) mod quota;
+mod reading;
 mod secrets;
 mod share;
 mod sight;

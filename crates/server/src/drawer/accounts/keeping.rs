@@ -38,14 +38,25 @@ struct Seen {
 }
 
 /// Why it is looked.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Look {
     /// The time has come.
     Again,
-    /// This user of the machine says that it changed.
-    Told(u32),
-    /// Whoever this record names changed it.
-    By(Box<AuditBody>),
+    /// Whoever this record is of says that it changed.
+    Told(Box<AuditBody>),
+}
+
+impl Look {
+    /// By whom and from where what is different was changed, as far as it is known.
+    fn by(self) -> AuditBody {
+        match self {
+            Self::Again => AuditBody {
+                door: Door::Inside.code().to_owned(),
+                ..AuditBody::default()
+            },
+            Self::Told(by) => *by,
+        }
+    }
 }
 
 impl Keeping {
@@ -72,9 +83,10 @@ impl Keeping {
     ///
     /// # Errors
     /// Why what it says is not in force; once for each state of the file, unless told.
-    async fn look(&self, why: &Look) -> Result<bool, FileProblem> {
+    async fn look(&self, why: Look) -> Result<bool, FileProblem> {
         let mut seen = self.seen.lock().await;
-        let told = !matches!(why, Look::Again);
+        let told = matches!(why, Look::Told(_));
+        let by = why.by();
         let (file, known, last) = (self.file.clone(), seen.read, seen.last);
         let looked = tokio::task::spawn_blocking(move || {
             let stamp = file.stamp();
@@ -96,18 +108,18 @@ impl Keeping {
         seen.read = stamp;
         let book = read?;
         self.accounts().replace(&book);
-        self.tell(changes::between(&seen.book, &book), why);
+        self.tell(changes::between(&seen.book, &book), &by);
         // A file that went, or was emptied by a slip, takes no tokens and links with it for good.
         let meant = stamp.is_some() && (told || !book.records.is_empty());
         seen.book = book;
         if meant {
-            self.end_keys(why).await;
+            self.end_keys(&by).await;
         }
         Ok(true)
     }
 
-    /// Changes an account in the file and puts that in force, told as done by whom the record names. What has begun is done whole, also
-    /// when nobody waits for it any more.
+    /// Changes an account in the file and puts that in force, told as done by whom the record names.
+    /// What has begun is done whole, also when nobody waits for it any more.
     ///
     /// # Errors
     /// `Exists` where the name is taken, `NotFound` where there is no such account or key, `Busy`
@@ -121,7 +133,7 @@ impl Keeping {
         let (file, about) = (self.file.clone(), name.to_owned());
         let changed = tokio::task::spawn_blocking(move || file.change(&about, &change)).await;
         let changed = match changed {
-            Ok(Ok(_)) => self.look(&Look::By(Box::new(by))).await.map(|_| ()),
+            Ok(Ok(_)) => self.look(Look::Told(Box::new(by))).await.map(|_| ()),
             Ok(Err(problem)) => Err(problem),
             Err(error) => return Err(Error::new(ErrorKind::Io).because(error)),
         };
@@ -140,22 +152,11 @@ impl Keeping {
     }
 
     /// Enters what was done into the audit log, as done by whoever told of it.
-    fn tell(&self, records: Vec<AuditBody>, why: &Look) {
-        let at = |door: Door, from: String| AuditBody {
-            door: door.code().to_owned(),
-            from,
-            ..AuditBody::default()
-        };
-        let by = match why {
-            Look::Again => at(Door::Inside, String::new()),
-            Look::Told(user) => at(Door::Local, format!("uid {user}")),
-            Look::By(by) => AuditBody::clone(by),
-        };
-        for mut record in records {
-            if record.account.is_empty() {
-                record.account.clone_from(&by.account);
-            }
+    fn tell(&self, records: Vec<AuditBody>, by: &AuditBody) {
+        for record in records {
             self.drawer.audit.record(AuditBody {
+                account: by.account.clone(),
+                token: by.token.clone(),
                 from: by.from.clone(),
                 door: by.door.clone(),
                 ..record
@@ -164,11 +165,11 @@ impl Keeping {
     }
 
     /// Tokens and shares end with their account: whoever has its name later has none of them.
-    async fn end_keys(&self, why: &Look) {
+    async fn end_keys(&self, by: &AuditBody) {
         let keys = Arc::clone(&self.drawer.keys);
         let ended = tokio::task::spawn_blocking(move || keys.end_of_gone()).await;
         match ended {
-            Ok(Ok(ended)) => self.tell(ended, why),
+            Ok(Ok(ended)) => self.tell(ended, by),
             Ok(Err(error)) => {
                 let why = gaveta_text::escape(&error.chain()).into_owned();
                 tracing::error!(
@@ -186,7 +187,7 @@ impl Keeping {
         loop {
             // A clock that jumps is noticed with the next look.
             sleep(LOOK).await;
-            match self.look(&Look::Again).await {
+            match self.look(Look::Again).await {
                 Ok(true) => {
                     let accounts = self.accounts().count();
                     tracing::info!(target: "gaveta::accounts", accounts, "accounts are in force");
@@ -216,7 +217,12 @@ impl Steward for Keeping {
         if word != "reload" {
             return None;
         }
-        Some(match self.look(&Look::Told(user)).await {
+        let by = AuditBody {
+            from: format!("uid {user}"),
+            door: Door::Local.code().to_owned(),
+            ..AuditBody::default()
+        };
+        Some(match self.look(Look::Told(Box::new(by))).await {
             Ok(_) => Answer::Done(json!({ "accounts": self.accounts().count() })),
             Err(problem) => Answer::Failed {
                 code: "bad-request".to_owned(),
@@ -256,27 +262,27 @@ mod tests {
     async fn a_change_counts_when_it_looks_the_same_twice() {
         let (_folder, keeping) = keeping();
         let there = |name: &str| keeping.accounts().find(name).is_some();
-        while !keeping.look(&Look::Again).await.unwrap() {}
+        while !keeping.look(Look::Again).await.unwrap() {}
         // An editor empties it, and fills it a little later.
         fs::write(keeping.file.path(), "").unwrap();
-        assert!(!keeping.look(&Look::Again).await.unwrap() && there("ana"));
+        assert!(!keeping.look(Look::Again).await.unwrap() && there("ana"));
         fs::write(keeping.file.path(), format!("{ANA}[account.bia]\n")).unwrap();
-        assert!(!keeping.look(&Look::Again).await.unwrap() && there("ana"));
-        assert!(keeping.look(&Look::Again).await.unwrap() && there("ana") && there("bia"));
-        assert!(!keeping.look(&Look::Again).await.unwrap());
+        assert!(!keeping.look(Look::Again).await.unwrap() && there("ana"));
+        assert!(keeping.look(Look::Again).await.unwrap() && there("ana") && there("bia"));
+        assert!(!keeping.look(Look::Again).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_file_that_goes_is_told_once_and_changes_nothing() {
         let (_folder, keeping) = keeping();
-        while !keeping.look(&Look::Again).await.unwrap() {}
+        while !keeping.look(Look::Again).await.unwrap() {}
         fs::remove_file(keeping.file.path()).unwrap();
-        assert!(!keeping.look(&Look::Again).await.unwrap());
-        keeping.look(&Look::Again).await.unwrap_err();
-        assert!(!keeping.look(&Look::Again).await.unwrap());
+        assert!(!keeping.look(Look::Again).await.unwrap());
+        keeping.look(Look::Again).await.unwrap_err();
+        assert!(!keeping.look(Look::Again).await.unwrap());
         assert!(keeping.accounts().find("ana").is_some());
         // Whoever says so means it; but nobody is let in who was not before.
-        assert!(keeping.look(&Look::Told(0)).await.unwrap());
+        assert!(keeping.look(Look::Told(Box::default())).await.unwrap());
         assert!(keeping.accounts().find("ana").is_none());
         assert!(
             !keeping
@@ -285,8 +291,8 @@ mod tests {
                 .may(Action::List, &Path::root())
         );
         fs::write(keeping.file.path(), ANA).unwrap();
-        assert!(!keeping.look(&Look::Again).await.unwrap());
-        assert!(keeping.look(&Look::Again).await.unwrap());
+        assert!(!keeping.look(Look::Again).await.unwrap());
+        assert!(keeping.look(Look::Again).await.unwrap());
         assert!(keeping.accounts().find("ana").is_some());
     }
 }

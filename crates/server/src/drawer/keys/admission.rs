@@ -77,8 +77,8 @@ impl Keys {
     #[cfg(test)]
     pub(crate) fn in_memory(accounts: Arc<Accounts>) -> Arc<Self> {
         Arc::new(Self {
-            tokens: Arc::new(Tokens::in_memory()),
-            shares: Arc::new(Shares::in_memory()),
+            tokens: Arc::new(Tokens::open(None).unwrap()),
+            shares: Arc::new(Shares::open(None).unwrap()),
             accounts,
             _lock: None,
         })
