@@ -1,6 +1,7 @@
 //! The house rules: the store behind its gate, who may what, what happened, and how much.
 
 pub(crate) mod accounts;
+pub(crate) mod affairs;
 pub(crate) mod audit;
 mod change;
 pub(crate) mod cookies;

@@ -15,6 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 use toml_edit::DocumentMut;
 
 use super::book::{Book, LARGEST, Problem};
+use super::change::Change;
 
 /// How long an edit waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -129,13 +130,21 @@ impl AccountsFile {
         String::from_utf8(bytes).map_err(|_| FileProblem::Unreadable(self.path.clone()))
     }
 
+    /// Changes an account. Gives what the file said before and what it says now.
+    ///
+    /// # Errors
+    /// [`FileProblem`].
+    pub fn change(&self, name: &str, change: &Change) -> Result<(Book, Book), FileProblem> {
+        self.edit(|document| change.apply(document, name))
+    }
+
     /// Changes it: under its lock, so that two who do it at once lose nothing; replaced whole and
     /// flushed, for its owner alone to read. What comes of it must make sense, or the file stays.
     /// Gives what it said before and what it says now.
     ///
     /// # Errors
     /// [`FileProblem`], also that of the change.
-    pub fn edit(
+    pub(crate) fn edit(
         &self,
         change: impl FnOnce(&mut DocumentMut) -> Result<(), FileProblem>,
     ) -> Result<(Book, Book), FileProblem> {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gaveta_core::{Error, ErrorKind};
 use gaveta_wire::audit::AuditBody;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::file::{AccountsFile, FileProblem, Stamp};
-use super::{Accounts, Book, changes};
+use super::{Accounts, Book, Change, changes};
 use crate::control::{Answer, Steward};
 use crate::drawer::Drawer;
 use crate::drawer::pass::Door;
@@ -117,6 +118,39 @@ impl Keeping {
             self.end_keys(gone, &by).await;
         }
         Ok(true)
+    }
+
+    /// Changes an account in the file and puts that in force, told as done by whom the record names.
+    /// What has begun is done whole, also when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// `Exists` where the name is taken, `NotFound` where there is no such account or key, `Busy`
+    /// where somebody else is changing the file, `Io`; then the file is as it was.
+    pub(crate) async fn change(
+        &self,
+        by: AuditBody,
+        name: &str,
+        change: Change,
+    ) -> Result<(), Error> {
+        let (file, about) = (self.file.clone(), name.to_owned());
+        let changed = tokio::task::spawn_blocking(move || file.change(&about, &change)).await;
+        let changed = match changed {
+            Ok(Ok(_)) => self.look(Look::Told(Box::new(by))).await.map(|_| ()),
+            Ok(Err(problem)) => Err(problem),
+            Err(error) => return Err(Error::new(ErrorKind::Io).because(error)),
+        };
+        changed.map_err(|problem| {
+            let kind = match &problem {
+                FileProblem::Taken(_) => ErrorKind::Exists,
+                FileProblem::NoAccount(_) | FileProblem::NoKey => ErrorKind::NotFound,
+                FileProblem::Locked(_) => ErrorKind::Busy,
+                FileProblem::Io(..)
+                | FileProblem::Exposed(_)
+                | FileProblem::Unreadable(_)
+                | FileProblem::Wrong(..) => ErrorKind::Io,
+            };
+            Error::new(kind).about_text(name).because(problem)
+        })
     }
 
     /// Enters what was done into the audit log, as done by whoever told of it.
