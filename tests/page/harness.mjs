@@ -150,7 +150,7 @@ export async function digests(folder) {
  * A page of its own, as somebody sees it. What goes wrong in it is kept in `troubles`.
  * @param {Drawer} drawer
  */
-export async function visit(drawer, { path = "/", lang = "en", width = 1440, admin = false, script = true, dark = false } = {}) {
+export async function visit(drawer, { path = "/", lang = "en", width = 1440, admin = false, script = true, dark = false, credentials } = {}) {
   launched ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   const browser = await launched;
   const context = await browser.newContext({
@@ -161,6 +161,7 @@ export async function visit(drawer, { path = "/", lang = "en", width = 1440, adm
     colorScheme: dark ? "dark" : "light",
     reducedMotion: "reduce",
     acceptDownloads: true,
+    httpCredentials: credentials,
   });
   context.setDefaultTimeout(60_000);
   ends.push(() => context.close());
@@ -177,6 +178,16 @@ export async function visit(drawer, { path = "/", lang = "en", width = 1440, adm
   await page.goto(drawer.url + path);
   if (script) await ready(page);
   return page;
+}
+
+/** What the administrator shows without a page. */
+export const ADMIN = `Basic ${Buffer.from(`admin:${PASSWORD}`).toString("base64")}`;
+
+/** Makes a share as the administrator: its link, and the place of the link, which is its page. */
+export async function share(drawer, body) {
+  const made = await fetch(`${drawer.url}/.gaveta/shares`, { method: "POST", headers: { Authorization: ADMIN, "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const { link } = await made.json();
+  return { link, page: link.slice(0, link.lastIndexOf("/") + 1) };
 }
 
 /** Signs in as a person does, by the form. */
