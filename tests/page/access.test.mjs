@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
-import { Drawer, PASSWORD, VIEWS, row, visit } from "./harness.mjs";
+import { Drawer, PASSWORD, VIEWS, row, share, visit } from "./harness.mjs";
 
 const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -74,6 +74,12 @@ test("axe-core finds nothing on any view", async () => {
         await page.waitForTimeout(150);
         await sound(page, `${path} ${where}`);
       }
+      for (const body of [{ path: "a.txt" }, { path: "" }, { path: "", way: "drop" }]) {
+        await page.goto(drawer.url + (await share(drawer, body)).page);
+        await sound(page, `${JSON.stringify(body)} ${where}`);
+      }
+      await page.goto(`${drawer.url}/.gaveta/s/gvs_nothing/`);
+      await sound(page, `a link that leads nowhere ${where}`);
       await page.context().close();
     }
   }

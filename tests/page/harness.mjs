@@ -1,6 +1,6 @@
 // A real server, a real browser, and what a person would do with them.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
@@ -44,8 +44,10 @@ async function freePort() {
 
 /** A served folder that goes with the tests. */
 export class Drawer {
-  static async open(files = {}, options = []) {
+  /** With a `room`, such as `24m`, in a small file system that its server alone sees. */
+  static async open(files = {}, options = [], { room } = {}) {
     const drawer = new Drawer();
+    drawer.room = room;
     drawer.base = await mkdtemp(join(tmpdir(), "gaveta-page-"));
     drawer.folder = join(drawer.base, "drawer");
     drawer.options = options;
@@ -71,12 +73,29 @@ export class Drawer {
    * for elsewhere is kept in `astray`.
    */
   static async beneath(prefix, files = {}) {
-    const drawer = await Drawer.open(files, ["--base-path", prefix]);
+    const drawer = await Drawer.open(files, prefix ? ["--base-path", prefix] : []);
     drawer.prefix = prefix;
     drawer.astray = [];
+    const lines = new Set();
+    // As when a cable is pulled: nothing comes, nothing goes, and nobody is told.
+    drawer.goDead = () => {
+      drawer.dead = true;
+      for (const socket of lines) {
+        socket.unpipe?.();
+        socket.pause();
+        // What the server still says goes nowhere.
+        socket.write = () => true;
+      }
+    };
+    // The old connections are gone for good; new ones come through.
+    drawer.revive = () => {
+      drawer.dead = false;
+      for (const socket of lines) socket.destroy();
+    };
     const ours = (asked) => asked.url.startsWith(`${prefix}/`) || (drawer.astray.push(asked.url), false);
     const onward = (asked) => request({ host: "127.0.0.1", port: drawer.port, method: asked.method, path: asked.url, headers: asked.headers });
     const proxy = createProxy((asked, answer) => {
+      if (drawer.dead) return;
       if (!ours(asked)) return void answer.writeHead(404).end();
       const on = onward(asked).on("response", (told) => {
         answer.writeHead(told.statusCode, told.headers);
@@ -86,6 +105,7 @@ export class Drawer {
       asked.pipe(on);
     });
     proxy.on("upgrade", (asked, socket, head) => {
+      if (drawer.dead) return;
       if (!ours(asked)) return socket.destroy();
       const on = onward(asked).on("upgrade", (told, server, first) => {
         const fields = told.rawHeaders.reduce((all, part, i) => all + part + (i % 2 ? "\r\n" : ": "), "");
@@ -97,6 +117,10 @@ export class Drawer {
       });
       on.on("error", () => socket.destroy());
       on.end();
+    });
+    proxy.on("connection", (socket) => {
+      lines.add(socket);
+      socket.on("close", () => lines.delete(socket));
     });
     proxy.listen(0, "127.0.0.1");
     await once(proxy, "listening");
@@ -116,7 +140,9 @@ export class Drawer {
 
   async start() {
     const args = ["serve", this.folder, "--port", this.port, "--state-dir", join(this.base, "state"), "--admin-password-file", join(this.base, "password"), "--lang", "en", "--log-level", "error", "--grace", "1", ...this.options];
-    this.process = spawn(GAVETA, args.map(String), { stdio: ["ignore", "pipe", "inherit"] });
+    const apart = ["--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"', "sh", this.room, this.folder, GAVETA];
+    const [program, before] = this.room ? ["unshare", apart] : [GAVETA, []];
+    this.process = spawn(program, [...before, ...args].map(String), { stdio: ["ignore", "pipe", "inherit"] });
     for await (const line of createInterface(this.process.stdout)) if (line.includes("Listening")) return;
     throw new Error("the server did not start");
   }
@@ -150,7 +176,7 @@ export async function digests(folder) {
  * A page of its own, as somebody sees it. What goes wrong in it is kept in `troubles`.
  * @param {Drawer} drawer
  */
-export async function visit(drawer, { path = "/", lang = "en", width = 1440, admin = false, script = true, dark = false } = {}) {
+export async function visit(drawer, { path = "/", lang = "en", width = 1440, admin = false, script = true, dark = false, credentials } = {}) {
   launched ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   const browser = await launched;
   const context = await browser.newContext({
@@ -161,6 +187,7 @@ export async function visit(drawer, { path = "/", lang = "en", width = 1440, adm
     colorScheme: dark ? "dark" : "light",
     reducedMotion: "reduce",
     acceptDownloads: true,
+    httpCredentials: credentials,
   });
   context.setDefaultTimeout(60_000);
   ends.push(() => context.close());
@@ -177,6 +204,26 @@ export async function visit(drawer, { path = "/", lang = "en", width = 1440, adm
   await page.goto(drawer.url + path);
   if (script) await ready(page);
   return page;
+}
+
+/** Can a server be given a small file system of its own here? */
+export const canBeSmall = () => spawnSync("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", `mount -t tmpfs none ${tmpdir()}`]).status === 0;
+
+/** How fast the line of a page is, in bytes a second each way; without a number, as fast as it can be. */
+export async function line(page, { up = -1, offline = false } = {}) {
+  page.line ??= await page.context().newCDPSession(page);
+  await page.line.send("Network.enable");
+  await page.line.send("Network.emulateNetworkConditions", { offline, latency: up < 0 ? 0 : 1, downloadThroughput: -1, uploadThroughput: up });
+}
+
+/** What the administrator shows without a page. */
+export const ADMIN = `Basic ${Buffer.from(`admin:${PASSWORD}`).toString("base64")}`;
+
+/** Makes a share as the administrator: its link, and the place of the link, which is its page. */
+export async function share(drawer, body) {
+  const made = await fetch(`${drawer.url}/.gaveta/shares`, { method: "POST", headers: { Authorization: ADMIN, "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const { link } = await made.json();
+  return { link, page: link.slice(0, link.lastIndexOf("/") + 1) };
 }
 
 /** Signs in as a person does, by the form. */
@@ -247,11 +294,11 @@ export async function underWay(page, { bytes = 0, files = 0 }) {
 }
 
 /** Waits until nothing is on its way any more, and the tray says so. */
-export async function sent(page) {
+export async function sent(page, patience = 300_000) {
   await page.locator(".tray").waitFor();
   await until(page, async () => {
     const queue = await import(document.querySelector("script[type=module]").src.replace("page.js", "queue.js"));
     return queue.items.length > 0 && !queue.isBusy();
-  });
+  }, undefined, patience);
   await page.waitForTimeout(700);
 }

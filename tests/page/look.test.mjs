@@ -51,6 +51,51 @@ test("pictures, sound, text and Markdown are looked at, next and previous by key
   }
 });
 
+/** A page with one word on it. */
+function pdf() {
+  const parts = ["%PDF-1.4\n"];
+  const places = [];
+  const put = (text) => (places.push(parts.join("").length), parts.push(`${places.length} 0 obj\n${text}\nendobj\n`));
+  const words = "BT /F 24 Tf 20 100 Td (Gaveta) Tj ET";
+  put("<</Type/Catalog/Pages 2 0 R>>");
+  put("<</Type/Pages/Kids[3 0 R]/Count 1>>");
+  put("<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>");
+  put(`<</Length ${words.length}>>stream\n${words}\nendstream`);
+  put("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>");
+  const start = parts.join("").length;
+  parts.push(`xref\n0 6\n0000000000 65535 f \n${places.map((at) => `${String(at).padStart(10, "0")} 00000 n \n`).join("")}trailer<</Size 6/Root 1 0 R>>\nstartxref\n${start}\n%%EOF\n`);
+  return Buffer.from(parts.join(""), "latin1");
+}
+
+test("a PDF is shown by the browser's own viewer, and what is none is said to be none", async () => {
+  const drawer = await Drawer.open({ "a b.pdf": pdf(), "lies.pdf": "<html><script>alert(1)</script></html>", "long.md": "x".repeat(2_000_000) });
+  for (const view of VIEWS) {
+    const page = await visit(drawer, view);
+    const dialog = page.getByRole("dialog");
+    const broken = dialog.getByText(view.lang === "en" ? "This cannot be shown" : "Isto não pode ser mostrado");
+    const given = page.waitForResponse((answer) => answer.url().endsWith("/.gaveta/preview/a%20b.pdf") && answer.request().method() === "GET");
+    await row(page, "a b.pdf").getByRole("link").click();
+    // What has no viewer (some phones) says so; what has one is given the file for a frame of ours.
+    if (await page.evaluate(() => navigator.pdfViewerEnabled)) {
+      const answer = await given;
+      assert.equal(answer.status(), 200);
+      assert.equal(answer.headers()["content-type"], "application/pdf");
+      assert.equal(answer.headers()["x-frame-options"], "SAMEORIGIN");
+      assert.equal(await broken.count(), 0);
+    } else {
+      given.catch(() => {});
+      await broken.waitFor();
+    }
+    await dialog.getByRole("button", { name: view.lang === "en" ? "Next" : "Próximo" }).click();
+    await broken.waitFor();
+    await dialog.getByRole("button", { name: view.lang === "en" ? "Next" : "Próximo" }).click();
+    await dialog.getByRole("heading", { name: "long.md" }).waitFor();
+    await broken.waitFor();
+    await page.keyboard.press("Escape");
+    assert.deepEqual(page.troubles, []);
+  }
+});
+
 const RUN = "<script>window.ran=1;alert(1)</script><img src=x onerror='window.ran=1;alert(1)'><svg onload='window.ran=1;alert(1)'>";
 
 test("nothing that users send or call a file ever runs", async () => {

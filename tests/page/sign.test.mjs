@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { Drawer, PASSWORD, VIEWS, digests, drop, ready, sent, underWay, visit } from "./harness.mjs";
+import { ADMIN, Drawer, PASSWORD, VIEWS, digests, drop, ready, sent, underWay, visit } from "./harness.mjs";
 
 const base = await mkdtemp(join(tmpdir(), "gaveta-page-sign-"));
 after(() => rm(base, { recursive: true, force: true }));
@@ -78,6 +78,6 @@ test("the administrator sees what travels and what is under way, and ends it; no
     await page.getByText(english ? "None." : "Nenhum.").waitFor();
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the screen");
     assert.deepEqual(page.troubles, []);
-    await (await fetch(`${drawer.url}/.gaveta/command`, { method: "POST", headers: { "Content-Type": "application/json", Authorization: `Basic ${Buffer.from(`admin:${PASSWORD}`).toString("base64")}` }, body: JSON.stringify({ id: 1, do: "delete", path: "new.txt" }) })).text();
+    await (await fetch(`${drawer.url}/.gaveta/command`, { method: "POST", headers: { "Content-Type": "application/json", Authorization: ADMIN }, body: JSON.stringify({ id: 1, do: "delete", path: "new.txt" }) })).text();
   }
 });

@@ -40,7 +40,6 @@ if (drawer) {
     work.start();
     keys.start({ act: work.act, filter: () => sieve.focus(), view: () => {} });
     send.start((drawer.dataset.may ?? "").split(" ").includes("create"));
-    live.onLine((up) => up && import("./queue.js").then((queue) => queue.hurry()));
     const folder = drawer.dataset.path ?? "";
     live.start(folder, (event) => live.concerns(event, folder) && refresh(), refresh);
   } else if (drawer.dataset.admin !== undefined) {

@@ -2,6 +2,7 @@
 // cut goes on where it was; a line that is lost is waited for.
 
 import { address, command, numbered, own } from "./api.js";
+import { onLine } from "./live.js";
 
 /**
  * @typedef {"waiting" | "sending" | "lost" | "paused" | "asking" | "failed" | "done" | "skipped" | "forgotten"} State
@@ -11,7 +12,7 @@ import { address, command, numbered, own } from "./api.js";
  * @typedef {{choice?: Choice, asked?: boolean}} Batch what came at once, and what was answered for all of it
  * @typedef {{id: number, file: File | null, wanted: string, path: string, size: number, modified: number,
  *   state: State, sent: number, code: string, tries: number, number: number, doubtful: boolean,
- *   choice?: Choice, batch: Batch, upload?: any, again?: ReturnType<typeof setTimeout>}} Item
+ *   moved: number, turn: number, choice?: Choice, batch: Batch, upload?: any, again?: ReturnType<typeof setTimeout>}} Item
  */
 
 /** Files on their way at once. A browser opens six connections, and the page wants some too. */
@@ -20,6 +21,11 @@ const AT_ONCE = 4;
 const SMALL = 1024 * 1024;
 /** How long one waits before it is tried again: longer each time, in milliseconds. */
 const WAITS = [300, 1000, 2000, 4000, 8000, 15_000];
+/** How long what is sent may stand still while the session finds that the server does not answer, in
+ *  milliseconds. */
+const STILL = 10_000;
+/** How long a question about one file may take, in milliseconds. */
+const PATIENCE = 60_000;
 /** Names that are tried where both are kept. */
 const NAMES = 100;
 /** Where the tab remembers what it had not finished; at most so many. */
@@ -74,6 +80,7 @@ function set(item, state) {
  * @param {number} sent
  */
 function sent(item, sent) {
+  item.moved = performance.now();
   sum.sent += sent - item.sent;
   item.sent = sent;
   changed();
@@ -106,7 +113,7 @@ export function add(files) {
       set(old, "waiting");
       continue;
     }
-    items.push({ id: next, file, wanted: path, path, size: file.size, modified: file.lastModified, state: "waiting", sent: 0, code: "", tries: 0, number: 1, doubtful: false, batch });
+    items.push({ id: next, file, wanted: path, path, size: file.size, modified: file.lastModified, state: "waiting", sent: 0, code: "", tries: 0, number: 1, doubtful: false, moved: 0, turn: 0, batch });
     next += 1;
     counts.waiting += 1;
     sum.all += file.size;
@@ -127,25 +134,34 @@ function fill() {
 
 /** @type {Promise<any> | undefined} */
 let loading;
+let loads = 0;
 
 /** @returns {Promise<any>} tus-js-client */
 function tus() {
-  // It makes itself a global; kept as its makers publish it, so its types are not looked at.
-  const vendor = "./vendor/tus.min.js";
-  loading ??= import(vendor).then(() => /** @type {any} */ (window).tus);
+  if (loading) return loading;
+  // It makes itself a global; kept as its makers publish it, so its types are not looked at. Some
+  // browsers remember of an address that it could not be loaded.
+  const vendor = `./vendor/tus.min.js${loads > 0 ? `?again=${loads}` : ""}`;
+  loads += 1;
+  loading = import(vendor).then(() => /** @type {any} */ (window).tus);
+  loading.catch(() => (loading = undefined));
   return loading;
 }
 
 /** @param {Item} item */
 async function start(item) {
   set(item, "sending");
+  item.moved = performance.now();
+  const turn = (item.turn += 1);
+  const goesOn = () => item.state === "sending" && item.turn === turn;
   try {
     const { Upload } = await tus();
-    if (item.state !== "sending") return;
+    if (!goesOn()) return;
     // Under another name what was begun would not be found, and begun anew.
-    if (item.doubtful && !(await stillMe())) return ask(item);
-    if (item.doubtful && (await arrived(item))) return finish(item);
-    if (item.state !== "sending") return;
+    if (item.doubtful && !(await stillMe())) return goesOn() && ask(item);
+    if (!goesOn()) return;
+    if (item.doubtful && (await arrived(item))) return goesOn() && finish(item);
+    if (!goesOn()) return;
     if (!item.upload) {
       item.upload = new Upload(item.file, options(item));
       if (item.size > SMALL) {
@@ -153,9 +169,9 @@ async function start(item) {
         if (before) item.upload.resumeFromPreviousUpload(before);
       }
     }
-    if (item.state === "sending") item.upload.start();
+    if (goesOn()) item.upload.start();
   } catch {
-    failed(item, 0, "disconnected");
+    if (goesOn()) failed(item, 0, "disconnected");
   }
 }
 
@@ -265,6 +281,20 @@ function retry(item) {
   fill();
 }
 
+let up = true;
+
+/** A dead line tells nobody that it is dead: what stands still on it is taken off it. */
+function look() {
+  if (up) return;
+  for (const item of items) {
+    if (item.state !== "sending" || performance.now() - item.moved < STILL) continue;
+    item.upload?.abort();
+    item.doubtful = true;
+    later(item);
+  }
+  setTimeout(look, STILL / 4);
+}
+
 /** What was waiting for the line is tried at once. */
 export function hurry() {
   for (const item of items) if (item.state === "lost") retry(item);
@@ -275,7 +305,7 @@ export function hurry() {
  * @param {Item} item
  */
 async function arrived(item) {
-  const answer = await fetch(address(item.path), { method: "HEAD", cache: "no-store" }).catch(() => null);
+  const answer = await fetch(address(item.path), { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
   if (!answer?.ok) return false;
   const modified = Date.parse(answer.headers.get("gaveta-modified") ?? "");
   return Number(answer.headers.get("content-length")) === item.size && modified === item.modified;
@@ -446,7 +476,7 @@ function recall() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
     for (const [wanted, size, modified] of kept) {
-      items.push({ id: next, file: null, wanted, path: wanted, size, modified, state: "forgotten", sent: 0, code: "", tries: 0, number: 1, doubtful: true, batch: {} });
+      items.push({ id: next, file: null, wanted, path: wanted, size, modified, state: "forgotten", sent: 0, code: "", tries: 0, number: 1, doubtful: true, moved: 0, turn: 0, batch: {} });
       next += 1;
       counts.forgotten += 1;
     }
@@ -456,6 +486,12 @@ function recall() {
 }
 
 recall();
+onLine((is) => {
+  if (up === is) return;
+  up = is;
+  if (up) hurry();
+  else look();
+});
 addEventListener("online", hurry);
 addEventListener("pagehide", keep);
 addEventListener("beforeunload", (event) => {

@@ -106,9 +106,9 @@ function shown(path, kind) {
       return [player];
     }
     case "pdf":
-      return navigator.pdfViewerEnabled === false ? [broken()] : [el("iframe", { src: own(`preview/${encoded(path)}`), title: name })];
+      return navigator.pdfViewerEnabled === false ? [broken()] : [framed({ title: name }, path, broken)];
     case "markdown":
-      return [el("iframe", { src: own(`preview/${encoded(path)}`), title: name, sandbox: "allow-popups allow-popups-to-escape-sandbox" })];
+      return [framed({ title: name, sandbox: "allow-popups allow-popups-to-escape-sandbox" }, path, broken)];
     default: {
       const text = el("pre", { tabindex: 0, "aria-label": name });
       fetch(href, { headers: { Range: `bytes=0-${TEXT - 1}`, Accept: "*/*" } })
@@ -123,4 +123,20 @@ function shown(path, kind) {
       return [text];
     }
   }
+}
+
+/**
+ * A preview that the server made, in a frame; a frame cannot tell that there is none, so the server
+ * is asked.
+ * @param {{title: string, sandbox?: string}} props
+ * @param {string} path
+ * @param {() => HTMLElement} broken
+ */
+function framed(props, path, broken) {
+  const src = own(`preview/${encoded(path)}`);
+  const frame = el("iframe", props);
+  fetch(src, { method: "HEAD" })
+    .then((answer) => (answer.ok ? frame.setAttribute("src", src) : frame.replaceWith(broken())))
+    .catch(() => frame.replaceWith(broken()));
+  return frame;
 }

@@ -11,7 +11,7 @@ use gaveta_wire::header as names;
 use gaveta_wire::{route, url};
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -55,10 +55,7 @@ pub(crate) async fn serve(request: Request<Incoming>, view: &View) -> Response<B
 
 async fn answer(head: &Parts, view: &View) -> Result<Response<Body>, Refusal> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
-        let error = Error::new(ErrorKind::Unsupported);
-        let mut response = Refusal::with(error, StatusCode::METHOD_NOT_ALLOWED).answer(head);
-        fields::set(&mut response, header::ALLOW, "GET, HEAD");
-        return Ok(response);
+        return Err(Refusal::method("GET, HEAD"));
     }
     let address = head.uri.path();
     let (rest, outline) = match beneath(address, route::OUTLINE) {

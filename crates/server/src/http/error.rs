@@ -15,7 +15,10 @@ use super::base;
 use super::body::{Body, full};
 use super::headers::prefers_html;
 use super::html::{self, Frame, Wants, advice, own_page, shown, texts};
+use super::share;
 use crate::drawer::guesses::RetryAfter;
+
+const HTML: &str = "text/html; charset=utf-8";
 
 /// How long a client that was told "busy" waits when nothing better is known.
 const SOON: Duration = Duration::from_secs(5);
@@ -90,11 +93,12 @@ pub(crate) fn answer_with(
 ) -> Response<Body> {
     log(error, status);
     let (kind, text) = match wants.into() {
-        Wants::Page(lang) => ("text/html; charset=utf-8", page(lang, status, error)),
+        Wants::Page(lang) => (HTML, page(lang, status, error)),
+        Wants::Linked(lang) => (HTML, share::trouble(lang, error)),
         Wants::Json => ("application/json", json(ErrorBody::from(error))),
     };
     let mut response = Response::new(full(text));
-    if kind.starts_with("text/html") {
+    if kind == HTML {
         own_page(response.headers_mut());
     }
     fields(&mut response, error, status);
@@ -109,6 +113,8 @@ pub(crate) fn answer_with(
 pub(super) struct Refusal {
     pub(super) error: Error,
     pub(super) status: Option<StatusCode>,
+    /// What may be done here instead.
+    allow: Option<&'static str>,
 }
 
 impl From<Error> for Refusal {
@@ -116,6 +122,7 @@ impl From<Error> for Refusal {
         Self {
             error,
             status: None,
+            allow: None,
         }
     }
 }
@@ -125,12 +132,31 @@ impl Refusal {
         Self {
             error,
             status: Some(status),
+            allow: None,
+        }
+    }
+
+    /// 405: these methods alone are known here (RFC 9110, section 15.5.6).
+    pub(super) fn method(allow: &'static str) -> Self {
+        let error = Error::new(ErrorKind::Unsupported);
+        Self {
+            allow: Some(allow),
+            ..Self::with(error, StatusCode::METHOD_NOT_ALLOWED)
         }
     }
 
     pub(super) fn answer(&self, head: &Parts) -> Response<Body> {
+        self.answer_as(prefers_html(&head.headers))
+    }
+
+    pub(super) fn answer_as(&self, wants: Wants) -> Response<Body> {
         let status = self.status.unwrap_or_else(|| status(&self.error));
-        answer_with(&self.error, status, prefers_html(&head.headers))
+        let mut response = answer_with(&self.error, status, wants);
+        if let Some(allow) = self.allow {
+            let allow = HeaderValue::from_static(allow);
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        response
     }
 }
 
@@ -180,10 +206,7 @@ fn page(lang: Lang, status: StatusCode, error: &Error) -> String {
     let text = texts(lang);
     let body = ErrorBody::from(error);
     let base = base::here();
-    let kind = text.kind(error.kind());
-    let mut letters = kind.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let title: String = first.chain(letters).collect();
+    let title = html::sentence(&text.kind(error.kind()));
     let why = (error.kind() == ErrorKind::BadRequest).then_some(&body.message);
     let main = maud::html! {
         section.card.trouble {

@@ -1,6 +1,7 @@
 //! The HTTP door: files, the session and single commands.
 
 pub(crate) mod audit;
+mod back;
 pub(crate) mod base;
 pub(crate) mod body;
 pub(crate) mod caller;
@@ -17,6 +18,7 @@ pub(crate) mod headers;
 pub(crate) mod html;
 pub(crate) mod keys;
 mod media;
+mod names;
 pub(crate) mod page;
 pub(crate) mod query;
 pub(crate) mod range;

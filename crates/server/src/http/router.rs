@@ -40,14 +40,19 @@ pub(crate) async fn answer(
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
     let browser = request.headers().contains_key("sec-fetch-site");
+    // The password of a link is no account's: its browser is to ask, no form of ours can.
+    let mut linked = false;
     let answered = async {
         match outside(request, &house) {
-            Ok(request) => route(request, &line, &house, &mut log).await,
+            Ok(request) => {
+                linked = in_link(request.uri().path()).is_some();
+                route(request, &line, &house, &mut log).await
+            }
             Err(response) => *response,
         }
     };
     let mut response = base::within(house.base.clone(), answered).await;
-    if browser && response.status() == StatusCode::UNAUTHORIZED {
+    if browser && !linked && response.status() == StatusCode::UNAUTHORIZED {
         // A browser would ask by itself, in a window of its own, over a page that asks already. A
         // 401 names a scheme (RFC 9110, section 11.6.1); this one is of
         // draft-broyer-http-cookie-auth, and browsers pass over one that they do not know.

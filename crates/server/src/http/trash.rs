@@ -2,7 +2,7 @@
 //!
 //! Source: PROTOCOL.md.
 
-use gaveta_core::{Error, ErrorKind, Result, TrashId};
+use gaveta_core::{Result, TrashId};
 use gaveta_wire::route;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::body::{Body, empty};
 use super::content::refuse;
 use super::error::Refusal;
-use super::{fields, files};
+use super::files;
 use crate::drawer::View;
 
 /// Is this address ours to answer?
@@ -54,11 +54,6 @@ async fn answer(head: &Parts, view: &View) -> Result<Response<Body>, Refusal> {
             *response.status_mut() = StatusCode::NO_CONTENT;
             Ok(response)
         }
-        _ => {
-            let error = Error::new(ErrorKind::Unsupported);
-            let mut response = Refusal::with(error, StatusCode::METHOD_NOT_ALLOWED).answer(head);
-            fields::set(&mut response, header::ALLOW, "GET, HEAD, DELETE");
-            Ok(response)
-        }
+        _ => Err(Refusal::method("GET, HEAD, DELETE")),
     }
 }

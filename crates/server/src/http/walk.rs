@@ -1,4 +1,4 @@
-//! Walks through folders that a request asks for: bounded in number, in entries and in memory.
+//! Walks through folders that a request asks for: bounded in number, in entries, in memory and in time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use gaveta_core::{Entry, Error, ErrorKind, ListPlan, Listed, Path, Result, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::drawer::View;
 
@@ -56,25 +56,33 @@ pub(crate) enum Ended {
 
 /// Looks at everything beneath a folder, the folder itself not; each entry before what is in it.
 /// What lies there under a name that no path can hold is passed over, as is a folder that went
-/// away meanwhile. `look` says whether to go on.
+/// away meanwhile. `look` says whether to go on; past `patience` it ends.
 ///
 /// # Errors
 /// Those of the store.
 pub(crate) async fn walk(
     view: &View,
     folder: &Path,
+    patience: Duration,
     mut look: impl FnMut(Entry) -> Result<bool> + Send,
 ) -> Result<Ended> {
+    let until = Instant::now() + patience;
     let mut pending = vec![folder.clone()];
     let (mut seen, mut kept) = (0usize, 0usize);
     while let Some(next) = pending.pop() {
         kept = kept.saturating_sub(next.as_str().len());
-        let mut listing = match view.list(&next, ListPlan::default()).await {
-            Ok(listing) => listing,
-            Err(error) if next != *folder && gone(&error) => continue,
-            Err(error) => return Err(error),
+        let listing = timeout_at(until, view.list(&next, ListPlan::default())).await;
+        let mut listing = match listing {
+            Ok(Ok(listing)) => listing,
+            Ok(Err(error)) if next != *folder && gone(&error) => continue,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Ok(Ended::Bound),
         };
-        while let Some(listed) = listing.next().await {
+        loop {
+            let Ok(listed) = timeout_at(until, listing.next()).await else {
+                return Ok(Ended::Bound);
+            };
+            let Some(listed) = listed else { break };
             let Listed::Entry(entry) = listed? else {
                 continue;
             };
@@ -87,7 +95,7 @@ pub(crate) async fn walk(
                 kept += inner.as_str().len();
                 pending.push(inner);
             }
-            if seen >= MOST || kept > PENDING {
+            if seen >= MOST || kept > PENDING || Instant::now() >= until {
                 return Ok(Ended::Bound);
             }
         }

@@ -332,3 +332,26 @@ async fn no_file_is_a_script_or_a_style(door: Door) {
     assert!(reply.field("content-type").starts_with("text/javascript"));
     assert_eq!(door.get("/.gaveta/assets/x/none.js", &[]).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_method_that_is_not_known_is_told_which_are() {
+    let door = Door::new().await;
+    for (method, at, allow) in [
+        ("DELETE", "/.gaveta/ask", "GET, HEAD"),
+        ("POST", "/.gaveta/search", "GET, HEAD"),
+        ("PUT", "/.gaveta/assets/x/page.css", "GET, HEAD"),
+        ("POST", "/.gaveta/preview/a.md", "GET, HEAD"),
+        ("GET", "/.gaveta/form", "POST"),
+        ("GET", "/.gaveta/language", "POST"),
+        ("PUT", "/.gaveta/sign-in", "GET, HEAD, POST"),
+        ("GET", "/.gaveta/sign-out", "POST"),
+        ("DELETE", "/.gaveta/admin", "GET, HEAD, POST"),
+        ("POST", "/.gaveta/zip/", "GET, HEAD"),
+        ("POST", "/.gaveta/chunks/a", "GET, HEAD"),
+        ("PATCH", "/.gaveta/uploads", "GET, POST, OPTIONS"),
+    ] {
+        let refused = door.admin(method, at, &[], b"").await;
+        assert_eq!(refused.status, 405, "{method} {at}");
+        assert_eq!(refused.field("allow"), allow, "{method} {at}");
+    }
+}

@@ -85,7 +85,10 @@ async fn a_link_gives_its_file_in_every_way_and_nothing_beside_it() {
     let html = [("Accept", "text/html"), ("Accept-Language", "pt-BR")];
     let led = get(&bare, &html).await;
     assert_eq!(led.status, 303);
-    assert_eq!(led.header("location"), Some(format!("{secret}/").as_str()));
+    assert_eq!(
+        led.header("location"),
+        Some(format!("./{secret}/").as_str())
+    );
     let page = get(&format!("{bare}/"), &html).await;
     assert!(
         page.text().contains("Baixar") && page.text().contains("a.txt"),
@@ -289,6 +292,66 @@ async fn a_shared_folder_is_listed_and_got_beneath_itself_alone() {
         let got = house.ask("GET", &format!("{link}{rest}"), &[], b"").await;
         assert!(matches!(got.status, 400 | 404), "{rest}");
     }
+}
+
+#[tokio::test]
+async fn a_link_leads_nowhere_else_whatever_a_folder_is_called() {
+    let house = house().await;
+    house.put("docs/http:evil.example/x", b"x").await;
+    let (_, link, _) = house.share(&json!({"path": "docs"})).await;
+    let html = [("Accept", "text/html")];
+    let at = format!("{link}http:evil.example");
+    let led = house.ask("GET", &at, &html, b"").await;
+    assert_eq!(led.status, 303);
+    assert_eq!(led.header("location"), Some("./http:evil.example/"));
+    let page = house.ask("GET", &format!("{at}/"), &html, b"").await;
+    assert!(page.text().contains("href=\"./x\""), "{}", page.text());
+}
+
+#[tokio::test]
+async fn the_pages_of_a_link_are_of_the_house_and_show_no_way_into_it() {
+    let house = house().await;
+    let (file, _, _) = house.share(&json!({"path": "docs/a.txt"})).await;
+    let (folder, _, _) = house.share(&json!({"path": "docs"})).await;
+    let (drop, _, _) = house.share(&json!({"path": "docs", "way": "drop"})).await;
+    let locked = json!({"path": "docs/a.txt", "password": "aberta"});
+    let (locked, _, _) = house.share(&locked).await;
+    let browser = [
+        ("Accept", "text/html"),
+        ("Accept-Language", "fr, pt;q=0.9, en;q=0.1"),
+        ("Sec-Fetch-Site", "none"),
+    ];
+    for (secret, status, says) in [
+        (file.as_str(), 200, "Baixar"),
+        (&folder, 200, "a.txt2"),
+        (&drop, 200, "Enviar arquivos"),
+        (&locked, 401, "Este link pede uma senha"),
+        ("gvs_nothing", 404, "Este link não leva a lugar nenhum"),
+    ] {
+        let at = format!("/.gaveta/s/{secret}/");
+        let page = house.ask("GET", &at, &browser, b"").await;
+        let text = page.text();
+        assert_eq!(page.status, status, "{text}");
+        assert!(text.contains(says), "{says}: {text}");
+        assert!(text.contains("<html lang=\"pt-BR\""), "{text}");
+        assert!(!text.contains("href=\"/\""), "{text}");
+        assert!(
+            !text.contains("/.gaveta/sign-in") && !text.contains("/.gaveta/search"),
+            "{text}"
+        );
+        let robots = page.header("x-robots-tag");
+        assert!(status != 200 || robots == Some("noindex"), "{says}");
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(!policy.contains("unsafe") && policy.contains("trusted-types"));
+    }
+    // A browser asks for the password of a link by itself: our form is for accounts.
+    let at = format!("/.gaveta/s/{locked}/");
+    let asks = house.ask("GET", &at, &browser, b"").await;
+    let scheme = asks.header("www-authenticate").unwrap();
+    assert!(scheme.starts_with("Basic"), "{scheme}");
+    let password = basic("", "aberta");
+    let fields = [browser[0], browser[2], ("Authorization", password.as_str())];
+    assert_eq!(house.ask("GET", &at, &fields, b"").await.status, 200);
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ js-sent = { $n ->
    *[other] { $count } enviados
 }
 js-sent-as = enviado como { $name }
-js-sent-but = { $done } enviados, { $failed } falharam
+js-sent-but = Enviados: { $done }; falharam: { $failed }
 js-sign-in = Entrar
 js-sign-in-again = A sessão terminou. Nada se perdeu: entre de novo e continue.
 js-state-asking = o nome já existe

@@ -23,7 +23,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) folder: Option<&'a Path>,
     /// What was searched for.
     pub(crate) sought: &'a str,
-    /// Where the switches lead back to: a path and query of ours; none: no switches.
+    /// Where the switches lead back to: a path and query of ours. None for whoever came by a link:
+    /// no switches, and no way into the drawer.
     pub(crate) back: Option<&'a str>,
     /// What every address begins with.
     pub(crate) base: &'a BasePath,
@@ -32,10 +33,11 @@ pub(crate) struct Frame<'a> {
 /// A whole page.
 pub(crate) fn page(frame: &Frame<'_>, main: &Markup) -> String {
     let text = texts(frame.lang);
+    let prefix = Some(frame.base.as_str()).filter(|prefix| !prefix.is_empty());
     let asset = |name: &str| frame.base.link(&assets::url(name));
     let markup = html! {
         (DOCTYPE)
-        html lang=(frame.lang.tag()) data-base=(frame.base.as_str()) {
+        html lang=(frame.lang.tag()) data-base=[prefix] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width,initial-scale=1";
@@ -65,7 +67,12 @@ pub(crate) fn page(frame: &Frame<'_>, main: &Markup) -> String {
 fn bar(frame: &Frame<'_>, text: &Text) -> Markup {
     html! {
         header.bar {
-            a.brand href=(frame.base.link("/")) { (icon("drawer")) span { "Gaveta" } }
+            @match frame.back {
+                Some(_) => {
+                    a.brand href=(frame.base.link("/")) { (icon("drawer")) span { "Gaveta" } }
+                }
+                None => { span.brand { (icon("drawer")) span { "Gaveta" } } }
+            }
             @if let Some(folder) = frame.folder {
                 form.search role="search" action=(frame.base.link("/.gaveta/search")) {
                     input type="hidden" name="at" value=(folder.as_str());

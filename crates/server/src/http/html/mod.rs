@@ -85,6 +85,13 @@ pub(crate) fn texts(lang: Lang) -> &'static Text {
     Text::of(lang)
 }
 
+/// Words as they begin a sentence.
+pub(crate) fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
 /// A name as a page shows it: what could deceive about its direction, or shows nothing, is
 /// written out.
 pub(crate) fn shown(name: &str) -> std::borrow::Cow<'_, str> {

@@ -14,12 +14,22 @@ pub(crate) enum Wants {
     Json,
     /// A page, for a person.
     Page(Lang),
+    /// A page, for a person who came by a share's link: it leads nowhere into the drawer.
+    Linked(Lang),
 }
 
 impl Wants {
     /// Is it a page?
     pub(crate) fn is_page(self) -> bool {
-        matches!(self, Self::Page(_))
+        matches!(self, Self::Page(_) | Self::Linked(_))
+    }
+
+    /// The same for whoever came by a link.
+    pub(crate) fn by_a_link(self) -> Self {
+        match self {
+            Self::Page(lang) => Self::Linked(lang),
+            other => other,
+        }
     }
 }
 

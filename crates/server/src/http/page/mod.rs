@@ -26,10 +26,11 @@ use maud::Markup;
 
 use super::body::{Body, empty, full};
 use super::content::{Home, Lent, refuse};
-use super::error::{self, Refusal};
+use super::error::Refusal;
 use super::headers::prefers_html;
 use super::html::{self, Frame, Press, Wants, Who, assets as files, language, own_page};
 use super::query::Query;
+use super::sign_in::SIGN_IN;
 use super::{fields, form, stranger};
 use crate::drawer::View;
 use crate::server::House;
@@ -42,7 +43,6 @@ const ADMIN_LINKS: &str = "/.gaveta/admin/links";
 const ADMIN_ACCOUNTS: &str = "/.gaveta/admin/accounts";
 const ADMIN_ACCOUNT: &str = "/.gaveta/admin/account";
 const SHARE: &str = "/.gaveta/share";
-const SIGN_IN: &str = "/.gaveta/sign-in";
 const LANGUAGE: &str = "/.gaveta/language";
 const PREVIEW: &str = "/.gaveta/preview/";
 
@@ -141,10 +141,7 @@ pub(crate) async fn serve(
             Wants::Json => Wants::Page(language(&head.headers)),
             page => page,
         };
-        let status = refusal
-            .status
-            .unwrap_or_else(|| error::status(&refusal.error));
-        error::answer_with(&refusal.error, status, wants)
+        refusal.answer_as(wants)
     });
     if let Some(body) = home.take() {
         refuse(Request::from_parts(head, body));
@@ -189,22 +186,17 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
             form::is_ours(&asked.head.headers)?;
             Ok(settle::keep_language(asked, body).await?)
         }
-        ADMIN | ADMIN_LINKS | ADMIN_ACCOUNTS | ADMIN_ACCOUNT | SHARE | ASK | SEARCH | SIGN_IN
-        | FORM | LANGUAGE => Err(wrong_method()),
-        path if !reads && (path.starts_with(files::PREFIX) || path.starts_with(PREVIEW)) => {
-            Err(wrong_method())
+        ADMIN | ADMIN_LINKS | ADMIN_ACCOUNTS | ADMIN_ACCOUNT | SHARE | SIGN_IN => {
+            Err(Refusal::method("GET, HEAD, POST"))
         }
+        FORM | LANGUAGE => Err(Refusal::method("POST")),
+        _ if !reads => Err(Refusal::method("GET, HEAD")),
         path => match (path.strip_prefix(files::PREFIX), path.strip_prefix(PREVIEW)) {
             (Some(rest), _) => Ok(assets::asset(asked, rest)?),
             (_, Some(rest)) => Ok(preview::preview(asked, rest).await?),
             (None, None) => Err(Error::new(ErrorKind::NotFound).into()),
         },
     }
-}
-
-fn wrong_method() -> Refusal {
-    let error = Error::new(ErrorKind::Unsupported);
-    Refusal::with(error, StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// To another page of ours, which is then asked for by GET.
@@ -216,38 +208,4 @@ fn see_other(to: &str) -> Response<Body> {
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// A way back that leads nowhere else: a path of ours. `//host` and `/\host` name hosts to a
-/// browser; a control character could end the field.
-fn way_back(text: &str) -> &str {
-    let ours = text.starts_with('/')
-        && !text.starts_with("//")
-        && !text.contains('\\')
-        && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if ours { text } else { "/" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_way_back_leads_nowhere_else() {
-        for good in ["/", "/a%20b/?sort=name", "/.gaveta/search?q=x"] {
-            assert_eq!(way_back(good), good);
-        }
-        for bad in [
-            "",
-            "a",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "/a\r\nSet-Cookie: x=y",
-            "/\u{0}",
-            "/é",
-        ] {
-            assert_eq!(way_back(bad), "/", "{bad:?}");
-        }
-    }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use gaveta_core::{Entry, Result};
 use http::Response;
 use maud::html;
-use tokio::time::Instant;
 
 use super::Asked;
 use crate::http::body::Body;
@@ -77,14 +76,13 @@ async fn find(
     words: &[String],
 ) -> Result<(Vec<Entry>, Ended)> {
     let _turn = asked.house.walks.turn().await?;
-    let until = Instant::now() + PATIENCE;
     let mut found: Vec<Entry> = Vec::new();
-    let ended = walk(asked.view, folder, |entry| {
+    let ended = walk(asked.view, folder, PATIENCE, |entry| {
         let name = entry.path.name().unwrap_or_default().to_lowercase();
         if words.iter().all(|word| name.contains(word.as_str())) {
             found.push(entry);
         }
-        Ok(found.len() < SHOWN && Instant::now() < until)
+        Ok(found.len() < SHOWN)
     })
     .await?;
     found.sort_by(|a, b| a.path.cmp(&b.path));

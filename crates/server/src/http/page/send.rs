@@ -1,6 +1,6 @@
 //! Forms that change something: files sent by a page without scripts, and deeds.
 
-use gaveta_core::{Check, Error, ErrorKind, Path, Replace, Result, Seal, Store, WritePlan};
+use gaveta_core::{Check, Error, ErrorKind, Path, Replace, Result, Store, WritePlan};
 use http::Response;
 use maud::html;
 
@@ -11,11 +11,10 @@ use crate::http::content::Lent;
 use crate::http::error::{self, Refusal};
 use crate::http::form::{self, Contents, Form, Part, Parts};
 use crate::http::html::{folder_url, icon, language, notice, shown, texts};
+use crate::http::names::{Names, publish};
 
 /// The most files of one form.
 const FILES: usize = 10_000;
-/// The most names that are tried for a file whose name is taken.
-const NAMES: u32 = 100;
 
 /// What to do where a name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +132,25 @@ async fn file(
 ) -> Result<()> {
     // A browser that sends a folder names its files with their way in it.
     let target = folder.join_path(&Path::parse(name)?)?;
-    let Some(upload) = begin(asked, target, taken).await? else {
-        return Ok(());
+    let owner = asked.view.account().owner();
+    let mut names = Names::new(target.clone(), owner.clone());
+    let begun = match taken {
+        Taken::Keep => names.begin(asked.view, None).await,
+        Taken::Replace | Taken::Skip => {
+            let plan = WritePlan {
+                replace: match taken {
+                    Taken::Replace => Replace::Always,
+                    Taken::Keep | Taken::Skip => Replace::Never,
+                },
+                ..WritePlan::new(target, owner)
+            };
+            asked.view.begin(plan).await
+        }
+    };
+    let skipped = |error: &Error| taken == Taken::Skip && error.kind() == ErrorKind::Exists;
+    let upload = match begun {
+        Err(error) if skipped(&error) => return Ok(()),
+        begun => begun?,
     };
     let content = limited(*contents, asked.house.files.max_file_size);
     let kept = match upload.write(0, content, Check::None).await {
@@ -144,16 +160,10 @@ async fn file(
             return Err(error);
         }
     };
-    let seal = Seal {
-        length: Some(kept),
-        digest: None,
-    };
-    match upload.commit(seal).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let _ = upload.discard().await;
-            Err(error)
-        }
+    let names = (taken == Taken::Keep).then_some(&mut names);
+    match publish(upload, kept, names, asked.view).await {
+        Err(error) if skipped(&error) => Ok(()),
+        published => published,
     }
 }
 
@@ -168,36 +178,4 @@ fn limited(contents: Contents, limit: Option<u64>) -> gaveta_core::Content {
             .ok_or_else(|| Error::new(ErrorKind::TooLarge))?;
         Ok(piece)
     }))
-}
-
-/// Begins under the first free name; none when the name is taken and it is to be skipped.
-async fn begin(
-    asked: &Asked<'_>,
-    target: Path,
-    taken: Taken,
-) -> Result<Option<std::sync::Arc<dyn gaveta_core::Upload>>> {
-    let mut number = 1;
-    let mut free = target.clone();
-    loop {
-        let plan = WritePlan {
-            replace: match taken {
-                Taken::Replace => Replace::Always,
-                Taken::Keep | Taken::Skip => Replace::Never,
-            },
-            ..WritePlan::new(free, asked.view.account().owner())
-        };
-        match asked.view.begin(plan).await {
-            Ok(upload) => return Ok(Some(upload)),
-            Err(error) if error.kind() == ErrorKind::Exists && taken == Taken::Skip => {
-                return Ok(None);
-            }
-            Err(error)
-                if error.kind() == ErrorKind::Exists && taken == Taken::Keep && number < NAMES =>
-            {
-                number += 1;
-                free = target.numbered(number)?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -5,7 +5,8 @@ use gaveta_text::Lang;
 use http::{Response, header};
 use maud::html;
 
-use super::{Asked, SIGN_IN, see_other, way_back};
+use super::{Asked, SIGN_IN, see_other};
+use crate::http::back::way_back;
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::fields;
@@ -21,7 +22,7 @@ pub(super) async fn keep_language(asked: &Asked<'_>, body: Lent) -> Result<Respo
         .get("to")
         .and_then(Lang::parse)
         .ok_or_else(|| Error::bad_request("pt-BR or en"))?;
-    let mut response = see_other(way_back(given.get("back").unwrap_or_default()));
+    let mut response = see_other(given.get("back").and_then(way_back).unwrap_or("/"));
     let cookie = format!(
         "{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly",
         lang.tag()
@@ -33,7 +34,7 @@ pub(super) async fn keep_language(asked: &Asked<'_>, body: Lent) -> Result<Respo
 /// A form to sign in with; whoever has done so already is led back. What is filled in goes to the
 /// door that signs in.
 pub(super) fn sign_in(asked: &Asked<'_>) -> Response<Body> {
-    let back = way_back(asked.query.get("back").unwrap_or("/"));
+    let back = asked.query.get("back").and_then(way_back).unwrap_or("/");
     if asked.view.account().kind() != AccountKind::Visitor {
         return see_other(back);
     }

@@ -3,16 +3,13 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use gaveta_core::{
-    Check, Content, Error, ErrorKind, Name, Path, Result, Seal, Store, Upload, WritePlan,
-};
+use gaveta_core::{Check, Content, Error, ErrorKind, Name, Path, Result};
 use gaveta_wire::keys::DroppedBody;
 use gaveta_wire::url;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::page::{self, Speaks};
+use super::page;
 use super::page_of;
 use crate::drawer::View;
 use crate::drawer::keys::shares::Share;
@@ -21,15 +18,13 @@ use crate::http::body::Body;
 use crate::http::content::{Home, Lent, discard, request_content};
 use crate::http::form::{self, Form, Part};
 use crate::http::headers::prefers_html;
+use crate::http::html::language;
 use crate::http::keys::json;
+use crate::http::names::{Names, publish};
 use crate::http::{digest, sending};
 
-/// How many names are tried for one file.
-const NAMES: u32 = 1000;
 /// Files of one form.
 const FILES: usize = 1000;
-/// Pieces in which content is taken over to another name.
-const PIECE: u64 = 256 * 1024;
 
 /// A form with files (multipart): each file whole or not at all. What came before one that failed
 /// stays.
@@ -47,11 +42,7 @@ pub(super) async fn form(
     }
     let dropped = taken?;
     Ok(match prefers_html(&head.headers).is_page() {
-        true => page_of(page::drop(
-            share,
-            Some(&dropped),
-            &Speaks::of(&head.headers),
-        )),
+        true => page_of(page::drop(share, Some(&dropped), language(&head.headers))),
         false => json(StatusCode::CREATED, &dropped),
     })
 }
@@ -158,8 +149,9 @@ async fn take(
     if length.is_some_and(|length| limit.is_some_and(|limit| length > limit)) {
         return Err(ErrorKind::TooLarge.into());
     }
-    let mut names = Names::new(share, named)?;
-    let mut upload = names.begin(view, length).await?;
+    let target = share.path.join_path(&Path::parse(named)?)?;
+    let mut names = Names::new(target, view.account().owner());
+    let upload = names.begin(view, length).await?;
     let (content, passed) = digest::watch(content, limit, false);
     let received = async {
         let kept = upload.write(0, content, Check::None).await?;
@@ -176,71 +168,6 @@ async fn take(
             return Err(failed);
         }
     };
-    loop {
-        let seal = Seal {
-            length: Some(kept),
-            digest: None,
-        };
-        match upload.commit(seal).await {
-            Ok(_) => return Ok(kept),
-            // Somebody else took the name meanwhile.
-            Err(failed) if failed.kind() == ErrorKind::Exists => {
-                let next = names.begin(view, Some(kept)).await?;
-                let source = Arc::clone(&upload);
-                next.write(0, taken_over(source, kept), Check::None).await?;
-                let _ = upload.discard().await;
-                upload = next;
-            }
-            Err(failed) => {
-                let _ = upload.discard().await;
-                return Err(failed);
-            }
-        }
-    }
-}
-
-/// What another upload holds, as a content.
-fn taken_over(source: Arc<dyn Upload>, length: u64) -> Content {
-    let pieces = futures_util::stream::iter((0..length).step_by(PIECE as usize));
-    Box::pin(pieces.then(move |start| {
-        let source = Arc::clone(&source);
-        async move { source.read(start..(start + PIECE).min(length)).await }
-    }))
-}
-
-/// Names for one file, one after another: `a.txt`, `a (2).txt`, `a (3).txt`…
-struct Names {
-    path: Path,
-    number: u32,
-    owner: gaveta_core::Owner,
-}
-
-impl Names {
-    fn new(share: &Share, named: &str) -> Result<Self> {
-        Ok(Self {
-            path: share.path.join_path(&Path::parse(named)?)?,
-            number: 0,
-            // The guard puts the right one in its place.
-            owner: gaveta_core::Owner("".into()),
-        })
-    }
-
-    /// Begins under the next name that is free.
-    async fn begin(&mut self, view: &View, length: Option<u64>) -> Result<Arc<dyn Upload>> {
-        while self.number < NAMES {
-            self.number += 1;
-            let target = self.path.numbered(self.number)?;
-            let plan = WritePlan {
-                length,
-                ..WritePlan::new(target, self.owner.clone())
-            };
-            match view.begin(plan).await {
-                Err(failed) if failed.kind() == ErrorKind::Exists => {}
-                // A folder of this name is in the way as much as a file.
-                Err(failed) if failed.kind() == ErrorKind::IsFolder => {}
-                begun => return begun,
-            }
-        }
-        Err(ErrorKind::Exists.into())
-    }
+    publish(upload, kept, Some(&mut names), view).await?;
+    Ok(kept)
 }

@@ -10,6 +10,7 @@ mod page;
 use std::sync::Arc;
 
 use gaveta_core::{Entry, Error, ErrorKind, ListPlan, Listed, OrderBy, Path, Result, Store};
+use gaveta_text::Lang;
 use gaveta_wire::body::time_to_text;
 use gaveta_wire::keys::{SharedBody, in_link};
 use gaveta_wire::url;
@@ -21,16 +22,17 @@ use hyper::body::Incoming;
 use super::FilesSettings;
 use super::body::{Body, empty, full};
 use super::content::refuse;
+use super::error::{self, Refusal};
+use super::files;
 use super::headers::prefers_html;
-use super::html::{Wants, own_page};
+use super::html::{Wants, language, own_page};
 use super::keys::json;
 use super::query::Query;
-use super::{error, files};
 use crate::drawer::View;
 use crate::drawer::keys::desk;
 use crate::drawer::keys::shares::{Share, Way};
 use crate::drawer::pass::By;
-use page::Speaks;
+pub(super) use page::trouble;
 
 /// The most entries of one page of a shared folder.
 const PAGE: usize = 500;
@@ -46,6 +48,9 @@ pub(crate) async fn serve(
         Ok(response) => response,
         Err(failed) => refused(&failed, html),
     };
+    // Whoever was sent a link sends it on or does not; a search engine is not to.
+    let unlisted = HeaderValue::from_static("noindex");
+    response.headers_mut().insert("x-robots-tag", unlisted);
     let drops = matches!(view.pass().by(), By::Share(share, _) if share.way == Way::Drop);
     if !drops {
         // The page of a drop sends a form, and browsers then must say where it comes from.
@@ -68,13 +73,9 @@ pub(crate) fn refused(failed: &Error, html: Wants) -> Response<Body> {
         Some(why) => bare.because(why),
         None => bare,
     };
+    let html = html.by_a_link();
     match failed.kind() {
-        ErrorKind::Unsupported => {
-            let mut response = error::answer_with(&bare, StatusCode::METHOD_NOT_ALLOWED, html);
-            let allow = HeaderValue::from_static("GET, HEAD, POST, PUT");
-            response.headers_mut().insert(header::ALLOW, allow);
-            response
-        }
+        ErrorKind::Unsupported => Refusal::method("GET, HEAD, POST, PUT").answer_as(html),
         // How long to wait stands in the source.
         ErrorKind::Busy => error::answer(failed, html),
         _ => error::answer(&bare, html),
@@ -100,13 +101,13 @@ async fn answer(
             get(request, &share, &rest, view, settings).await
         }
         (Way::Drop, &Method::GET | &Method::HEAD) if matches!(&*rest, "" | "/") => {
-            let speaks = Speaks::of(request.headers());
+            let lang = language(request.headers());
             let html = prefers_html(request.headers()).is_page();
             let named = request.uri().path().to_owned();
             refuse(request);
             Ok(match (html, rest.is_empty()) {
                 (true, true) => with_slash(&named),
-                (true, false) => page_of(page::drop(&share, None, &speaks)),
+                (true, false) => page_of(page::drop(&share, None, lang)),
                 (false, _) => json(StatusCode::OK, &about(&share, "folder", None)),
             })
         }
@@ -130,7 +131,7 @@ async fn get(
     settings: &FilesSettings,
 ) -> Result<Response<Body>> {
     let html = prefers_html(request.headers()).is_page();
-    let speaks = Speaks::of(request.headers());
+    let lang = language(request.headers());
     let named = request.uri().path().to_owned();
     let shared = view.stat(&share.path).await?;
     if rest.is_empty() || (rest == "/" && !shared.is_folder()) {
@@ -138,7 +139,7 @@ async fn get(
         return Ok(match (html, rest.is_empty()) {
             // Links on the page are relative to the link.
             (true, true) => with_slash(&named),
-            (true, false) => page_of(page::file(&shared, share, &speaks)),
+            (true, false) => page_of(page::file(&shared, share, lang)),
             (false, _) => {
                 let kind = if shared.is_folder() { "folder" } else { "file" };
                 json(StatusCode::OK, &about(share, kind, Some(&shared)))
@@ -158,7 +159,7 @@ async fn get(
         }
         let query = Query::parse(request.uri().query());
         refuse(request);
-        let text = folder(&entry, share, &query, view, &speaks).await?;
+        let text = folder(&entry, share, &query, view, lang).await?;
         return Ok(page_of(text));
     }
     // From here on it is a file or a list like any other: ranges, conditions and all.
@@ -193,7 +194,7 @@ async fn folder(
     share: &Share,
     query: &Query,
     view: &View,
-    speaks: &Speaks,
+    lang: Lang,
 ) -> Result<String> {
     use futures_util::StreamExt;
     let plan = ListPlan {
@@ -223,7 +224,7 @@ async fn folder(
         share,
         &entries,
         next.as_deref(),
-        speaks,
+        lang,
     ))
 }
 
@@ -244,10 +245,10 @@ fn about(share: &Share, kind: &str, entry: Option<&Entry>) -> SharedBody {
 fn with_slash(path: &str) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    // The last name again: relative to where one is.
+    // The last name again: relative to where one is, and a name alone, whatever it looks like.
     let last = path.rsplit('/').next().unwrap_or_default();
     let headers = response.headers_mut();
-    if let Ok(place) = HeaderValue::try_from(format!("{last}/")) {
+    if let Ok(place) = HeaderValue::try_from(format!("./{last}/")) {
         headers.insert(header::LOCATION, place);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -263,9 +264,5 @@ fn page_of(text: String) -> Response<Body> {
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     own_page(headers);
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(page::POLICY),
-    );
     response
 }

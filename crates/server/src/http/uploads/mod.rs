@@ -262,15 +262,12 @@ async fn route_to(
 }
 
 fn not_allowed(head: &Parts, place: &Place<'_>) -> Response<Body> {
-    let error = Error::new(ErrorKind::Unsupported);
-    let mut response = Refusal::with(error, StatusCode::METHOD_NOT_ALLOWED).answer(head);
     let allow = match place {
         Place::All => COLLECTION,
         Place::One(_) => SINGLE,
         Place::Commit(_) | Place::TakeOver(_) => COMMIT,
     };
-    fields::set(&mut response, header::ALLOW, allow);
-    response
+    Refusal::method(allow).answer(head)
 }
 
 fn options(asked: &Asked<'_>) -> Response<Body> {

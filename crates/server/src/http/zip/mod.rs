@@ -62,8 +62,7 @@ async fn archive(
     walks: &Walks,
 ) -> Result<Response<Body>, Refusal> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
-        let error = Error::new(ErrorKind::Unsupported);
-        return Err(Refusal::with(error, StatusCode::METHOD_NOT_ALLOWED));
+        return Err(Refusal::method("GET, HEAD"));
     }
     let rest = head.uri.path().strip_prefix(ZIP).unwrap_or_default();
     let folder = url::parse(&format!("/{rest}"))?.path;
@@ -134,7 +133,7 @@ fn body(
         return empty();
     }
     let length = part.end.saturating_sub(part.start);
-    let content = stream::content(view.clone(), Arc::clone(plan), archives.sums(), part);
+    let content = stream::content(view.clone(), Arc::clone(plan), archives, part);
     stream_exact(content, length)
 }
 

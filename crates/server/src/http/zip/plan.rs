@@ -3,9 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gaveta_core::{Action, Entry, Error, ErrorKind, Path, Result, Store, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::format::{AROUND, Item, ending, name};
 use crate::drawer::View;
@@ -18,11 +20,17 @@ const ONE: usize = 24 * 1024 * 1024;
 /// again what was sent.
 const SUMS: usize = 100_000;
 
+/// How long is looked for what an archive will hold.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Files that are read at once for their sums alone, nothing of them sent.
+const SUMMING: usize = 4;
+
 /// What all archives of a server share.
 #[derive(Debug, Clone)]
 pub(crate) struct Archives {
     room: Arc<Semaphore>,
     sums: Arc<Sums>,
+    summing: Arc<Semaphore>,
 }
 
 impl Default for Archives {
@@ -30,6 +38,7 @@ impl Default for Archives {
         Self {
             room: Arc::new(Semaphore::new(ROOM)),
             sums: Arc::default(),
+            summing: Arc::new(Semaphore::new(SUMMING)),
         }
     }
 }
@@ -37,6 +46,11 @@ impl Default for Archives {
 impl Archives {
     pub(super) fn sums(&self) -> Arc<Sums> {
         Arc::clone(&self.sums)
+    }
+
+    /// The turns of reading files for their sums alone.
+    pub(super) fn summing(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.summing)
     }
 }
 
@@ -115,8 +129,8 @@ impl Plan {
     /// specials are left out.
     ///
     /// # Errors
-    /// `NotFound` for what was chosen and is not there; `TooLarge` for more entries than a plan
-    /// holds; `Busy` when too many archives are under way; those of the store.
+    /// `NotFound` for what was chosen and is not there; `TooLarge` for more than a plan holds, or
+    /// than can be looked through in time; `Busy` when too many archives are under way; those of the store.
     pub(super) async fn make(
         view: &View,
         folder: &Path,
@@ -131,10 +145,15 @@ impl Plan {
             [] => folder.parent().unwrap_or_else(Path::root),
             _ => folder.clone(),
         };
-        let tops = match chosen {
+        // However often something was named, it is looked at once.
+        let mut chosen = chosen.to_vec();
+        chosen.sort();
+        chosen.dedup();
+        let tops = match &*chosen {
             [] => std::slice::from_ref(folder),
             chosen => chosen,
         };
+        let until = Instant::now() + PATIENCE;
         for top in tops {
             let entry = view.stat(top).await?;
             let inner = entry.is_folder();
@@ -142,13 +161,19 @@ impl Plan {
                 gathered.add(entry)?;
             }
             if inner
-                && walk(view, top, |entry| gathered.add(entry).map(|()| true)).await?
+                && walk(
+                    view,
+                    top,
+                    until.saturating_duration_since(Instant::now()),
+                    |entry| gathered.add(entry).map(|()| true),
+                )
+                .await?
                     != Ended::Whole
             {
                 return Err(Error::at(ErrorKind::TooLarge, top));
             }
         }
-        let name = match chosen {
+        let name = match &*chosen {
             [one] => one.name(),
             _ => folder.name(),
         };

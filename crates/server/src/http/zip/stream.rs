@@ -2,28 +2,39 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use gaveta_core::{Content, Error, ErrorKind, ReadPlan, Result, Store};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 
-use super::plan::{Plan, Planned, Sums};
+use super::plan::{Archives, Plan, Planned, Sums};
 use crate::drawer::View;
 
 /// Pieces that wait to leave; each is at most 1 MiB.
 const AHEAD: usize = 2;
+/// How long one waits for its turn to read a file for its sum alone.
+const TURN: Duration = Duration::from_secs(120);
 /// How much of the central directory is gathered before it leaves, in bytes.
 const GATHERED: usize = 64 * 1024;
 
 /// A range of an archive. It ends with an error when a file is no longer what was planned.
-pub(super) fn content(view: View, plan: Arc<Plan>, sums: Arc<Sums>, wanted: Range<u64>) -> Content {
+pub(super) fn content(
+    view: View,
+    plan: Arc<Plan>,
+    archives: &Archives,
+    wanted: Range<u64>,
+) -> Content {
+    let (sums, summing) = (archives.sums(), archives.summing());
     let (pieces, queue) = mpsc::channel(AHEAD);
     // Ends with whoever reads: what nobody takes cannot be sent.
     tokio::spawn(async move {
         let mut maker = Maker {
             view,
             sums,
+            summing,
             wanted,
             made: vec![None; plan.entries.len()],
             pieces,
@@ -41,6 +52,7 @@ pub(super) fn content(view: View, plan: Arc<Plan>, sums: Arc<Sums>, wanted: Rang
 struct Maker {
     view: View,
     sums: Arc<Sums>,
+    summing: Arc<Semaphore>,
     wanted: Range<u64>,
     /// The sums made so far, by entry.
     made: Vec<Option<u32>>,
@@ -69,8 +81,14 @@ impl Maker {
         }
         let (mut at, mut gathered) = (plan.records.start, Vec::new());
         for (i, entry) in plan.entries.iter().enumerate() {
-            let sum = match at + gathered.len() as u64 >= self.wanted.end {
-                true => return Ok(()),
+            let here = at + gathered.len() as u64;
+            if here >= self.wanted.end {
+                break;
+            }
+            let length = entry.item.record(0, entry.offset).len() as u64;
+            // Nobody asked for a record that ends before: its sum may be any.
+            let sum = match here + length <= self.wanted.start {
+                true => 0,
                 false => self.sum(i, entry).await?,
             };
             gathered.extend(entry.item.record(sum, entry.offset));
@@ -143,6 +161,13 @@ impl Maker {
         if let Some(sum) = made.or_else(|| self.sums.get(entry)) {
             return Ok(sum);
         }
+        let _turn = tokio::select! {
+            turn = timeout(TURN, Arc::clone(&self.summing).acquire_owned()) => match turn {
+                Ok(Ok(turn)) => turn,
+                Ok(Err(_)) | Err(_) => return Err(Some(ErrorKind::Busy.into())),
+            },
+            () = self.pieces.closed() => return Err(None),
+        };
         let mut content = self.open(entry).await?.stream(0..entry.item.size);
         let mut hasher = crc32fast::Hasher::new();
         while let Some(piece) = content.next().await {
