@@ -56,6 +56,8 @@ struct RunEnd {
     round: u32,
     /// Others will be faster with what it had in hand.
     cut: bool,
+    /// What the target has, if it was asked already.
+    arrived: Option<Ranges>,
     result: Result<()>,
 }
 
@@ -162,7 +164,10 @@ impl Flow {
                 round += 1;
                 tries += 1;
             }
-            let arrived = self.arrived(task, &range).await?;
+            let arrived = match ended.arrived {
+                Some(arrived) => arrived,
+                None => self.arrived(task, &range).await?,
+            };
             if arrived.total() > best {
                 best = arrived.total();
                 tries = u32::from(first);
@@ -245,11 +250,20 @@ impl Flow {
                 result = sending => (result, false),
                 () = cut.notified() => (Err(Error::new(ErrorKind::TimedOut)), true),
             };
+            // Several may be cut at once: none waits for the answer to another.
+            let arrived = if cut {
+                let range = flow.table().range_of(run);
+                let state = flow.upload.take_over(range).await;
+                state.ok().map(|state| state.arrived)
+            } else {
+                None
+            };
             RunEnd {
                 run,
                 passed: passed.load(Ordering::Relaxed),
                 round,
                 cut,
+                arrived,
                 result,
             }
         });

@@ -33,6 +33,9 @@ pub(crate) struct Table {
     shares: bool,
     /// So many streams left the rest to others, who are faster.
     resting: usize,
+    /// How many chunks were missing at first, and how many streams there were at most.
+    all: u64,
+    widest: usize,
 }
 
 /// A run under way, in chunk numbers.
@@ -60,8 +63,11 @@ impl Table {
             taking: Vec::new(),
             shares: true,
             resting: 0,
+            all: 0,
+            widest: 0,
         };
         table.give_back(&(0..length), arrived);
+        table.all = table.rest();
         table
     }
 
@@ -98,10 +104,24 @@ impl Table {
         self.missing.is_empty() && self.longest().is_none()
     }
 
-    /// Is there something for one more stream, of so many?
+    /// Is there something for one more stream, of so many? Towards the end of a long file no more
+    /// are begun than there were: what is new on the line would be the last to end.
     pub(crate) fn wants(&self, streams: usize) -> bool {
-        let resting = self.resting.min(streams / 2);
-        !self.is_empty() && self.runs.len() + resting < streams
+        let under_way = self.runs.len() + self.resting.min(streams / 2);
+        let late = self.all >= 4 * streams as u64 && self.rest() < self.all / 4;
+        let most = if late {
+            streams.min(self.widest)
+        } else {
+            streams
+        };
+        !self.is_empty() && (under_way < most || self.runs.is_empty())
+    }
+
+    /// How many chunks nobody began.
+    fn rest(&self) -> u64 {
+        let missing: u64 = self.missing.iter().map(|run| run.end - run.start).sum();
+        let waiting = |run: &Run| run.end.saturating_sub(run.begun);
+        missing + self.runs.values().map(waiting).sum::<u64>()
     }
 
     /// The run that has the most before it.
@@ -170,6 +190,7 @@ impl Table {
             since: Instant::now(),
         };
         self.runs.insert(id, run);
+        self.widest = self.widest.max(self.runs.len());
         Some((id, self.bytes(taken)))
     }
 
@@ -204,12 +225,11 @@ impl Table {
         let Some(typical) = self.typical().filter(|_| self.shares && others > 0) else {
             return false;
         };
-        let missing: u64 = self.missing.iter().map(|run| run.end - run.start).sum();
-        let waiting = |run: &Run| run.end.saturating_sub(run.begun);
-        let rest = missing + self.runs.values().map(waiting).sum::<u64>();
         // What each of them has in hand comes first.
-        let turns = u32::try_from(rest.div_ceil(others)).unwrap_or(u32::MAX);
-        took > typical.saturating_mul(turns.saturating_add(1))
+        let turns = u32::try_from(self.rest().div_ceil(others)).unwrap_or(u32::MAX);
+        took > typical
+            .saturating_mul(turns.saturating_add(1))
+            .max(LEAST_PATIENCE)
     }
 
     /// How long a chunk takes most streams, once some have passed.
@@ -246,13 +266,16 @@ impl Table {
         Some(*id)
     }
 
+    /// The bytes that are the run's own, now.
+    pub(crate) fn range_of(&self, run: u64) -> Range<u64> {
+        let own = |run: &Run| self.bytes(run.start..run.end);
+        self.runs.get(&run).map_or(0..0, own)
+    }
+
     /// How many bytes are the run's own.
     pub(crate) fn length_of(&self, run: u64) -> u64 {
-        let own = |run: &Run| self.bytes(run.start..run.end);
-        self.runs
-            .get(&run)
-            .map(own)
-            .map_or(0, |own| own.end - own.start)
+        let own = self.range_of(run);
+        own.end - own.start
     }
 
     /// A run is over. Gives the bytes that were its own at last.
@@ -429,6 +452,36 @@ mod tests {
         assert_eq!(taken, last);
         assert!(table.is_empty() && !table.begin(slow, 1));
         assert_eq!(table.end(slow), 0..CHUNK);
+    }
+
+    #[test]
+    fn towards_the_end_no_streams_are_added() {
+        let mut table = Table::new(40 * CHUNK, &Ranges::new());
+        let (one, _) = table.next(2, false).unwrap();
+        let (two, _) = table.next(2, false).unwrap();
+        assert!(!table.wants(2) && table.wants(8));
+        for number in 0..20 {
+            table.begin(one, number);
+        }
+        table.end(one);
+        for number in 20..30 {
+            table.begin(two, number);
+        }
+        table.end(two);
+        let (three, _) = table.next(1, false).unwrap();
+        assert!(table.begin(three, 30) && table.begin(three, 31));
+        // Nine of forty: two at once are as many as there were.
+        table.give_back(&(0..CHUNK), &Ranges::new());
+        assert!(table.wants(8));
+        table.next(1, false).unwrap();
+        assert!(!table.wants(8) && !table.is_empty());
+        // A short file is sent by as many as there are.
+        let mut short = Table::new(8 * CHUNK, &Ranges::new());
+        for _ in 0..8 {
+            assert!(short.wants(8));
+            let (id, range) = short.next(8, true).unwrap();
+            assert!(short.begin(id, range.start / CHUNK));
+        }
     }
 
     #[tokio::test(start_paused = true)]
