@@ -185,7 +185,7 @@ class Gaveta(Lane):
         port = measure.free_port()
         return measure.Server(
             self.name,
-            [self.ground.gaveta, "serve", root, "--port", port, "--lang", "en", "--state-dir", state, "--log-level", "error",
+            [self.ground.gaveta, "serve", root, "--port", port, "--lang", "en", "--state-dir", state, "--log-level", "error", "--max-connections", 4096, "--max-sessions", 2048,
              "--durability", self.shares, "--tls-cert", self.ground.cert, "--tls-key", self.ground.key],
             port, self.ground.scratch.path / f"log-{self.name}", env={"GAVETA_ADMIN_PASSWORD": "of-the-bench"})
 

@@ -25,7 +25,7 @@ KIB = 1024
 class Limits:
     """Who takes longer, in seconds, is ended, and that is said."""
 
-    deadline = 60
+    deadline = 30
 
 
 class Failed(Exception):

@@ -25,6 +25,8 @@ class Scenario:
     twins = True
     # A server for each lane, or a new one for each round.
     fresh = False
+    # A folder for each lane, or one for all: where nothing is written.
+    one_folder = False
 
     def __init__(self, ground, quick):
         self.ground, self.quick = ground, quick
@@ -179,7 +181,7 @@ class Resume(Scenario):
     name, measures, peer_rounds, twins = "resume", ("resume-up", "resume-down"), 1, False
 
     def prepare(self):
-        self.bytes = self.size(1024, 96) * MIB
+        self.bytes = self.size(512, 96) * MIB
         self.source = data.large(self.here / "large.bin", self.bytes)
 
     def amount(self):
@@ -231,7 +233,7 @@ class Resume(Scenario):
 class Listing(Scenario):
     """The names, kinds, sizes and times of a large folder, unsorted where there is a choice."""
 
-    name, measures, twins = "listing", ("listing",), False
+    name, measures, twins, one_folder = "listing", ("listing",), False, True
 
     def prepare(self):
         self.count = self.size(100_000, 2000)
@@ -241,12 +243,8 @@ class Listing(Scenario):
         return f"{self.count} entries"
 
     def lay(self, lane):
-        # The same files for all: links to them.
-        folder = lane.root / "many"
-        if not folder.exists():
-            folder.mkdir()
-            for file in self.many.iterdir():
-                (folder / file.name).hardlink_to(file)
+        if not (lane.root / "many").exists():
+            self.many.rename(lane.root / "many")
 
     def round(self, lane, number, note):
         way = lane.list("many")
@@ -270,7 +268,7 @@ class Listing(Scenario):
 class Clients(Scenario):
     """Fifty clients at once, each with a file of its own; beside it one client with as many bytes."""
 
-    name, measures, peer_rounds = "clients", ("clients-up", "clients-down"), 2
+    name, measures, peer_rounds = "clients", ("clients-up", "clients-down"), 1
 
     def prepare(self):
         self.clients, self.each = self.size(50, 8), self.size(10, 2) * MIB

@@ -162,8 +162,8 @@ def long(told):
               "is better than every peer. *On disk* means flushed before it is acknowledged; *verified*, that a digest of the content is compared. "
               "Processor time is user and system time with all children. Memory of the server is its peak (`VmHWM`) while the command ran, "
               "summed over its processes. What arrived was compared with what was sent, each time, outside the clock. "
-              "A peer that took more than 8 times what the fastest took in the first round, or 3 times in the first two, sits out the "
-              "rest (*rounds*); a command of more than a minute is ended. `lists/N` are options for curl, a path and a URL for each file, "
+              "A peer that took more than 4 times what the fastest peer took in the first round, or 1.5 times in the first two, sits out the "
+              "rest (*rounds*), but for scp and rsync over ssh; a command of more than half a minute is ended. `lists/N` are options for curl, a path and a URL for each file, "
               "made before the clock runs.", "",
               "| lane | program | line | on disk | verified |", "|---|---|---|---|---|"]
     for name, lane in told.lanes.items():

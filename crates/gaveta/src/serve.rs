@@ -108,6 +108,12 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         verify_every: args.verify_every.filter(|_| !args.read_only),
         ..Config::default()
     };
+    if let Some(most) = args.max_connections {
+        config.connections = usize::from(most.get());
+    }
+    if let Some(most) = args.max_sessions {
+        config.sessions = usize::from(most.get());
+    }
     args.tls
         .settle(tls.clone(), &args.host, &listening, &mut config);
     if args.tls.is_plain() && listening.is_outside() {

@@ -1,5 +1,6 @@
 //! The arguments of `gaveta serve`.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,6 +78,10 @@ pub(crate) struct ServeArgs {
     pub(super) max_file_size: Option<u64>,
     #[arg(long, value_name = "SIZE", value_parser = size, help = "help-serve-max-upload-bytes")]
     pub(super) max_upload_bytes: Option<u64>,
+    #[arg(long, value_name = "NUMBER", help = "help-serve-all-connections")]
+    pub(super) max_connections: Option<NonZeroU16>,
+    #[arg(long, value_name = "NUMBER", help = "help-serve-all-sessions")]
+    pub(super) max_sessions: Option<NonZeroU16>,
     #[arg(long, value_name = "NUMBER", help = "help-serve-max-connections")]
     pub(super) max_connections_per_address: Option<usize>,
     #[arg(long, value_name = "NUMBER", help = "help-serve-max-requests")]
