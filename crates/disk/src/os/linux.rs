@@ -274,6 +274,34 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::print_stderr, reason = "it says that it is skipped")]
+    fn an_ext4_keeps_the_order_of_names_by_its_journal() {
+        let run = |program: &str, words: &[&str]| {
+            let mut command = std::process::Command::new(program);
+            let ended = command.args(words).stderr(std::process::Stdio::null());
+            ended.status().is_ok_and(|status| status.success())
+        };
+        for (feature, ordered) in [("has_journal", true), ("^has_journal", false)] {
+            let (image, place) = (
+                tempfile::NamedTempFile::new().unwrap(),
+                tempfile::tempdir().unwrap(),
+            );
+            image.as_file().set_len(32 << 20).unwrap();
+            let (image, at) = (image.path(), place.path().to_str().unwrap());
+            let image = image.to_str().unwrap();
+            if !run("mkfs.ext4", &["-q", "-F", "-O", feature, image])
+                || !run("mount", &["-o", "loop", image, at])
+            {
+                eprintln!("skipped: no ext4 can be made and mounted here");
+                return;
+            }
+            let found = orders_names(open_path(at));
+            assert!(run("umount", &[at]));
+            assert_eq!(found, ordered, "{feature}");
+        }
+    }
+
+    #[test]
     fn the_root_has_mounts_beneath_and_a_new_folder_none() {
         let root = open_path("/");
         assert_eq!(mounts_beneath(&root), Some(true));
