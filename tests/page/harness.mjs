@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer as createProxy, request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -60,8 +61,48 @@ export class Drawer {
     return drawer;
   }
 
+  /** Where it is seen: past its proxy, if it has one. */
   get url() {
-    return `http://localhost:${this.port}`;
+    return `http://localhost:${this.proxied ?? this.port}${this.prefix ?? ""}`;
+  }
+
+  /**
+   * A drawer behind a proxy that serves it beneath a prefix, beside other sites: whatever is asked
+   * for elsewhere is kept in `astray`.
+   */
+  static async beneath(prefix, files = {}) {
+    const drawer = await Drawer.open(files, ["--base-path", prefix]);
+    drawer.prefix = prefix;
+    drawer.astray = [];
+    const ours = (asked) => asked.url.startsWith(`${prefix}/`) || (drawer.astray.push(asked.url), false);
+    const onward = (asked) => request({ host: "127.0.0.1", port: drawer.port, method: asked.method, path: asked.url, headers: asked.headers });
+    const proxy = createProxy((asked, answer) => {
+      if (!ours(asked)) return void answer.writeHead(404).end();
+      const on = onward(asked).on("response", (told) => {
+        answer.writeHead(told.statusCode, told.headers);
+        told.pipe(answer);
+      });
+      on.on("error", () => answer.destroy());
+      asked.pipe(on);
+    });
+    proxy.on("upgrade", (asked, socket, head) => {
+      if (!ours(asked)) return socket.destroy();
+      const on = onward(asked).on("upgrade", (told, server, first) => {
+        const fields = told.rawHeaders.reduce((all, part, i) => all + part + (i % 2 ? "\r\n" : ": "), "");
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n`);
+        socket.write(first);
+        server.write(head);
+        socket.pipe(server).pipe(socket);
+        for (const end of [socket, server]) end.on("error", () => (socket.destroy(), server.destroy()));
+      });
+      on.on("error", () => socket.destroy());
+      on.end();
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    drawer.proxied = proxy.address().port;
+    ends.push(() => (proxy.closeAllConnections(), proxy.close()));
+    return drawer;
   }
 
   /** Puts files there, path by path; a path that ends with `/` is a folder. */

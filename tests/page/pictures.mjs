@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Drawer, row, visit } from "./harness.mjs";
+import { Drawer, follow, row, visit } from "./harness.mjs";
 
 const to = process.argv[2] ?? process.env.PICTURES ?? ".";
 const icon = await readFile(new URL("../../crates/server/assets/icon-512.png", import.meta.url));
@@ -39,6 +39,13 @@ test("pictures", async () => {
   const phone = await visit(drawer, { lang: "pt-BR", width: 390, dark: true });
   await phone.screenshot({ path: join(to, "page-phone.png") });
 
+  const share = await visit(drawer, { lang: "pt-BR", width: 390, dark: true, admin: true });
+  await row(share, "Fotos").getByRole("checkbox").check();
+  await share.locator("[data-act=share]").click();
+  await share.locator("#share .primary").click();
+  await share.locator(".qr").waitFor();
+  await share.screenshot({ path: join(to, "page-share.png") });
+
   const look = await visit(drawer, { lang: "pt-BR", width: 1120 });
   await look.setViewportSize({ width: 1120, height: 760 });
   await row(look, "leia-me.md").getByRole("link").click();
@@ -53,4 +60,16 @@ test("pictures", async () => {
     await admin.waitForTimeout(2100);
   }
   await admin.screenshot({ path: join(to, "page-admin.png") });
+
+  const accounts = await visit(drawer, { lang: "en", width: 1120, admin: true, path: "/.gaveta/admin/accounts" });
+  await accounts.setViewportSize({ width: 1120, height: 760 });
+  for (const [name, at, what] of [["ana", "/", "editor"], ["joão", "/Fotos", "contributor"], ["visita", "/Documentos", "viewer"]]) {
+    await accounts.locator("#new-account").fill(name);
+    await accounts.locator("#new-password").fill("a long enough one");
+    await accounts.locator("#new-at").fill(at);
+    await accounts.locator("#new-what").selectOption(what);
+    await follow(accounts, () => accounts.locator("button.primary").click());
+    await accounts.goto(`${drawer.url}/.gaveta/admin/accounts`);
+  }
+  await accounts.screenshot({ path: join(to, "page-accounts.png") });
 });

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { Drawer, VIEWS, digests, drop, names, ready, rows, sent, underWay, visit } from "./harness.mjs";
+import { Drawer, VIEWS, digests, drop, names, ready, row, rows, sent, underWay, visit } from "./harness.mjs";
 
 const base = await mkdtemp(join(tmpdir(), "gaveta-page-files-"));
 after(() => rm(base, { recursive: true, force: true }));
@@ -152,7 +152,15 @@ test("what fails stays to be seen, with its reason, and can be tried again", asy
   await page.waitForTimeout(1500);
   assert.ok(await failed.isVisible());
   await failed.getByRole("button", { name: /Dismiss/ }).click();
-  assert.equal(await failed.count(), 0);
+  await failed.waitFor({ state: "detached" });
+  // What comes after one that left is sent like any other.
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(["y"], "after.txt"));
+    dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  });
+  await row(page, "after.txt").waitFor();
+  assert.equal(await page.locator(".tray strong").textContent(), "2 sent");
 });
 
 test("sending is paused, continued and cancelled", async () => {

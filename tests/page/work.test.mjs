@@ -142,6 +142,38 @@ test("what others send and delete appears by itself, and a lost line is said", a
   await rows(page, 8);
 });
 
+test("whoever writes a new name is disturbed by nobody: neither by what others do, nor by another window", async () => {
+  const drawer = await Drawer.open(files);
+  const page = await visit(drawer, { admin: true });
+  const input = page.locator(".name-edit");
+  await row(page, "a.txt").getByRole("checkbox").check();
+  await page.locator("[data-act=rename]").click();
+  await page.keyboard.type("half");
+  // The list is fetched again because of what another does here, and left as it is.
+  const fetched = page.waitForResponse((answer) => answer.request().resourceType() === "fetch" && answer.url() === `${drawer.url}/`);
+  await fetch(`${drawer.url}/by%20others.txt`, { method: "PUT", body: "x" });
+  await (await fetched).finished();
+  await page.waitForTimeout(300);
+  // Another window comes to the front.
+  await page.evaluate(() => {
+    document.hasFocus = () => false;
+    document.querySelector(".name-edit")?.dispatchEvent(new FocusEvent("blur"));
+    delete document.hasFocus;
+  });
+  assert.equal(await input.inputValue(), "half.txt");
+  assert.ok(await there(drawer, "a.txt"));
+  await input.press("Escape");
+  await row(page, "by others.txt").waitFor();
+  assert.ok(await row(page, "a.txt").isVisible());
+
+  await page.locator("[data-act=rename]").click();
+  await page.keyboard.type("whole");
+  await page.locator(".filter").focus();
+  await row(page, "whole.txt").waitFor();
+  assert.ok(!(await there(drawer, "half.txt")));
+  assert.deepEqual(page.troubles, []);
+});
+
 test("a click chooses, shift chooses up to there, and what is chosen is got as one archive", async () => {
   const drawer = await Drawer.open(files);
   const page = await visit(drawer);

@@ -4,10 +4,11 @@
 //! replaced whole, under a lock, and is for nobody else to write.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use gaveta_core::ErrorKind;
+use gaveta_disk::{make_private, replace_private};
 use gaveta_wire::fingerprint::Fingerprint;
 
 use crate::fault::{Fault, Outcome, Sentence};
@@ -94,7 +95,7 @@ impl Pins {
     fn change(&self, server: &remote::Address, key: Option<Fingerprint>) -> Outcome<bool> {
         let path = self.path();
         let named = |error: io::Error| failed(&path, &error);
-        make_folder(&self.folder).map_err(named)?;
+        make_private(&self.folder).map_err(named)?;
         let _lock = lock(&self.folder.join(format!(".{FILE}.lock"))).map_err(named)?;
         let name = server.to_string();
         let old = self.read()?;
@@ -115,19 +116,9 @@ impl Pins {
             return Err(named(io::ErrorKind::FileTooLarge.into()));
         }
         if new != old {
-            self.replace(&new).map_err(named)?;
+            replace_private(&path, new.as_bytes()).map_err(named)?;
         }
         Ok(known)
-    }
-
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let staged = self.folder.join(format!(".{FILE}.new"));
-        let _ = fs::remove_file(&staged);
-        let mut file = private().open(&staged)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&staged, self.path())?;
-        File::open(&self.folder)?.sync_all()
     }
 }
 
@@ -159,35 +150,6 @@ fn is_exposed(about: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_exposed(_: &fs::Metadata) -> bool {
     false
-}
-
-#[cfg(unix)]
-fn private() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    options
-}
-
-#[cfg(unix)]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-#[cfg(not(unix))]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
 }
 
 /// Held until it is dropped. Who holds it only reads and writes a small file, so the wait is short.

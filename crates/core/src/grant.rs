@@ -304,6 +304,11 @@ impl Grants {
                 .all(|rule| self.allow(action, &rule.path) && rule.actions.has(action))
     }
 
+    /// Is this granted here, or anywhere beneath?
+    pub fn allow_within(&self, action: Action, path: &Path) -> bool {
+        self.allow(action, path) || self.beneath(path).any(|rule| rule.actions.has(action))
+    }
+
     /// Is the same granted here and at every place beneath?
     pub fn is_even(&self, path: &Path) -> bool {
         self.beneath(path).next().is_none()

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -194,6 +194,12 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// What looks after the store; none when it cannot be looked after from here.
     fn upkeep(&self) -> Option<Arc<dyn Upkeep>>;
+
+    /// How far away it is: the shortest time that anything took to go there and come back, without
+    /// what it takes to answer. None when it is here, or not known.
+    fn round_trip(&self) -> Option<Duration> {
+        None
+    }
 
     /// How much room there is.
     async fn space(&self) -> Result<Space>;

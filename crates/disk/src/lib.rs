@@ -13,6 +13,7 @@
 //! | what was deleted or replaced | `trash` |
 //! | flushes of folders, shared by who asks at once | `flush` |
 //! | flush, check and rename: the one way into the folder | `publish` |
+//! | small files of programs, for their owner alone | `private` |
 //!
 //! Linux is home. Other Unix systems walk paths and do without preallocation and digests kept
 //! in extended attributes; Windows is not there yet.
@@ -34,6 +35,7 @@ mod note;
 mod os;
 mod outlines;
 mod pool;
+mod private;
 mod publish;
 mod reading;
 mod remove;
@@ -45,6 +47,7 @@ mod trash;
 mod upload;
 
 pub use contains::contains;
+pub use private::{keep_private, make_private, replace_private};
 pub use store::DiskStore;
 pub use trash::TrashOptions;
 

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Dir, Mode};
 use rustix::io::Errno;
 
 use crate::base::Base;
-use crate::errno::{Os, error_of};
+use crate::errno::{Os, error_of, found};
 use crate::meta::Meta;
 use crate::os;
 use crate::publish::check_version;
@@ -143,12 +143,16 @@ struct Level {
 }
 
 impl Level {
-    fn open(at: impl AsFd, name: CString, mount: u64) -> Result<Self> {
-        let folder = os::open_folder(at, name.as_c_str()).os()?;
+    /// None: it is gone.
+    fn open(at: impl AsFd, name: CString, mount: u64) -> Result<Option<Self>> {
+        let Some(folder) = found(os::open_folder(at, name.as_c_str())).os()? else {
+            return Ok(None);
+        };
         if os::meta_of(&folder).os()?.mount != mount {
             return Err(Error::new(ErrorKind::OtherMount));
         }
         let names = match os::open_readable(&folder) {
+            Err(Errno::NOENT) => return Ok(None),
             // Ours, but closed even to us: the holder of the tree may open it.
             Err(Errno::ACCESS) => {
                 let flags = AtFlags::empty();
@@ -157,17 +161,21 @@ impl Level {
             }
             result => result.os()?,
         };
-        Ok(Self {
+        Ok(Some(Self {
             folder,
             names: Dir::new(names).os()?,
             name,
             progress: false,
-        })
+        }))
     }
 
     fn next(&mut self) -> Result<Option<CString>> {
         while let Some(found) = self.names.read() {
-            let found = found.os()?;
+            let found = match found {
+                // The folder itself is gone: another takes the same tree apart.
+                Err(Errno::NOENT) => return Ok(None),
+                found => found.os()?,
+            };
             let name = found.file_name();
             if name.to_bytes() != b"." && name.to_bytes() != b".." {
                 return Ok(Some(name.to_owned()));
@@ -178,7 +186,7 @@ impl Level {
 }
 
 /// Removes all that is in an open folder. Never follows a link, never enters another mount, and
-/// holds a bounded number of folders open however deep the tree is.
+/// holds a bounded number of folders open however deep the tree is. Several may take one tree apart.
 ///
 /// # Errors
 /// The first thing that cannot be removed ends it.
@@ -191,7 +199,7 @@ pub(crate) fn clear_while(top: impl AsFd, on: &mut dyn FnMut() -> bool) -> Resul
     let mut removed = 0u64;
     let mount = os::meta_of(&top).os()?.mount;
     let mut moved_up = 0u64;
-    let mut levels = vec![Level::open(&top, c".".to_owned(), mount)?];
+    let mut levels = Vec::from_iter(Level::open(&top, c".".to_owned(), mount)?);
     loop {
         let depth = levels.len();
         let Some(level) = levels.last_mut() else {
@@ -209,10 +217,10 @@ pub(crate) fn clear_while(top: impl AsFd, on: &mut dyn FnMut() -> bool) -> Resul
         }
         match remove_one(&level.folder, &name)? {
             true => level.progress = true,
-            false if depth < MAX_OPEN => {
-                let next = Level::open(&level.folder, name, mount)?;
-                levels.push(next);
-            }
+            false if depth < MAX_OPEN => match Level::open(&level.folder, name, mount)? {
+                Some(next) => levels.push(next),
+                None => level.progress = true,
+            },
             false => {
                 move_up(&level.folder, &name, &top, &mut moved_up)?;
                 level.progress = true;
@@ -224,7 +232,10 @@ pub(crate) fn clear_while(top: impl AsFd, on: &mut dyn FnMut() -> bool) -> Resul
 /// Removes what is no full folder. False: it is one.
 fn remove_one(folder: &OwnedFd, name: &CString) -> Result<bool> {
     let unlink = |flags| rustix::fs::unlinkat(folder, name.as_c_str(), flags);
-    let is_folder = os::meta_at(folder, name.as_c_str()).os()?.kind == Kind::Folder;
+    let Some(meta) = found(os::meta_at(folder, name.as_c_str())).os()? else {
+        return Ok(true);
+    };
+    let is_folder = meta.kind == Kind::Folder;
     let flags = if is_folder {
         AtFlags::REMOVEDIR
     } else {
@@ -301,5 +312,24 @@ mod tests {
         clear(&holder).unwrap();
         assert_eq!(std::fs::read_dir(top.path()).unwrap().count(), 0);
         assert!(outside.path().join("stays").exists());
+    }
+    #[test]
+    fn several_take_one_tree_apart() {
+        for _ in 0..20 {
+            let top = tempfile::tempdir().unwrap();
+            for n in 0..40 {
+                let at = top.path().join(format!("{}/{}/{n}", n % 3, n % 7));
+                std::fs::create_dir_all(&at).unwrap();
+                std::fs::write(at.join("file"), b"x").unwrap();
+            }
+            let holder = os::open_folder(rustix::fs::CWD, top.path()).unwrap();
+            std::thread::scope(|scope| {
+                let all: Vec<_> = (0..3).map(|_| scope.spawn(|| clear(&holder))).collect();
+                for one in all {
+                    one.join().unwrap().unwrap();
+                }
+            });
+            assert_eq!(std::fs::read_dir(top.path()).unwrap().count(), 0);
+        }
     }
 }

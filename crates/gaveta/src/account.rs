@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use gaveta_client::printer::Printer;
 use gaveta_core::{Account, Actions, Path};
 use gaveta_server::{
-    AccountsFile, Book, FileProblem, Record, SshKey, accounts_edit as edit, control, offline,
+    AccountsFile, BadSetting, Book, Change, FileProblem, Record, Settings, SshKey, control, offline,
 };
 use gaveta_text::{Text, escape};
 use serde_json::{Value, json};
@@ -110,7 +110,7 @@ struct Add {
     #[arg(long = "grant", value_name = "PATH=WHAT", value_parser = granted, help = "arg-account-grant")]
     grants: Vec<(Path, Actions)>,
     #[command(flatten)]
-    settings: Settings,
+    settings: SettingArgs,
     #[arg(
         long,
         conflicts_with = "password_file",
@@ -122,7 +122,7 @@ struct Add {
 }
 
 #[derive(Debug, Args)]
-struct Settings {
+struct SettingArgs {
     #[arg(long, value_name = "SIZE", help = "arg-account-quota")]
     quota: Option<String>,
     #[arg(long, value_name = "DATE", help = "arg-account-expires")]
@@ -165,7 +165,7 @@ struct Set {
     #[arg(value_name = "NAME", help = "arg-account-name")]
     name: String,
     #[command(flatten)]
-    settings: Settings,
+    settings: SettingArgs,
     #[arg(long, conflicts_with = "enable", help = "arg-account-disable")]
     disable: bool,
     #[arg(long, help = "arg-account-enable")]
@@ -226,7 +226,7 @@ impl Desk<'_> {
         match what {
             What::Add(add) => self.add(&add),
             What::Remove(Named { name }) => {
-                self.edit(|document| edit::remove(document, &name))?;
+                self.change(&name, &Change::Remove)?;
                 self.did("account-removed", "removed", &name)
             }
             What::Password(password) => {
@@ -240,31 +240,21 @@ impl Desk<'_> {
                     return Err(self.problem(&FileProblem::NoAccount(password.name)));
                 }
                 let hash = self.hash(&password.name, file)?;
-                self.edit(|document| {
-                    if !known {
-                        edit::add(document, &password.name)?;
-                        let everything = Some(Actions::ALL);
-                        edit::grant(document, &password.name, &Path::root(), everything)?;
-                    }
-                    edit::password(document, &password.name, &hash)
-                })?;
+                self.change(&password.name, &Change::Password(hash))?;
                 self.did("account-password-set", "password-set", &password.name)
             }
             What::List(List {}) => self.list(),
             What::Grant(grant) => {
-                self.edit(|document| edit::grant(document, &grant.name, &grant.path, grant.what))?;
+                self.change(&grant.name, &Change::Grant(grant.path, grant.what))?;
                 self.did("account-granted", "granted", &grant.name)
             }
             What::Key(key) => self.key(&key),
             What::Set(set) => {
-                let settings = self.settings(&set.settings)?;
-                self.edit(|document| {
-                    if set.disable || set.enable {
-                        let disabled = set.disable.then(|| toml_edit::value(true));
-                        edit::setting(document, &set.name, "disabled", disabled)?;
-                    }
-                    settings.apply(document, &set.name)
-                })?;
+                let settings = Settings {
+                    disabled: (set.disable || set.enable).then_some(set.disable),
+                    ..self.settings(&set.settings)?
+                };
+                self.change(&set.name, &Change::Set(settings))?;
                 self.did("account-changed", "changed", &set.name)
             }
         }
@@ -287,16 +277,12 @@ impl Desk<'_> {
             true => None,
             false => Some(self.hash(name, add.password_file.as_deref())?),
         };
-        self.edit(|document| {
-            edit::add(document, name)?;
-            if let Some(hash) = &hash {
-                edit::password(document, name, hash)?;
-            }
-            for (at, what) in &add.grants {
-                edit::grant(document, name, at, Some(*what))?;
-            }
-            settings.apply(document, name)
-        })?;
+        let change = Change::Add {
+            password: hash,
+            grants: add.grants.clone(),
+            settings,
+        };
+        self.change(name, &change)?;
         self.did("account-added", "added", name)?;
         if add.grants.is_empty() {
             let name = [("name", escape(name).into_owned().into())];
@@ -308,35 +294,35 @@ impl Desk<'_> {
 
     fn key(&self, key: &Key) -> Result<(), Refused> {
         if key.remove {
-            self.edit(|document| edit::remove_key(document, &key.name, &key.key))?;
+            self.change(&key.name, &Change::RemoveKey(key.key.clone()))?;
             return self.did("account-key-removed", "key-removed", &key.name);
         }
         let Some(known) = SshKey::parse(&key.key) else {
             return Err(Refused(Exit::Usage, self.text.say("account-bad-key", &[])));
         };
-        self.edit(|document| edit::add_key(document, &key.name, &known))?;
+        self.change(&key.name, &Change::AddKey(known))?;
         self.did("account-key-added", "key-added", &key.name)
     }
 
-    fn settings(&self, given: &Settings) -> Result<Wanted, Refused> {
-        let bad = |key: &str, word: &str| {
-            let word = [("word", escape(word).into_owned().into())];
-            Refused(Exit::Usage, self.text.say(key, &word))
+    fn settings(&self, given: &SettingArgs) -> Result<Settings, Refused> {
+        let setting = |word: &Option<String>| {
+            let word = word.as_ref()?;
+            Some((!is_none(word)).then(|| word.clone()))
         };
-        if let Some(quota) = given.quota.as_deref().filter(|quota| !is_none(quota))
-            && gaveta_server::size(quota).is_none()
-        {
-            return Err(bad("account-bad-quota", quota));
-        }
-        if let Some(expires) = given.expires.as_deref().filter(|expires| !is_none(expires))
-            && gaveta_server::date(expires).is_none()
-        {
-            return Err(bad("account-bad-date", expires));
-        }
-        Ok(Wanted {
-            quota: given.quota.clone(),
-            expires: given.expires.clone(),
-        })
+        let settings = Settings {
+            quota: setting(&given.quota),
+            expires: setting(&given.expires),
+            disabled: None,
+        };
+        settings.check().map_err(|bad| {
+            let (key, word) = match bad {
+                BadSetting::Quota(word) => ("account-bad-quota", word),
+                BadSetting::Expires(word) => ("account-bad-date", word),
+            };
+            let word = [("word", escape(&word).into_owned().into())];
+            Refused(Exit::Usage, self.text.say(key, &word))
+        })?;
+        Ok(settings)
     }
 
     fn hash(&self, name: &str, file: Option<&FsPath>) -> Result<String, Refused> {
@@ -354,13 +340,10 @@ impl Desk<'_> {
         Ok(book.map_err(|problem| self.problem(&problem))?.records)
     }
 
-    fn edit(
-        &self,
-        change: impl FnOnce(&mut toml_edit::DocumentMut) -> Result<(), FileProblem>,
-    ) -> Result<(), Refused> {
+    fn change(&self, name: &str, change: &Change) -> Result<(), Refused> {
         let file = self.file()?;
         let failed = |problem| self.problem(&problem);
-        let (old, new) = file.edit(change).map_err(failed)?;
+        let (old, new) = file.change(name, change).map_err(failed)?;
         self.put_in_force(&old, &new);
         Ok(())
     }
@@ -473,24 +456,6 @@ impl Desk<'_> {
 /// A path as it stands in a grant.
 fn shown(path: &Path) -> String {
     format!("/{}", path.as_str())
-}
-
-/// Settings that make sense.
-struct Wanted {
-    quota: Option<String>,
-    expires: Option<String>,
-}
-
-impl Wanted {
-    fn apply(&self, document: &mut toml_edit::DocumentMut, name: &str) -> Result<(), FileProblem> {
-        for (key, given) in [("quota", &self.quota), ("expires", &self.expires)] {
-            if let Some(given) = given {
-                let what = (!is_none(given)).then(|| toml_edit::value(given.as_str()));
-                edit::setting(document, name, key, what)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The word that takes a setting away.

@@ -1,5 +1,6 @@
 // The administrator's corner, live: what travels now and how fast, and what happens.
 
+import { own } from "./api.js";
 import { el, find, icon } from "./dom.js";
 import { size, t } from "./text.js";
 
@@ -43,7 +44,7 @@ function draw() {
 }
 
 async function look() {
-  const answer = await fetch("/.gaveta/health", { signal: AbortSignal.timeout(10_000) }).catch(() => null);
+  const answer = await fetch(own("health"), { signal: AbortSignal.timeout(10_000) }).catch(() => null);
   if (!answer?.ok) return;
   const now = await answer.json();
   const at = performance.now();

@@ -31,7 +31,7 @@ const PATIENCE = 15 * 60_000;
 export async function command(word, members) {
   let answer;
   try {
-    answer = await fetch("/.gaveta/command", {
+    answer = await fetch(own("command"), {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json" },
       body: JSON.stringify({ id: 1, do: word, ...members }),
@@ -45,12 +45,31 @@ export async function command(word, members) {
   throw new Failure(body.error?.code ?? answer.headers.get("gaveta-error") ?? "io", body.error?.path);
 }
 
+/** What every address begins with: a proxy may serve us beneath a folder of its own. */
+const base = document.documentElement.dataset.base ?? "";
+
+/**
+ * The address of what is the server's own.
+ * @param {string} word
+ */
+export function own(word) {
+  return `${base}/.gaveta/${word}`;
+}
+
+/**
+ * A path as it stands in an address.
+ * @param {string} path
+ */
+export function encoded(path) {
+  return path.split("/").map(encodeURIComponent).join("/");
+}
+
 /**
  * The address of an entry.
  * @param {string} path
  */
 export function address(path) {
-  return `/${path.split("/").map(encodeURIComponent).join("/")}`;
+  return `${base}/${encoded(path)}`;
 }
 
 /**

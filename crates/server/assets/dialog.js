@@ -8,14 +8,15 @@ import { t } from "./text.js";
  * @param {string} title
  * @param {(Node | string | null)[]} parts
  * @param {string} [kind] its class
+ * @param {"form" | "div"} [frame] a form, whose buttons close it; or not, where there are forms in it
  * @returns {{dialog: HTMLDialogElement, closed: Promise<string>}} what it was closed with; empty
  *   when it was dismissed
  */
-export function show(title, parts, kind = "") {
+export function show(title, parts, kind = "", frame = "form") {
   const before = document.activeElement;
   const heading = el("h2", { id: `dialog-${Date.now()}` }, title);
   const close = button("close", t("js-close"), () => dialog.close(""), "bare plain");
-  const form = el("form", { method: "dialog" }, el("header", {}, heading, close), ...parts);
+  const form = el(frame, { method: frame === "form" ? "dialog" : undefined }, el("div", { class: "head" }, heading, close), ...parts);
   const dialog = el("dialog", { class: kind || undefined, "aria-labelledby": heading.id }, form);
   document.body.append(dialog);
   dialog.showModal();

@@ -1,6 +1,7 @@
 // The session: what others do appears by itself. When the line is lost, that is said, and it is
 // taken up again.
 
+import { own } from "./api.js";
 import { el, icon } from "./dom.js";
 import { t } from "./text.js";
 
@@ -45,7 +46,7 @@ export function start(folder, happened, missed = () => {}) {
 
   const open = () => {
     again = undefined;
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/.gaveta/session`);
+    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${own("session")}`);
     let id = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let overdue;

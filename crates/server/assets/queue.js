@@ -1,7 +1,7 @@
 // What is being sent: files on their way, several at once, by tus (https://tus.io). A file that was
 // cut goes on where it was; a line that is lost is waited for.
 
-import { address, command, numbered } from "./api.js";
+import { address, command, numbered, own } from "./api.js";
 
 /**
  * @typedef {"waiting" | "sending" | "lost" | "paused" | "asking" | "failed" | "done" | "skipped" | "forgotten"} State
@@ -162,7 +162,7 @@ async function start(item) {
 /** @param {Item} item */
 function options(item) {
   return {
-    endpoint: "/.gaveta/uploads",
+    endpoint: own("uploads"),
     metadata: { path: item.path },
     retryDelays: null,
     uploadDataDuringCreation: item.size <= SMALL,
@@ -367,7 +367,16 @@ export function cancel(item) {
 
 /** Takes what is over out of the list; with `failures` those too. @param {boolean} failures */
 export function clear(failures) {
-  const gone = (/** @type {Item} */ item) => item.state === "done" || item.state === "skipped" || (failures && (item.state === "failed" || item.state === "forgotten"));
+  leave((item) => item.state === "done" || item.state === "skipped" || (failures && (item.state === "failed" || item.state === "forgotten")));
+}
+
+/** @param {Item} failed one that failed leaves the list */
+export function dismiss(failed) {
+  leave((item) => item === failed && item.state === "failed");
+}
+
+/** @param {(item: Item) => boolean} gone is it to leave the list? Nothing of it is on its way. */
+function leave(gone) {
   for (const item of items) {
     if (!gone(item)) continue;
     counts[item.state] -= 1;

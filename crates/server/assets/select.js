@@ -51,7 +51,7 @@ export function update() {
     if (on) n += 1;
   }
   acts.hidden = n === 0;
-  for (const act of acts.querySelectorAll("[data-act=rename]")) /** @type {HTMLElement} */ (act).hidden = n !== 1;
+  for (const act of acts.querySelectorAll("[data-act=rename], [data-act=share]")) /** @type {HTMLElement} */ (act).hidden = n !== 1;
   const words = n === 0 ? "" : t("js-chosen", { n });
   if (count.textContent !== words) count.textContent = words;
   all.checked = n > 0 && n === visible().length;

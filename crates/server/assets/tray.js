@@ -1,7 +1,7 @@
 // The tray at the foot of the page: what is being sent, how fast, how long it takes yet, what
 // failed and why.
 
-import { nameOf } from "./api.js";
+import { nameOf, own } from "./api.js";
 import { buttons, note, show } from "./dialog.js";
 import { button, el, find, icon, say } from "./dom.js";
 import * as queue from "./queue.js";
@@ -39,7 +39,7 @@ async function signInAgain() {
   const { closed } = show(t("js-sign-in"), [el("label", { for: "again-name" }, t("js-name")), name, el("label", { for: "again-password" }, t("js-password")), password, buttons(t("js-sign-in"))]);
   (name.value ? password : name).focus();
   if ((await closed) !== "yes") return;
-  const answer = await fetch("/.gaveta/sign-in", {
+  const answer = await fetch(own("sign-in"), {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify({ name: name.value, password: password.value }),
@@ -85,18 +85,9 @@ function actions(item) {
     button(drawing, `${words}: ${nameOf(item.wanted)}`, () => does(item), "bare plain");
   if (["waiting", "sending", "lost"].includes(item.state)) return [act("pause", t("js-pause"), queue.pause), act("close", t("js-cancel"), queue.cancel)];
   if (item.state === "paused") return [act("again", t("js-go-on"), queue.resume), act("close", t("js-cancel"), queue.cancel)];
-  if (item.state === "failed") return [act("again", t("js-retry"), queue.resume), act("close", t("js-dismiss"), dismiss)];
+  if (item.state === "failed") return [act("again", t("js-retry"), queue.resume), act("close", t("js-dismiss"), queue.dismiss)];
   if (item.state === "forgotten") return [act("close", t("js-dismiss"), queue.cancel)];
   return [];
-}
-
-/** @param {queue.Item} item */
-function dismiss(item) {
-  queue.items.splice(queue.items.indexOf(item), 1);
-  queue.counts[item.state] -= 1;
-  queue.sum.all -= item.size;
-  queue.sum.sent -= item.sent;
-  render();
 }
 
 /** @param {queue.Item} item */

@@ -1,7 +1,7 @@
 // A look at a file without leaving the page: pictures, sound, film, PDF, text, Markdown. What a
 // user wrote never runs: pictures and text are inert, Markdown stands in a sandbox.
 
-import { address, nameOf } from "./api.js";
+import { address, encoded, nameOf, own } from "./api.js";
 import { button, el, icon } from "./dom.js";
 import { focusOn, pathOf, rows } from "./rows.js";
 import { t } from "./text.js";
@@ -51,9 +51,9 @@ export function view(row) {
   const dialog = el(
     "dialog",
     { class: "view", "aria-labelledby": "view-title" },
-    el("header", {}, el("div", { class: "what" }, title, place), get, button("close", t("js-close"), close, "bare plain")),
+    el("div", { class: "head" }, el("div", { class: "what" }, title, place), get, button("close", t("js-close"), close, "bare plain")),
     stage,
-    el("footer", {}, button("back", t("js-previous"), () => step(-1), "bare"), button("next", t("js-next"), () => step(1), "bare")),
+    el("div", { class: "tail" }, button("back", t("js-previous"), () => step(-1), "bare"), button("next", t("js-next"), () => step(1), "bare")),
   );
 
   const open = (/** @type {string} */ to) => {
@@ -106,9 +106,9 @@ function shown(path, kind) {
       return [player];
     }
     case "pdf":
-      return navigator.pdfViewerEnabled === false ? [broken()] : [el("iframe", { src: `/.gaveta/preview${href}`, title: name })];
+      return navigator.pdfViewerEnabled === false ? [broken()] : [el("iframe", { src: own(`preview/${encoded(path)}`), title: name })];
     case "markdown":
-      return [el("iframe", { src: `/.gaveta/preview${href}`, title: name, sandbox: "allow-popups allow-popups-to-escape-sandbox" })];
+      return [el("iframe", { src: own(`preview/${encoded(path)}`), title: name, sandbox: "allow-popups allow-popups-to-escape-sandbox" })];
     default: {
       const text = el("pre", { tabindex: 0, "aria-label": name });
       fetch(href, { headers: { Range: `bytes=0-${TEXT - 1}`, Accept: "*/*" } })

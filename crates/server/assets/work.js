@@ -1,6 +1,6 @@
 // Work on what is chosen: get, rename in place, move, copy, delete; and new folders.
 
-import { address, command, Failure, join, nameOf, parentOf } from "./api.js";
+import { address, command, encoded, Failure, join, nameOf, own, parentOf } from "./api.js";
 import { buttons, line, note, show, sure } from "./dialog.js";
 import { button, el, find, icon } from "./dom.js";
 import { pathOf, refresh, rows } from "./rows.js";
@@ -92,6 +92,8 @@ function rename() {
     const name = input.value.trim();
     cell.replaceChildren(...before);
     /** @type {HTMLElement | null} */ (find("a", cell))?.focus();
+    // What came meanwhile waited.
+    refresh();
     if (!take || name === "" || name === nameOf(path)) return;
     await each([path], () => command("rename", { from: path, to: join(parentOf(path), name), replace: "never" }));
   };
@@ -102,7 +104,8 @@ function rename() {
       end(true);
     } else if (event.key === "Escape") end(false);
   });
-  input.addEventListener("blur", () => end(true));
+  // Whoever only looks at another window comes back to it.
+  input.addEventListener("blur", () => document.hasFocus() && end(true));
 }
 
 /**
@@ -177,7 +180,7 @@ function get() {
   const row = rows().find((row) => pathOf(row) === paths[0]);
   const one = paths.length === 1 && row?.dataset.k === "file" ? paths[0] : undefined;
   const query = new URLSearchParams(paths.map((path) => ["name", nameOf(path)]));
-  const base = folder === "" ? "/.gaveta/zip/" : `/.gaveta/zip${address(folder)}/`;
+  const base = own(folder === "" ? "zip/" : `zip/${encoded(folder)}/`);
   const everything = paths.length === rows().length && !find("#more");
   const href = one !== undefined ? `${address(one)}?download=true` : everything ? base : `${base}?${query}`;
   if (href.length > 60_000) {
@@ -187,10 +190,17 @@ function get() {
   el("a", { href, download: true }).click();
 }
 
+/** @param {string} path */
+async function share(path) {
+  const { ask } = await import("./share.js");
+  ask(path);
+}
+
 /** @param {string} word */
 export function act(word) {
   if (chosen().length === 0) return;
   if (word === "get") get();
+  else if (word === "share") share(chosen()[0] ?? folder);
   else if (word === "delete") remove();
   else if (word === "rename") rename();
   else if (word === "move") elsewhere("rename");
@@ -212,6 +222,10 @@ export function start() {
       act(/** @type {HTMLElement} */ (pressed).dataset.act ?? "");
     });
   }
+  find("#share-folder")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    share(folder);
+  });
   find("#new summary")?.addEventListener("click", (event) => {
     event.preventDefault();
     makeFolder();

@@ -16,10 +16,9 @@ pub mod offline;
 pub(crate) mod port;
 mod server;
 
-pub use drawer::accounts::edit as accounts_edit;
 pub use drawer::accounts::{
-    AccountsFile, Book, FileProblem, Problem, ProblemKind, Record, SshKey, book::date,
-    book::granted_path, book::size,
+    AccountsFile, BadSetting, Book, Change, FileProblem, Problem, ProblemKind, Record, Settings,
+    SshKey, book::granted_path,
 };
 pub use drawer::audit::AuditPlan;
 pub use drawer::audit::reading::AuditReader;

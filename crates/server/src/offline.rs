@@ -147,12 +147,11 @@ pub fn accounts_changed(
 ) -> Result<()> {
     let audit = audit(log)?;
     tell(&audit, changes::between(old, new));
-    let accounts = Accounts::new(Base::default(), new);
-    let had = |name: &str| old.records.iter().any(|record| record.name == name);
-    let gone = |name: &str| had(name) && accounts.find(name).is_none();
-    if !old.records.iter().any(|record| gone(&record.name)) {
+    let gone = changes::gone(old, new);
+    if gone.is_empty() {
         return Ok(());
     }
+    let accounts = Accounts::new(Base::default(), new);
     let folders = match fs::read_dir(drawers(state)) {
         Ok(folders) => folders,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -161,7 +160,7 @@ pub fn accounts_changed(
     for folder in folders {
         let (folder, accounts) = (folder?.path(), Arc::clone(&accounts));
         match Keys::open_for(&folder, accounts, Using::Alone, Duration::ZERO) {
-            Ok(keys) => tell(&audit, keys.end_of(gone)?),
+            Ok(keys) => tell(&audit, keys.end_of(&gone)?),
             Err(error) if error.kind() == ErrorKind::Locked => {}
             Err(error) => return Err(error),
         }

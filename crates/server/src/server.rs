@@ -180,6 +180,8 @@ pub(crate) struct House {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) files: FilesSettings,
     pub(crate) hosts: Hosts,
+    /// The file of the accounts; none: nobody changes them here.
+    pub(crate) keeping: Option<Arc<Keeping>>,
     /// What all archives under way share.
     pub(crate) archives: Archives,
     /// The turns of walks through folders.
@@ -235,7 +237,6 @@ pub struct Server {
     places: u32,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
-    keeping: Option<Arc<Keeping>>,
     state: Option<PathBuf>,
 }
 
@@ -320,6 +321,7 @@ impl Server {
             files: FilesSettings {
                 max_file_size: config.max_file_size,
             },
+            keeping,
             archives: Archives::default(),
             walks: Walks::default(),
             hosts: Hosts::also(
@@ -352,7 +354,6 @@ impl Server {
             places,
             listeners,
             addresses,
-            keeping,
             state: config.state,
         })
     }
@@ -397,12 +398,17 @@ impl Server {
             .tls
             .clone()
             .map(|tls| AbortOnDrop(tokio::spawn(tls.keep())));
-        let following = self
+        let following = house
             .keeping
             .clone()
             .map(|keeping| AbortOnDrop(tokio::spawn(async move { keeping.follow().await })));
         let mut stewards: Vec<Arc<dyn Steward>> = Vec::new();
-        stewards.extend(self.keeping.map(|keeping| keeping as Arc<dyn Steward>));
+        stewards.extend(
+            house
+                .keeping
+                .clone()
+                .map(|keeping| keeping as Arc<dyn Steward>),
+        );
         let controlled = self.state.as_deref().and_then(|state| {
             let control = control(state, self.addresses.first()?.port())?;
             let house = Arc::clone(&house);

@@ -53,6 +53,11 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../locales/en/share.ftl"),
     ),
     (
+        "desk",
+        include_str!("../locales/pt-BR/desk.ftl"),
+        include_str!("../locales/en/desk.ftl"),
+    ),
+    (
         "page",
         include_str!("../locales/pt-BR/page.ftl"),
         include_str!("../locales/en/page.ftl"),

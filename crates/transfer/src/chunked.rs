@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use gaveta_core::{Entry, Error, ErrorKind, ReadPlan, Reading, Replace, Result, Seal, Upload};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::file::{Context, Sent, Stop, landed, unchanged};
 use crate::flow::Flow;
@@ -29,10 +28,8 @@ pub(crate) async fn send(
     begun: &OnceLock<Arc<dyn Upload>>,
 ) -> Result<(Entry, Copied), Stop> {
     let from = &task.entry.path;
-    let asked = Instant::now();
     let reading = task.source.read(from, ReadPlan::default()).await;
     let reading = reading.map_err(|error| Stop::Before(error.about(from)))?;
-    context.streams.round_trip(asked.elapsed());
     let source = reading.entry().clone();
     let opened = opened::open(context, task, &source, replace, delta).await?;
     let upload = begun.get_or_init(|| Arc::clone(&opened.upload)).clone();

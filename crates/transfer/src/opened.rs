@@ -7,7 +7,6 @@ use gaveta_core::{
     CHUNK, Entry, Error, ErrorKind, OnDrop, Outline, Ranges, Replace, Result, Store, Upload,
     UploadId, Version, WritePlan,
 };
-use tokio::time::Instant;
 
 use crate::file::{Context, Stop};
 use crate::memory::{Mark, Remembered, Restart, Resume, derived};
@@ -67,9 +66,7 @@ pub(crate) async fn open(
             plan.note = Some(Mark::of(source, replace).to_text());
         }
     }
-    let asked = Instant::now();
     let upload = target.begin(plan).await.map_err(about)?;
-    context.streams.round_trip(asked.elapsed());
     Ok(Opened {
         upload,
         arrived: Ranges::new(),
@@ -102,7 +99,6 @@ async fn take_up(
     let Some((id, mark)) = remembered(context, task, source).await else {
         return Ok(None);
     };
-    let asked = Instant::now();
     let state = match context.target.upload(&id, Some(&task.to)).await {
         Ok(upload) => upload.state().await.map(|state| (upload, state)),
         Err(error) => Err(error),
@@ -121,7 +117,6 @@ async fn take_up(
             return Ok(None);
         }
     };
-    context.streams.round_trip(asked.elapsed());
     let mark = mark.or(state.note).and_then(|text| Mark::parse(&text));
     let why = match &mark {
         None => Some(Restart::TargetChanged),

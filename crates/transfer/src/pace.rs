@@ -4,8 +4,9 @@ use tokio::time::Instant;
 
 use crate::file::Ended;
 
-/// Small files in flight at the start, and at most.
+/// Small files in flight at the start, there where the link is far, and at most.
 const START: usize = 32;
+const FAR_START: usize = 128;
 const MOST: usize = 192;
 const LEAST: usize = 4;
 /// Twice as many must bring so much more, in percent, or no more are tried.
@@ -39,6 +40,13 @@ impl Pace {
             ended: 0,
             before: None,
             settled: false,
+        }
+    }
+
+    /// The link is far: what few files at once would tell of it only costs time.
+    pub(crate) fn far(&mut self) {
+        if !self.fixed && !self.settled && self.before.is_none() {
+            self.limit = self.limit.max(FAR_START);
         }
     }
 
@@ -105,6 +113,8 @@ mod tests {
             batch(&mut near, took).await;
         }
         let mut far = Pace::new(None);
+        far.far();
+        assert_eq!(far.limit, FAR_START);
         for _ in 0..10 {
             batch(&mut far, Duration::from_millis(100)).await;
         }
@@ -123,7 +133,8 @@ mod tests {
             running += 1;
         }
         assert_eq!(running as u64, BYTES / HELD);
-        let pace = Pace::new(Some(3));
+        let mut pace = Pace::new(Some(3));
+        pace.far();
         assert!(pace.has_room(2) && !pace.has_room(3));
     }
 }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// From this round trip on a link is far: it wants more streams, and they take longer to show.
-const FAR: Duration = Duration::from_millis(15);
-/// Streams at the start, and at most.
+/// Streams at the start, and at most: on a far link more, and they take longer to show.
 const NEAR_STREAMS: (usize, usize) = (4, 8);
 const FAR_STREAMS: (usize, usize) = (8, 48);
 /// Over how long what goes over is measured, at least; and in round trips.
@@ -86,17 +84,19 @@ impl Streams {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a question to one of the two sides took: whichever is far makes the link far.
-    pub(crate) fn round_trip(&self, took: Duration) {
+    /// The link is far: that long there and back.
+    pub(crate) fn far(&self, round_trip: Duration) {
         let mut state = self.state();
-        if state.fixed || state.far || took < FAR {
+        if state.fixed || state.far {
             return;
         }
         state.far = true;
         state.since = Instant::now();
         state.bytes = 0;
         state.rest = FAR_SETTLING;
-        state.window = WINDOW.max(took.saturating_mul(ROUND_TRIPS)).min(5 * WINDOW);
+        state.window = WINDOW
+            .max(round_trip.saturating_mul(ROUND_TRIPS))
+            .min(5 * WINDOW);
         state.most = FAR_STREAMS.1;
         self.set(&mut state, FAR_STREAMS.0);
     }
@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn grows_while_it_pays_and_goes_back_when_not() {
         let streams = Streams::new(None);
-        streams.round_trip(Duration::from_millis(100));
+        streams.far(Duration::from_millis(100));
         assert_eq!(streams.limit(), FAR_STREAMS.0);
         let mut held = all(&streams).await;
         for _ in 0..20 {
@@ -242,7 +242,7 @@ mod tests {
 
         // A far line that is full goes back to what filled it.
         let streams = Streams::new(None);
-        streams.round_trip(Duration::from_millis(100));
+        streams.far(Duration::from_millis(100));
         let mut held = all(&streams).await;
         for _ in 0..2 * (FAR_SETTLING + 1) {
             window(&streams, 1_000_000).await;
@@ -253,7 +253,6 @@ mod tests {
         assert_eq!(streams.permits.available_permits(), FAR_STREAMS.0);
 
         let streams = Streams::new(None);
-        streams.round_trip(Duration::from_millis(1));
         let mut held = all(&streams).await;
         for _ in 0..3 {
             window(&streams, 1_000_000).await;
@@ -278,7 +277,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_fixed_number_stays() {
         let streams = Streams::new(Some(3));
-        streams.round_trip(Duration::from_secs(1));
+        streams.far(Duration::from_secs(1));
         let held = all(&streams).await;
         for _ in 0..5 {
             window(&streams, 1_000_000).await;

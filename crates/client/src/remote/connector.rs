@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,11 +16,12 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
+use super::ahead::Ahead;
 use super::trust::{self, Trust, Untrusted};
 use super::{Address, Deadlines};
 
@@ -62,6 +64,9 @@ pub(super) struct Connector {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     /// Only to this machine: what is said is open.
     near: bool,
+    /// Those that were opened ahead: they are taken before new ones are made.
+    ahead: Ahead<Stream>,
+    round_trip: RoundTrip,
     /// For the name and the connection, and again for the handshake.
     limit: Duration,
 }
@@ -95,8 +100,23 @@ impl Connector {
             tcp,
             tls,
             near,
+            ahead: Ahead::default(),
+            round_trip: RoundTrip::default(),
             limit: deadlines.connect,
         })
+    }
+
+    /// The shortest that the peer's system took to answer: to a connection, for which it needs no
+    /// process of its own, or to the first half of a handshake, which asks no name.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.get()
+    }
+
+    /// Opens so many connections, for those who will ask. Must run within a tokio runtime.
+    pub(super) fn open_ahead(&self, uri: &Uri, many: usize) {
+        for _ in 0..many {
+            self.ahead.begin(self.clone().open(uri.clone()));
+        }
     }
 
     /// A connection over which nothing was sent yet but the handshake.
@@ -104,7 +124,9 @@ impl Connector {
     /// # Errors
     /// [`Untrusted`], [`NoHandshake`], [`Elsewhere`], and those of the system.
     pub(super) async fn open(self, uri: Uri) -> Result<Stream, Failed> {
+        let begun = Instant::now();
         let socket = dial(self.tcp, uri, self.limit).await?;
+        self.round_trip.took(begun.elapsed());
         let there = socket.peer_addr()?.ip().to_canonical();
         if self.near && !there.is_loopback() {
             return Err(Elsewhere(there).into());
@@ -113,11 +135,34 @@ impl Connector {
         let Some((tls, name)) = self.tls else {
             return Ok(Stream::Plain(socket));
         };
+        let begun = Instant::now();
         match timeout(self.limit, tls.connect(name, socket)).await {
-            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+            Ok(Ok(stream)) => {
+                self.round_trip.took(begun.elapsed());
+                Ok(Stream::Tls(Box::new(stream)))
+            }
             Ok(Err(error)) => Err(why(error)),
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
+    }
+}
+
+/// The shortest of some times, in microseconds; 0 for none.
+#[derive(Debug, Clone, Default)]
+struct RoundTrip(Arc<AtomicU64>);
+
+impl RoundTrip {
+    fn took(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        let shorter = |known| (known == 0 || took < known).then_some(took);
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, shorter);
+    }
+
+    fn get(&self) -> Option<Duration> {
+        let known = self.0.load(Ordering::Relaxed);
+        (known > 0).then(|| Duration::from_micros(known))
     }
 }
 
@@ -176,7 +221,13 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connector = self.clone();
-        Box::pin(async move { connector.open(uri).await.map(TokioIo::new) })
+        Box::pin(async move {
+            let stream = match connector.ahead.take().await {
+                Some(stream) => stream,
+                None => connector.open(uri).await?,
+            };
+            Ok(TokioIo::new(stream))
+        })
     }
 }
 

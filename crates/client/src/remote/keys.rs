@@ -45,7 +45,14 @@ impl Remote {
     /// # Errors
     /// As [`Remote::make_token`].
     pub async fn make_share(&self, new: &NewShareBody) -> Result<ShareBody> {
-        self.json(Method::POST, route::SHARES, Some(new)).await
+        let mut made: ShareBody = self.json(Method::POST, route::SHARES, Some(new)).await?;
+        // A server that does not know of its prefix tells a link without it.
+        if let Some(link) = &mut made.link
+            && link.starts_with(route::OWN)
+        {
+            link.insert_str(0, &self.address().base);
+        }
+        Ok(made)
     }
 
     /// The shares that this account may see.

@@ -41,10 +41,10 @@ const FEW: usize = 2;
 /// What may come over the shared connection unread, in bytes: of one answer, and of all.
 const STREAM_WINDOW: u32 = 1 << 20;
 const SHARED_WINDOW: u32 = 8 << 20;
-/// A greeting that takes so long, two or three round trips, comes from far away.
-const FAR: Duration = Duration::from_millis(40);
-/// How many connections are opened ahead, then.
-const AHEAD: usize = 12;
+/// From this round trip on, connections are opened before they are wanted.
+const FAR: Duration = Duration::from_millis(15);
+/// How many connections are opened ahead, then: for the streams of a transfer, and a question.
+const AHEAD: usize = 9;
 /// How long what a greeting told is news.
 const NEWS: Duration = Duration::from_secs(10);
 /// A shared connection that is silent so long is asked, and given up when it does not answer.
@@ -100,8 +100,6 @@ pub(super) struct Line {
 struct Greeting {
     account: AccountBody,
     at: Instant,
-    /// How long a question took, with the connection it wanted.
-    took: Duration,
 }
 
 impl fmt::Debug for Line {
@@ -162,14 +160,19 @@ impl Line {
         &self.address
     }
 
-    /// A connection for what is no request, over which nothing was sent yet.
-    pub(super) async fn connection(&self) -> Result<Stream> {
-        let uri = Uri::builder()
+    /// Where connections lead.
+    fn uri(&self) -> Result<Uri> {
+        Uri::builder()
             .scheme(Scheme::HTTP)
             .authority(self.authority.clone())
             .path_and_query("/")
             .build()
-            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+            .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))
+    }
+
+    /// A connection for what is no request, over which nothing was sent yet.
+    pub(super) async fn connection(&self) -> Result<Stream> {
+        let uri = self.uri()?;
         let opened = self.connector.clone().open(uri).await;
         opened.map_err(|error| fault::of_connection(&*error))
     }
@@ -224,7 +227,6 @@ impl Line {
     pub(super) async fn greet(&self) -> Result<AccountBody> {
         let mut request = self.asking(Call::Whoami)?;
         self.sign(&mut request);
-        let asked = Instant::now();
         let told = match self.answer_of(request).await {
             Ok(answer) => {
                 let told = account_of(answer);
@@ -232,7 +234,6 @@ impl Line {
                     *self.greeting() = Some(Greeting {
                         account: account.clone(),
                         at: Instant::now(),
-                        took: asked.elapsed(),
                     });
                 }
                 told
@@ -263,25 +264,20 @@ impl Line {
         (greeting.at.elapsed() < NEWS).then_some(greeting.account)
     }
 
+    /// How far away the server is, once there was a connection.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.connector.round_trip()
+    }
+
     /// Opens connections ahead, where that takes long.
     pub(super) fn warm_up(self: &Arc<Self>) {
-        let far = |greeting: &Greeting| greeting.took >= FAR;
-        if !self.greeting().as_ref().is_some_and(far) {
+        if self.round_trip().is_none_or(|took| took < FAR) {
             return;
         }
         let line = Arc::clone(self);
         tokio::spawn(async move { line.speaks().await });
-        for _ in 0..AHEAD {
-            let line = Arc::clone(self);
-            tokio::spawn(async move {
-                let Ok(request) = line.request(Method::GET, route::HEALTH, Out::empty()) else {
-                    return;
-                };
-                // Whoever wants a connection hears of what is wrong with it.
-                if let Ok(answer) = line.send(request, Lane::Own).await {
-                    let _ = line.whole(answer.into_body()).await;
-                }
-            });
+        if let Ok(uri) = self.uri() {
+            self.connector.open_ahead(&uri, AHEAD);
         }
     }
 

@@ -6,6 +6,7 @@
 //! What a server says is not trusted: every path it gives must be one that was asked for, every
 //! body is bounded, every wait has a deadline on progress.
 
+mod ahead;
 mod body;
 mod connector;
 mod fault;
@@ -410,6 +411,10 @@ impl Store for Remote {
     /// The server looks after it: [`Remote::verify`].
     fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
         None
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        self.line.round_trip()
     }
 
     async fn space(&self) -> Result<Space> {

@@ -49,7 +49,7 @@ impl Run for Share {
             let drawer = context.open(&address.server, &self.connection).await?;
             drawer.need(Action::Manage).await?;
             let place = || {
-                let path = drawer.place(&address)?;
+                let path = drawer.place(address)?;
                 let shown = drawer.show(&path);
                 Ok((path, shown))
             };

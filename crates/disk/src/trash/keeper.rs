@@ -274,13 +274,13 @@ impl Bin {
     }
 
     /// Destroys the oldest until there is enough, where the administrator allowed it; `enough` is
-    /// told how many went. False: nothing could go.
+    /// told how many went. False: nothing could go, and nothing came free.
     pub(crate) fn make_room(&self, enough: &mut dyn FnMut(u64) -> bool) -> bool {
         if !self.options.yields {
             return false;
         }
         let _one = lock(&self.yielding);
-        let mut went = 0;
+        let (mut went, before) = (0, self.free_blocks());
         let made = self.make_room_now(enough, &mut went);
         if let Err(error) = made {
             tracing::warn!(error = error.chain(), "no room is made in the trash");
@@ -288,7 +288,8 @@ impl Bin {
         if went > 0 {
             tracing::info!(went, "the trash gave way to what comes");
         }
-        went > 0
+        // The keeper takes purged folders apart too.
+        went > 0 || self.free_blocks() > before
     }
 
     /// Counts in `went` what is really gone: a folder only once it is taken apart, or when that

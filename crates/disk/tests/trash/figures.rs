@@ -3,7 +3,8 @@
 use super::*;
 
 /// Figures, not a test: `cargo test --release -p gaveta-disk --test trash figures -- --ignored
-/// --nocapture`.
+/// --nocapture`. `GAVETA_FIGURES_IN`: the folder; `GAVETA_LANES`: so many at once; `GAVETA_FILES`,
+/// `GAVETA_ROUNDS`: how many.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
 async fn figures() {
@@ -31,7 +32,7 @@ async fn figures() {
         let restored = began.elapsed();
         eprintln!("{many} files: deleted in {deleted:?}, restored in {restored:?}");
     }
-    const FILES: usize = 5000;
+    let files = std::env::var("GAVETA_FILES").map_or(5000, |text| text.parse().unwrap());
     let lanes = std::env::var("GAVETA_LANES").map_or(1, |text| text.parse().unwrap());
     for at_once in [lanes] {
         let mut best = [[Duration::MAX; 2]; 2];
@@ -55,7 +56,7 @@ async fn figures() {
                     for lane in 0..at_once {
                         let store = store.clone();
                         tasks.spawn(async move {
-                            for n in (lane..FILES).step_by(at_once) {
+                            for n in (lane..files).step_by(at_once) {
                                 let path = format!("d{}/{n}", n % 10);
                                 match replace {
                                     true => put(&store, &path, content(1000, 1)).await.unwrap(),
@@ -69,7 +70,7 @@ async fn figures() {
                     }
                     began.elapsed()
                 };
-                for n in 0..FILES {
+                for n in 0..files {
                     let at = folder.path().join(format!("d{}", n % 10));
                     fs::create_dir_all(&at).unwrap();
                     fs::write(at.join(n.to_string()), "x").unwrap();
@@ -82,7 +83,7 @@ async fn figures() {
         for (verb, what) in ["replace", "delete"].into_iter().enumerate() {
             let ratio = best[1][verb].as_secs_f64() / best[0][verb].as_secs_f64();
             eprintln!(
-                "{what} {FILES} files, {at_once} at once: {:?} without, {:?} with a trash: {ratio:.3}",
+                "{what} {files} files, {at_once} at once: {:?} without, {:?} with a trash: {ratio:.3}",
                 best[0][verb], best[1][verb]
             );
         }

@@ -3,28 +3,28 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_core::stream::BoxStream;
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use gaveta_core::listing::MAX_PAGE;
 use gaveta_core::{
-    Account, Action, Content, Entry, Error, ErrorKind, Event, EventKind, Finding, ListPlan,
-    Listing, MovePlan, OnDrop, Operation, Outline, Path, Piece, Pieces, ReadPlan, Reading,
-    RemovePlan, Replace, Result, Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId,
-    UploadState, VerifyOrder, VerifyState, Version, WritePlan,
+    Account, Action, Entry, Error, ErrorKind, Event, EventKind, Finding, ListPlan, Listing,
+    MovePlan, OnDrop, Operation, Outline, Path, ReadPlan, Reading, RemovePlan, Replace, Result,
+    Space, Store, TouchPlan, Trash, Upkeep, Upload, UploadId, UploadState, VerifyOrder,
+    VerifyState, Version, WritePlan,
 };
 
 use super::Drawer;
 use super::audit::Audit;
+use super::change::race_lost;
 use super::gate::{Allowed, Gate, Need};
 use super::keys::admission::Keys;
-use super::keys::shares::Taken;
 use super::ledger::Finished;
-use super::pass::{By, Door, Origin, Pass, WhileAllowed};
+use super::pass::{Door, Origin, Pass, WhileAllowed};
+use super::reading::MeteredReading;
 use super::sight;
-use super::telling::{Telling, Told};
+use super::telling::Telling;
 use super::trash::GuardedTrash;
-use super::upload::{GuardedUpload, Tale, piece_length};
+use super::upload::{GuardedUpload, Tale};
 
 /// The drawer as one account sees it: a [`Store`] that refuses what the account may not do, and
 /// shows nothing that it may not list.
@@ -100,101 +100,6 @@ impl View {
             kind,
             by: self.account().name().to_owned(),
         }
-    }
-
-    /// Does the change to its end and announces it, whoever waits for it.
-    pub(super) async fn change<T, F>(
-        drawer: &Arc<Drawer>,
-        long: bool,
-        telling: Telling,
-        change: F,
-        event: impl FnOnce(&T) -> Option<Event> + Send + 'static,
-    ) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
-        let turn = telling.step(drawer.turn(long).await)?;
-        let drawer = Arc::clone(drawer);
-        let done = tokio::spawn(async move {
-            let done = change.await;
-            telling.over(&done);
-            let done = done?;
-            if let Some(event) = event(&done) {
-                drawer.announce(event);
-            }
-            drop(turn);
-            Ok(done)
-        });
-        done.await
-            .map_err(|error| Error::new(ErrorKind::Io).because(error))?
-    }
-
-    /// What `replace` becomes for somebody who may create, but perhaps not replace: onto nothing,
-    /// `Never`, so that whoever loses the race for a new name cannot replace the winner's.
-    pub(super) async fn narrow(
-        &self,
-        target: &Path,
-        replace: Replace,
-    ) -> Result<(Allowed, Replace, bool)> {
-        let create = self.allow(Action::Create, target)?;
-        self.drawer.no_lookalike(target).await?;
-        if replace == Replace::Never || self.may(Action::Replace, target) {
-            return Ok((create, replace, false));
-        }
-        match self.drawer.gate.there(target).await? {
-            Some(entry) if entry.is_folder() => Err(Error::at(ErrorKind::IsFolder, target)),
-            Some(_) => self
-                .allow(Action::Replace, target)
-                .map(|allowed| (allowed, replace, false)),
-            None if replace == Replace::Always => Ok((create, Replace::Never, true)),
-            None => Err(Error::at(ErrorKind::VersionMismatch, target)),
-        }
-    }
-
-    /// The rules of rename and copy about the new name, and of all that comes to lie beneath it.
-    async fn onto(&self, to: &Path, plan: MovePlan) -> Result<(Allowed, MovePlan, bool)> {
-        self.allow_beneath(Action::Create, to)?;
-        let (allowed, replace, narrowed) = self.narrow(to, plan.replace).await?;
-        let by = Some(self.account().owner());
-        let plan = MovePlan {
-            replace,
-            by,
-            ..plan
-        };
-        Ok((allowed, plan, narrowed))
-    }
-
-    /// The rules of rename and copy about what is taken: whoever may not see all of it would come
-    /// to see it elsewhere.
-    pub(super) fn taken(&self, from: &Path) -> Result<()> {
-        self.allow_beneath(Action::Read, from)?;
-        self.allow_beneath(Action::List, from).map(|_| ())
-    }
-
-    /// Was something there that the plan is going to replace? So the event tells `Changed`.
-    async fn replaces(&self, to: &Path, replace: &Replace) -> Result<bool> {
-        Ok(*replace != Replace::Never && self.drawer.gate.there(to).await?.is_some())
-    }
-}
-
-/// As often as its maker meant, a share was used.
-pub(super) fn used_up(path: &Path) -> Error {
-    Error::at(ErrorKind::Denied, path).because("the share was used as often as it may be")
-}
-
-/// What the loser of a race is told who did not ask for `Never` himself.
-pub(super) fn race_lost(error: Error, narrowed: bool) -> Error {
-    match (error.kind(), narrowed) {
-        (ErrorKind::Exists, true) => {
-            let about = error.path().map(str::to_owned);
-            let lost = Error::new(ErrorKind::VersionMismatch).because(error);
-            match about {
-                Some(path) => lost.about_text(path),
-                None => lost,
-            }
-        }
-        _ => error,
     }
 }
 
@@ -363,7 +268,7 @@ impl Store for View {
         let telling = Telling::new(self, Operation::Copy, from).to(to);
         telling.step(self.taken(from))?;
         let (allowed, plan, narrowed) = telling.step(self.onto(to, plan).await)?;
-        let replaces = telling.step(self.replaces(to, &plan.replace).await)?;
+        let replaces = telling.step(self.will_replace(to, &plan.replace).await)?;
         let store = self.drawer.gate.keep(allowed);
         let (this, keeper) = (self.clone(), self.clone());
         let (from, to) = (from.clone(), to.clone());
@@ -530,14 +435,6 @@ impl View {
         })))
     }
 
-    /// Does a share still give something?
-    fn not_used_up(&self, path: &Path) -> Result<()> {
-        match self.pass.by() {
-            By::Share(share, shares) if shares.is_used_up(&share) => Err(used_up(path)),
-            _ => Ok(()),
-        }
-    }
-
     /// Tokens and shares.
     pub(crate) fn keys(&self) -> &Arc<Keys> {
         &self.drawer.keys
@@ -546,15 +443,6 @@ impl View {
     /// The audit log.
     pub(crate) fn audit(&self) -> &Audit {
         &self.drawer.audit
-    }
-
-    /// The event of content that was published.
-    pub(super) fn written(&self, entry: &Entry, replaced: bool) -> Event {
-        let kind = match replaced {
-            true => EventKind::Changed(entry.clone()),
-            false => EventKind::Created(entry.clone()),
-        };
-        self.event(&entry.path, kind)
     }
 
     /// Reads everything again, or tells how far that is. For who looks after the server.
@@ -577,91 +465,5 @@ impl View {
         let finished = self.drawer.ledger.finished(id)?;
         let mine = finished.owner == self.account().owner();
         (mine || self.may(Action::Manage, &finished.entry.path)).then_some(finished)
-    }
-
-    /// Is something at this name that a commit is going to replace?
-    pub(super) async fn will_replace(&self, target: &Path, replace: &Replace) -> Result<bool> {
-        self.replaces(target, replace).await
-    }
-}
-
-/// Counts what is read, and ends when it may no longer be read.
-#[derive(Debug)]
-pub(super) struct MeteredReading {
-    view: View,
-    reading: Arc<dyn Reading>,
-    /// As what it is told.
-    operation: Operation,
-}
-
-impl MeteredReading {
-    pub(super) fn new(view: &View, reading: Arc<dyn Reading>, operation: Operation) -> Self {
-        Self {
-            view: view.clone(),
-            reading,
-            operation,
-        }
-    }
-
-    fn watched<S>(&self, stream: S) -> WhileAllowed<S> {
-        let need = Need::here(Action::Read, &self.entry().path);
-        WhileAllowed::new(stream, &self.view.pass, need)
-    }
-
-    /// What a share gives of the file, taken from what it may still give.
-    fn take(&self, range: &std::ops::Range<u64>) -> Result<Option<Taken>> {
-        let By::Share(share, shares) = self.view.pass.by() else {
-            return Ok(None);
-        };
-        let entry = self.entry();
-        let part = range.end.saturating_sub(range.start);
-        shares
-            .take(&share, part, entry.size)
-            .map(Some)
-            .ok_or_else(|| used_up(&entry.path))
-    }
-
-    fn told<S>(&self, stream: S, range: std::ops::Range<u64>, taken: Option<Taken>) -> Told<S> {
-        let telling = Telling::new(&self.view, self.operation, &self.entry().path);
-        let length = range.end.saturating_sub(range.start);
-        Told::new(stream, length, telling, taken)
-    }
-}
-
-impl Reading for MeteredReading {
-    fn entry(&self) -> &Entry {
-        self.reading.entry()
-    }
-
-    fn stream(&self, range: std::ops::Range<u64>) -> Content {
-        let drawer = Arc::clone(&self.view.drawer);
-        let taken = match self.take(&range) {
-            Ok(taken) => taken,
-            Err(error) => return Box::pin(stream::iter([Err(error)])),
-        };
-        let content = self.watched(self.reading.stream(range.clone()));
-        let content = self.view.paced(content, |bytes: &Bytes| bytes.len() as u64);
-        let content: Content = Box::pin(content.inspect(move |piece| {
-            if let Ok(bytes) = piece {
-                drawer.meters.read(bytes.len() as u64);
-            }
-        }));
-        Box::pin(self.told(content, range, taken))
-    }
-
-    fn chunks(&self, range: std::ops::Range<u64>) -> Pieces {
-        let drawer = Arc::clone(&self.view.drawer);
-        let taken = match self.take(&range) {
-            Ok(taken) => taken,
-            Err(error) => return Box::pin(stream::iter([Err(error)])),
-        };
-        let pieces = self.watched(self.reading.chunks(range.clone()));
-        let pieces = self.view.paced(pieces, piece_length);
-        let pieces: Pieces = Box::pin(pieces.inspect(move |piece| {
-            if let Ok(Piece::Bytes(bytes)) = piece {
-                drawer.meters.read(bytes.len() as u64);
-            }
-        }));
-        Box::pin(self.told(pieces, range, taken))
     }
 }

@@ -1,7 +1,9 @@
 //! The house rules: the store behind its gate, who may what, what happened, and how much.
 
 pub(crate) mod accounts;
+pub(crate) mod affairs;
 pub(crate) mod audit;
+mod change;
 pub(crate) mod cookies;
 pub(crate) mod entrance;
 pub(crate) mod gate;
@@ -15,6 +17,7 @@ pub(crate) mod meters;
 pub(crate) mod pass;
 pub(crate) mod password;
 pub(crate) mod quota;
+mod reading;
 mod secrets;
 mod share;
 mod sight;

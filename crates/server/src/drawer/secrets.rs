@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use gaveta_disk::{make_private, replace_private};
 use zeroize::Zeroizing;
 
 use super::password::{AdminPassword, LONGEST};
@@ -241,34 +242,13 @@ impl Kept {
         Ok(hashed)
     }
 
-    /// Beside, flush, rename, flush the folder.
     fn write(&self, hash: &str) -> io::Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
+        make_private(&self.folder)?;
         let about = fs::metadata(&self.folder)?;
         if about.mode() & 0o022 != 0 {
             fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))?;
         }
-        let beside = self.folder.join(format!("{FILE}.{}", std::process::id()));
-        let written = (|| {
-            let _ = fs::remove_file(&beside);
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&beside)?;
-            file.write_all(hash.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&beside, self.path())?;
-            File::open(&self.folder)?.sync_all()
-        })();
-        if written.is_err() {
-            let _ = fs::remove_file(&beside);
-        }
-        written
+        replace_private(&self.path(), format!("{hash}\n").as_bytes())
     }
 }
 

@@ -13,7 +13,9 @@ use gaveta_core::{
     Result, Store, Trash, TrashId, TrashPlan, TrashState, Trashed,
 };
 
-use super::guard::{MeteredReading, View, race_lost};
+use super::change::race_lost;
+use super::guard::View;
+use super::reading::MeteredReading;
 use super::telling::Telling;
 
 /// How many things are destroyed in one go.

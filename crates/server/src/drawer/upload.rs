@@ -13,11 +13,13 @@ use gaveta_core::{
 };
 
 use super::Drawer;
+use super::change::race_lost;
 use super::gate::Need;
-use super::guard::{View, race_lost, used_up};
+use super::guard::View;
 use super::keys::shares::Taken;
 use super::pass::{By, WhileAllowed};
 use super::quota::Holding;
+use super::reading::used_up;
 use super::telling::Telling;
 
 /// An upload behind the rules: metered, counted, and announced when it is published. The view that

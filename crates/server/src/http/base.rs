@@ -41,7 +41,27 @@ impl std::str::FromStr for BasePath {
     }
 }
 
+tokio::task_local! {
+    static HERE: BasePath;
+}
+
+/// Answers a request that came beneath this prefix: whatever is said meanwhile, [`here`] is it.
+pub(super) async fn within<F: Future>(base: BasePath, answer: F) -> F::Output {
+    HERE.scope(base, answer).await
+}
+
+/// The prefix beneath which the request came that is being answered. What is made later, while the
+/// answer leaves, must have asked before.
+pub(super) fn here() -> BasePath {
+    HERE.try_with(BasePath::clone).unwrap_or_default()
+}
+
 impl BasePath {
+    /// An address of ours as a browser asks for it: this prefix, then the path.
+    pub(super) fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+
     /// As it stands in a URL: `/files`, or nothing.
     pub fn as_str(&self) -> &str {
         &self.0

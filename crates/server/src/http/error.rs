@@ -11,6 +11,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
 
+use super::base;
 use super::body::{Body, full};
 use super::headers::prefers_html;
 use super::html::{self, Frame, Wants, advice, own_page, shown, texts};
@@ -178,6 +179,7 @@ fn json(error: ErrorBody) -> String {
 fn page(lang: Lang, status: StatusCode, error: &Error) -> String {
     let text = texts(lang);
     let body = ErrorBody::from(error);
+    let base = base::here();
     let kind = text.kind(error.kind());
     let mut letters = kind.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
@@ -191,9 +193,9 @@ fn page(lang: Lang, status: StatusCode, error: &Error) -> String {
             @if let Some(why) = why { p lang="en" { (shown(why)) } }
             @if let Some(advice) = advice(text, error.kind()) { p { (advice) } }
             p.links {
-                a.button href="/" { (text.say("page-error-home", &[])) }
+                a.button href=(base.link("/")) { (text.say("page-error-home", &[])) }
                 @if matches!(error.kind(), ErrorKind::SignInNeeded | ErrorKind::WrongPassword) {
-                    a.button href="/.gaveta/sign-in" { (text.say("page-sign-in", &[])) }
+                    a.button href=(base.link("/.gaveta/sign-in")) { (text.say("page-sign-in", &[])) }
                 }
             }
             p.quiet-text { (status.as_u16()) " · " code { (body.code) } }
@@ -205,7 +207,8 @@ fn page(lang: Lang, status: StatusCode, error: &Error) -> String {
         who: None,
         folder: None,
         sought: "",
-        back: "/",
+        back: Some("/"),
+        base: &base,
     };
     html::page(&frame, &main)
 }

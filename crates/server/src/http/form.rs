@@ -1,18 +1,31 @@
 //! Forms as browsers send them: fields in a small body, or files that stream.
 
-use futures_util::TryStreamExt;
-use gaveta_core::{Content, Error, ErrorKind, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use gaveta_core::{AccountKind, Action, Content, Error, ErrorKind, Path, Result};
 use http::{HeaderMap, Request, header};
 use hyper::body::Incoming;
-use multer::{Constraints, Multipart, SizeLimit};
+use multer::{Constraints, Field, Multipart, SizeLimit};
 
 use super::content::{Home, Lent, request_content, small_body};
 use super::query::Query;
+use crate::drawer::View;
 
 /// The longest body of a form without files, in bytes: the names of some thousand entries.
 const SMALL: usize = 512 * 1024;
 /// The longest value of a field that is no file, in bytes.
 const VALUE: u64 = 8 * 1024;
+
+/// The most that may come between two parts, or before the first: a part's head and what nobody
+/// wants, in bytes.
+const BETWEEN: usize = 64 * 1024;
+/// The longest name of a file, with its way in it, and all those of one form together, in bytes.
+const NAME: usize = 4 * 1024;
+const NAMES: usize = 1024 * 1024;
 
 /// The media types of forms (HTML, section 4.10.21.7).
 const URLENCODED: &str = "application/x-www-form-urlencoded";
@@ -30,7 +43,74 @@ pub(crate) enum Form {
 /// The parts of a form with files. One part at a time is read; what is not taken of it is passed
 /// over when the next is asked for.
 #[derive(Debug)]
-pub(crate) struct Parts(Multipart<'static>);
+pub(crate) struct Parts {
+    multipart: Multipart<'static>,
+    gate: Arc<Gate>,
+    /// Bytes of names so far.
+    named: usize,
+}
+
+/// What the parser may be given while it reads no part, in bytes; [`OPEN`] while it reads one. It
+/// keeps what it has not understood yet, and looks through all of it whenever more comes.
+#[derive(Debug)]
+struct Gate {
+    left: AtomicUsize,
+    /// The part whose content was handed out and not read to its end.
+    unread: Mutex<Option<Field<'static>>>,
+}
+
+const OPEN: usize = usize::MAX;
+
+impl Gate {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicUsize::new(BETWEEN),
+            unread: Mutex::default(),
+        })
+    }
+
+    fn open(&self) {
+        self.left.store(OPEN, Ordering::Relaxed);
+    }
+
+    fn close(&self) {
+        self.left.store(BETWEEN, Ordering::Relaxed);
+    }
+
+    /// Lets a piece pass.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    fn pass(&self, length: usize) -> Result<()> {
+        match self.left.load(Ordering::Relaxed) {
+            OPEN => Ok(()),
+            0 => Err(Error::new(ErrorKind::TooLarge)),
+            left => {
+                self.left
+                    .store(left.saturating_sub(length), Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The content, one piece at a time: the parser takes all that it is given before it looks, so it
+/// is given nothing more until it has looked.
+fn piecemeal(mut content: Content, gate: Arc<Gate>) -> impl Stream<Item = Result<Bytes>> + Send {
+    let mut rests = false;
+    stream::poll_fn(move |cx| {
+        if std::mem::take(&mut rests) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let next = std::task::ready!(content.poll_next_unpin(cx));
+        rests = matches!(next, Some(Ok(_)));
+        Poll::Ready(next.map(|piece| {
+            let piece = piece?;
+            gate.pass(piece.len()).map(|()| piece)
+        }))
+    })
+}
 
 /// One part.
 #[derive(Debug)]
@@ -43,7 +123,10 @@ pub(crate) enum Part {
 }
 
 /// What a file of a form holds.
-pub(crate) struct Contents(multer::Field<'static>);
+pub(crate) struct Contents {
+    field: Option<Field<'static>>,
+    gate: Arc<Gate>,
+}
 
 impl std::fmt::Debug for Contents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,10 +134,33 @@ impl std::fmt::Debug for Contents {
     }
 }
 
+/// What was not read is passed over when the next part is asked for.
+impl Drop for Contents {
+    fn drop(&mut self) {
+        let unread = self.field.take();
+        *self
+            .gate
+            .unread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = unread;
+    }
+}
+
 impl Contents {
     /// The bytes. They end with `TimedOut` when the peer makes no progress.
     pub(crate) fn content(self) -> Content {
-        Box::pin(self.0.map_err(failed))
+        let mut contents = self;
+        Box::pin(stream::poll_fn(move |cx| {
+            let Some(field) = &mut contents.field else {
+                return Poll::Ready(None);
+            };
+            let next = std::task::ready!(field.poll_next_unpin(cx));
+            if next.is_none() {
+                contents.field = None;
+                contents.gate.close();
+            }
+            Poll::Ready(next.map(|piece| piece.map_err(failed)))
+        }))
     }
 }
 
@@ -73,16 +179,42 @@ pub(crate) fn is_ours(headers: &HeaderMap) -> Result<()> {
     }
 }
 
+/// May whoever sends files make any in this folder or beneath it? Asked before anything is read of
+/// a form that has them.
+///
+/// # Errors
+/// `SignInNeeded` for a visitor, else `Denied`.
+pub(crate) fn may_send(headers: &HeaderMap, view: &View, folder: &Path) -> Result<()> {
+    let account = view.account();
+    if essence(headers).eq_ignore_ascii_case(URLENCODED)
+        || account.grants().allow_within(Action::Create, folder)
+    {
+        return Ok(());
+    }
+    Err(Error::new(match account.kind() {
+        AccountKind::Visitor => ErrorKind::SignInNeeded,
+        _ => ErrorKind::Denied,
+    }))
+}
+
+/// What the content says it is, without parameters.
+fn essence(headers: &HeaderMap) -> &str {
+    kind(headers).split(';').next().unwrap_or_default().trim()
+}
+
+fn kind(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
+}
+
 /// Reads a form: its fields at once, its files as they are asked for.
 ///
 /// # Errors
 /// `BadRequest` for what is no form, `TooLarge` for too many fields, and those of the body.
 pub(crate) async fn read(headers: &HeaderMap, body: Lent) -> Result<Form> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
+    let (kind, essence) = (kind(headers), essence(headers));
     if essence.eq_ignore_ascii_case(URLENCODED) {
         let bytes = small_body(body, SMALL).await?;
         let text =
@@ -103,31 +235,68 @@ impl Parts {
             .per_field(VALUE)
             .for_field("file", u64::MAX);
         let constraints = Constraints::new().size_limit(limits);
-        Self(Multipart::with_constraints(content, boundary, constraints))
+        let gate = Gate::new();
+        let content = piecemeal(content, Arc::clone(&gate));
+        Self {
+            multipart: Multipart::with_constraints(content, boundary, constraints),
+            gate,
+            named: 0,
+        }
     }
 
-    /// The next part; none after the last.
+    /// The next part; none after the last. Contents that are still held were read to their end.
     ///
     /// # Errors
-    /// `BadRequest` for what is no form; those of the body.
+    /// `BadRequest` for what is no form; `TooLarge` for too much around its parts, or too long
+    /// names; those of the body.
     pub(crate) async fn next(&mut self) -> Result<Option<Part>> {
+        let unread = self
+            .gate
+            .unread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(field) = unread {
+            self.pass_over(field, u64::MAX).await?;
+        }
         loop {
-            let Some(field) = self.0.next_field().await.map_err(failed)? else {
+            self.gate.close();
+            let Some(field) = self.multipart.next_field().await.map_err(failed)? else {
                 return Ok(None);
             };
+            self.gate.open();
             let name = field.name().unwrap_or_default().to_owned();
             match field.file_name().map(str::to_owned) {
                 Some(file) if name == "file" && !file.is_empty() => {
-                    return Ok(Some(Part::File(file, Box::new(Contents(field)))));
+                    self.named = self.named.saturating_add(file.len());
+                    if file.len() > NAME || self.named > NAMES {
+                        return Err(Error::new(ErrorKind::TooLarge));
+                    }
+                    let contents = Contents {
+                        field: Some(field),
+                        gate: Arc::clone(&self.gate),
+                    };
+                    return Ok(Some(Part::File(file, Box::new(contents))));
                 }
-                Some(_) => {}
-                None if name == "file" => {}
-                None => {
+                None if name != "file" => {
                     let value = field.text().await.map_err(failed)?;
                     return Ok(Some(Part::Field(name, value)));
                 }
+                _ => self.pass_over(field, VALUE).await?,
             }
         }
+    }
+
+    /// Reads what is left of a part, at most so many bytes.
+    async fn pass_over(&mut self, mut field: Field<'static>, most: u64) -> Result<()> {
+        let mut passed = 0u64;
+        while let Some(piece) = field.chunk().await.map_err(failed)? {
+            passed = passed.saturating_add(piece.len() as u64);
+            if passed > most {
+                return Err(Error::new(ErrorKind::TooLarge));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -158,8 +327,8 @@ pub(crate) fn apart(request: Request<Incoming>, home: &Home) -> (http::request::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-    use futures_util::{StreamExt, stream};
+    use futures_util::TryStreamExt;
+    use std::sync::atomic::AtomicU64;
 
     fn parts(body: &'static str, step: usize) -> Parts {
         let pieces: Vec<Result<Bytes>> = body
@@ -217,5 +386,94 @@ mod tests {
         );
         let mut parts = parts(Box::leak(long.into_boxed_str()), 4096);
         assert_eq!(parts.next().await.unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    /// A body that begins so and goes on without end, and how much of it was asked for.
+    fn endless(start: &'static str, piece: &'static [u8]) -> (Parts, Arc<AtomicU64>) {
+        let asked = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&asked);
+        let first = stream::iter([Ok(Bytes::from_static(start.as_bytes()))]);
+        let rest = stream::repeat_with(move || {
+            let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            match before < 64 * 1024 * 1024 {
+                true => Ok(Bytes::from_static(piece)),
+                false => Err(Error::new(ErrorKind::Io)),
+            }
+        });
+        let parts = Parts::new(first.chain(rest).boxed(), "B".to_owned());
+        (parts, asked)
+    }
+
+    const FILE: &str =
+        "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n";
+
+    #[tokio::test]
+    async fn nothing_endless_around_parts_is_taken() {
+        let heads = [
+            "",
+            "no boundary",
+            "--B\r\nContent-Disposition: form-data; name=\"",
+            "--B\r\nX: ",
+            "--B",
+        ];
+        for head in heads {
+            let (mut parts, asked) = endless(head, &[b'x'; 8192]);
+            assert!(parts.next().await.is_err(), "{head:?}");
+            assert!(asked.load(Ordering::Relaxed) <= 80 * 1024, "{head:?}");
+        }
+        // Also after a file of which nobody read anything, and after one that was read.
+        for reads in [false, true] {
+            let start: &'static str = Box::leak(format!("{FILE}--B\r\nX: ").into_boxed_str());
+            let (mut parts, asked) = endless(start, &[b'x'; 8192]);
+            let Some(Part::File(_, contents)) = parts.next().await.unwrap() else {
+                panic!("no file")
+            };
+            match reads {
+                true => {
+                    let got: Vec<Bytes> = contents.content().try_collect().await.unwrap();
+                    assert_eq!(got.concat(), b"x");
+                }
+                false => std::mem::drop(contents),
+            }
+            assert_eq!(parts.next().await.unwrap_err().kind(), ErrorKind::TooLarge);
+            assert!(asked.load(Ordering::Relaxed) <= 80 * 1024);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_nobody_reads_is_passed_over_and_one_without_a_name_is_short() {
+        let long = "x".repeat(300_000);
+        let body = format!(
+            "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n{long}\r\n\
+             --B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"b\"\r\n\r\n{long}\r\n\
+             --B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\"\r\n\r\n{long}\r\n--B--\r\n"
+        );
+        let mut parts = parts(Box::leak(body.into_boxed_str()), 4096);
+        for expected in ["a", "b"] {
+            let Some(Part::File(name, contents)) = parts.next().await.unwrap() else {
+                panic!("no file")
+            };
+            assert_eq!(name, expected);
+            // The second is read in part.
+            if name == "b" {
+                let mut content = contents.content();
+                content.next().await.unwrap().unwrap();
+            }
+        }
+        assert_eq!(parts.next().await.unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[tokio::test]
+    async fn names_are_bounded_alone_and_together() {
+        let part = |name: &str| FILE.replace("filename=\"a\"", &format!("filename=\"{name}\""));
+        let long = part(&"n".repeat(NAME + 1)) + "--B--";
+        let mut one = parts(Box::leak(long.into_boxed_str()), 4096);
+        assert_eq!(one.next().await.unwrap_err().kind(), ErrorKind::TooLarge);
+        let many = part(&"n".repeat(NAME)).repeat(NAMES / NAME + 1) + "--B--";
+        let mut all = parts(Box::leak(many.into_boxed_str()), 64 * 1024);
+        for _ in 0..NAMES / NAME {
+            assert!(matches!(all.next().await, Ok(Some(Part::File(..)))));
+        }
+        assert_eq!(all.next().await.unwrap_err().kind(), ErrorKind::TooLarge);
     }
 }

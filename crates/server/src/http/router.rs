@@ -12,15 +12,15 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use zeroize::Zeroizing;
 
-use super::base::Within;
+use super::base::{self, Within};
 use super::body::{Body, empty, full};
 use super::caller::Caller;
 use super::content::refuse;
 use super::headers::{everywhere, prefers_html};
 use super::html::Wants;
 use super::{
-    audit, chunks, command, error, files, keys, page, session, share, sign_in, stranger, trash,
-    unencrypted, uploads, zip,
+    audit, chunks, command, error, fields, files, keys, page, session, share, sign_in, stranger,
+    trash, unencrypted, uploads, zip,
 };
 use crate::drawer::View;
 use crate::drawer::entrance::Credential;
@@ -29,10 +29,6 @@ use crate::port::line::Line;
 use crate::port::log::RequestLog;
 use crate::port::tls::Tls;
 use crate::server::House;
-
-/// How a browser signs in (RFC 9110, section 11.6.1: a 401 names a scheme): by the form there. The
-/// scheme is of draft-broyer-http-cookie-auth; browsers pass over one that they do not know.
-const BY_COOKIE: &str = "Cookie realm=\"gaveta\", form-action=\"/.gaveta/sign-in\"";
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub(crate) async fn answer(
@@ -44,16 +40,20 @@ pub(crate) async fn answer(
     let mut log = RequestLog::begin(&request, Arc::clone(&line));
     let multiplexed = request.version() == http::Version::HTTP_2;
     let browser = request.headers().contains_key("sec-fetch-site");
-    let mut response = match outside(request, &house) {
-        Ok(request) => route(request, &line, &house, &mut log).await,
-        Err(response) => *response,
+    let answered = async {
+        match outside(request, &house) {
+            Ok(request) => route(request, &line, &house, &mut log).await,
+            Err(response) => *response,
+        }
     };
+    let mut response = base::within(house.base.clone(), answered).await;
     if browser && response.status() == StatusCode::UNAUTHORIZED {
-        // A browser would ask by itself, in a window of its own, over a page that asks already.
-        let by_cookie = HeaderValue::from_static(BY_COOKIE);
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, by_cookie);
+        // A browser would ask by itself, in a window of its own, over a page that asks already. A
+        // 401 names a scheme (RFC 9110, section 11.6.1); this one is of
+        // draft-broyer-http-cookie-auth, and browsers pass over one that they do not know.
+        let form = house.base.link(sign_in::SIGN_IN);
+        let by_cookie = format!("Cookie realm=\"gaveta\", form-action=\"{form}\"");
+        fields::set(&mut response, header::WWW_AUTHENTICATE, &by_cookie);
     }
     house.base.put_on(response.headers_mut());
     everywhere(response.headers_mut());
@@ -193,7 +193,7 @@ async fn route(
         return zip::serve(request, &view, &house.archives, &house.walks).await;
     }
     if page::is_here(path_of(&request)) {
-        return page::serve(request, &view, house).await;
+        return page::serve(request, &view, house, secure).await;
     }
     if trash::is_here(path_of(&request)) {
         return trash::serve(request, &view).await;
@@ -204,7 +204,7 @@ async fn route(
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house, &view),
-        (sign_in::SIGN_IN | sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
+        (sign_in::SIGN_OUT, _) => wrong_method(request, "POST", html),
         (route::SESSION, _) => wrong_method(request, "GET", html),
         (route::COMMAND, _) => wrong_method(request, "POST", html),
         (route::HEALTH, _) => wrong_method(request, "GET, HEAD", html),

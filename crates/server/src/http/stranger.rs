@@ -128,6 +128,18 @@ pub(super) fn authority<B>(request: &Request<B>) -> Option<Authority> {
     port_is_sound.then_some(authority)
 }
 
+/// How a browser spells this server, for a request that was let through: as it says itself, else by
+/// the host it asks and the line.
+pub(super) fn origin<B>(request: &Request<B>, secure: bool) -> String {
+    let said = request.headers().get(header::ORIGIN);
+    if let Some(said) = said.and_then(|said| said.to_str().ok()) {
+        return said.to_owned();
+    }
+    let scheme = if secure { "https" } else { "http" };
+    let host = authority(request).map_or_else(String::new, |host| host.to_string());
+    format!("{scheme}://{host}")
+}
+
 /// Is there no origin, or our own? `null`, several, and nonsense are foreign; so is the other
 /// scheme, where the scheme is known.
 fn same_origin(headers: &HeaderMap, authority: &Authority, https: Option<bool>) -> bool {

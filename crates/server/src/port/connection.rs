@@ -37,14 +37,15 @@ const BUFFERS: usize = 1024 * 1024;
 /// HTTP/2: requests at once, and what may wait to leave of each.
 const STREAMS: u32 = 256;
 const SEND_BUFFER: usize = 128 * 1024;
-/// HTTP/2: what may come unread of one request. A client on a far link sends several at once.
-const STREAM_WINDOW: u32 = 1024 * 1024;
 /// HTTP/2: what may come unread over one connection. The first few get what a far link needs
 /// (100 ms at 300 Mbit/s); the more there are, the smaller the part of each: all of them together
 /// stay within some tens of MiB, whatever their peers send while the disk is slow.
 const WIDEST: u32 = 4 * 1024 * 1024;
 const NARROWEST: u32 = 128 * 1024;
 const WINDOWS: usize = 8 * 1024 * 1024;
+/// HTTP/2: the part of it that one request may take: most, since browsers and curl send a large
+/// file as one; the rest lets others of that connection go on while this one waits for the disk.
+const OF_ONE: (u32, u32) = (3, 4);
 const HEADER_LIST: u32 = 64 * 1024;
 /// HTTP/2: how often the peer is asked whether it is there, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(30);
@@ -226,7 +227,7 @@ where
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(window.min(STREAM_WINDOW))
+        .initial_stream_window_size(window / OF_ONE.1 * OF_ONE.0)
         .initial_connection_window_size(window)
         .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(HEADER_LIST)

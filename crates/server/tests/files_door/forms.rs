@@ -11,6 +11,7 @@ super::harness::on_every_store! {
     a_search_finds_names_below_the_folder,
     previews_have_no_power,
     no_file_is_a_script_or_a_style,
+    nothing_endless_is_taken_of_a_form,
 }
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -156,6 +157,32 @@ async fn a_form_that_is_cut_publishes_nothing(door: Door) {
         assert_eq!(reply.status, 400, "{reply:?}");
         assert_eq!(door.get("/second", &[]).await.status, 404);
     }
+}
+
+async fn nothing_endless_is_taken_of_a_form(door: Door) {
+    let rest = "x".repeat(4 * 1024 * 1024);
+    let head = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"";
+    for start in ["", head, "--B\r\nX: "] {
+        // It says that more comes, and is answered all the same.
+        let length = (1u64 << 40).to_string();
+        let fields = [PARTS, OURS, ("Content-Length", length.as_str())];
+        let body = format!("{start}{rest}");
+        let reply = door
+            .ask("POST", "/.gaveta/form?at=", &fields, body.as_bytes())
+            .await;
+        assert_eq!(reply.status, 413, "{start:?} {reply:?}");
+    }
+    assert!(door.names().await.is_empty());
+}
+
+/// Nobody who may make nothing is listened to: nothing of the body was sent.
+#[tokio::test]
+async fn who_may_send_nothing_is_told_before_the_body() {
+    let store = std::sync::Arc::new(gaveta_testkit::MemoryStore::new());
+    let door = Door::with(store, |config| config.ease = false).await;
+    let fields = [PARTS, OURS, ("Content-Length", "1000")];
+    let reply = door.ask("POST", "/.gaveta/form?at=", &fields, b"").await;
+    assert_eq!(reply.status, 401, "{reply:?}");
 }
 
 async fn questions_name_what_was_chosen(door: Door) {

@@ -12,6 +12,8 @@
 mod accounts;
 mod audit;
 mod badinput;
+mod beneath;
+mod desk;
 mod ends;
 mod harness;
 mod hostile;

@@ -611,3 +611,19 @@ async fn only_who_signed_in_makes_shares_of_what_is_there_and_nonsense_is_refuse
         405
     );
 }
+
+#[tokio::test]
+async fn nothing_endless_is_taken_of_a_form_that_is_dropped() {
+    let house = house().await;
+    let (secret, ..) = house.share(&json!({"path": "docs", "way": "drop"})).await;
+    let at = format!("/.gaveta/s/{secret}/");
+    let fields = [
+        ("Content-Type", "multipart/form-data; boundary=B"),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    for start in ["", "--B\r\nX: "] {
+        let body = format!("{start}{}", "x".repeat(1024 * 1024));
+        let answer = house.ask("POST", &at, &fields, body.as_bytes()).await;
+        assert_eq!(answer.status, 413, "{}", answer.text());
+    }
+}

@@ -400,7 +400,7 @@ pub fn granted_path(text: &str) -> Option<Path> {
 }
 
 /// A moment as RFC 3339 has it, or a date alone: its first moment, in UTC.
-pub fn date(text: &str) -> Option<SystemTime> {
+pub(crate) fn date(text: &str) -> Option<SystemTime> {
     let whole = match text.len() {
         10 => format!("{text}T00:00:00Z"),
         _ => text.replacen(' ', "T", 1),
@@ -409,7 +409,7 @@ pub fn date(text: &str) -> Option<SystemTime> {
 }
 
 /// Bytes, or so many K, M, G or T (1024 each), with or without `iB` or `B`.
-pub fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());

@@ -1,6 +1,6 @@
 //! What became of accounts, for the audit log: one record for each change. Never a hash.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gaveta_core::{Account, Actions, Grants, Path};
 use gaveta_text::exact_time;
@@ -31,6 +31,15 @@ pub(crate) fn between(old: &Book, new: &Book) -> Vec<AuditBody> {
         told.push(body("account-remove", name.to_owned()));
     }
     told
+}
+
+/// The accounts of the old book that are not in the new one.
+pub(crate) fn gone(old: &Book, new: &Book) -> HashSet<String> {
+    let still = by_name(new);
+    let old = old.records.iter().map(|record| &record.name);
+    old.filter(|name| !still.contains_key(name.as_str()))
+        .cloned()
+        .collect()
 }
 
 fn by_name(book: &Book) -> HashMap<&str, &Record> {

@@ -11,7 +11,7 @@ use super::file::FileProblem;
 ///
 /// # Errors
 /// `Taken`, also by a name that people take for the same.
-pub fn add(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem> {
+pub(crate) fn add(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem> {
     // What a person wrote at the end stays above what comes after it.
     let above = document.trailing().as_str().unwrap_or_default().to_owned();
     let accounts = document.entry("account").or_insert_with(|| {
@@ -37,11 +37,19 @@ pub fn add(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem> {
     Ok(())
 }
 
+/// Is there an account of this name?
+pub(super) fn knows(document: &DocumentMut, name: &str) -> bool {
+    document
+        .get("account")
+        .and_then(Item::as_table_like)
+        .is_some_and(|accounts| accounts.contains_key(name))
+}
+
 /// The account goes.
 ///
 /// # Errors
 /// `NoAccount`.
-pub fn remove(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem> {
+pub(crate) fn remove(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem> {
     account(document, name)?;
     document
         .get_mut("account")
@@ -54,7 +62,11 @@ pub fn remove(document: &mut DocumentMut, name: &str) -> Result<(), FileProblem>
 ///
 /// # Errors
 /// `NoAccount`.
-pub fn password(document: &mut DocumentMut, name: &str, hash: &str) -> Result<(), FileProblem> {
+pub(crate) fn password(
+    document: &mut DocumentMut,
+    name: &str,
+    hash: &str,
+) -> Result<(), FileProblem> {
     set(account(document, name)?, "password", value(hash));
     Ok(())
 }
@@ -63,7 +75,7 @@ pub fn password(document: &mut DocumentMut, name: &str, hash: &str) -> Result<()
 ///
 /// # Errors
 /// `NoAccount`.
-pub fn grant(
+pub(crate) fn grant(
     document: &mut DocumentMut,
     name: &str,
     at: &Path,
@@ -100,7 +112,7 @@ pub fn grant(
 ///
 /// # Errors
 /// `NoAccount`.
-pub fn setting(
+pub(crate) fn setting(
     document: &mut DocumentMut,
     name: &str,
     key: &str,
@@ -120,7 +132,11 @@ pub fn setting(
 ///
 /// # Errors
 /// `NoAccount`.
-pub fn add_key(document: &mut DocumentMut, name: &str, key: &SshKey) -> Result<(), FileProblem> {
+pub(crate) fn add_key(
+    document: &mut DocumentMut,
+    name: &str,
+    key: &SshKey,
+) -> Result<(), FileProblem> {
     let account = account(document, name)?;
     if !account.contains_key("keys") {
         account.insert("keys", value(Array::new()));
@@ -139,7 +155,11 @@ pub fn add_key(document: &mut DocumentMut, name: &str, key: &SshKey) -> Result<(
 ///
 /// # Errors
 /// `NoAccount`, `NoKey`.
-pub fn remove_key(document: &mut DocumentMut, name: &str, which: &str) -> Result<(), FileProblem> {
+pub(crate) fn remove_key(
+    document: &mut DocumentMut,
+    name: &str,
+    which: &str,
+) -> Result<(), FileProblem> {
     let account = account(document, name)?;
     let keys = account.get_mut("keys").and_then(Item::as_array_mut);
     let Some(keys) = keys else {

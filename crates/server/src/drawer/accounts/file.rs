@@ -4,16 +4,18 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path as FsPath, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use gaveta_disk::{make_private, replace_private};
 use rustix::fs::{FlockOperation, flock};
 use toml_edit::DocumentMut;
 
 use super::book::{Book, LARGEST, Problem};
+use super::change::Change;
 
 /// How long an edit waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -128,13 +130,21 @@ impl AccountsFile {
         String::from_utf8(bytes).map_err(|_| FileProblem::Unreadable(self.path.clone()))
     }
 
+    /// Changes an account. Gives what the file said before and what it says now.
+    ///
+    /// # Errors
+    /// [`FileProblem`].
+    pub fn change(&self, name: &str, change: &Change) -> Result<(Book, Book), FileProblem> {
+        self.edit(|document| change.apply(document, name))
+    }
+
     /// Changes it: under its lock, so that two who do it at once lose nothing; replaced whole and
     /// flushed, for its owner alone to read. What comes of it must make sense, or the file stays.
     /// Gives what it said before and what it says now.
     ///
     /// # Errors
     /// [`FileProblem`], also that of the change.
-    pub fn edit(
+    pub(crate) fn edit(
         &self,
         change: impl FnOnce(&mut DocumentMut) -> Result<(), FileProblem>,
     ) -> Result<(Book, Book), FileProblem> {
@@ -154,7 +164,7 @@ impl AccountsFile {
         change(&mut document)?;
         let text = document.to_string();
         let new = Book::parse(&text).map_err(wrong)?;
-        replace(&path, &folder, text.as_bytes()).map_err(failed)?;
+        replace_private(&path, text.as_bytes()).map_err(failed)?;
         Ok((old, new))
     }
 
@@ -188,41 +198,6 @@ fn beside(path: &FsPath, ending: &str) -> PathBuf {
     let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
-}
-
-/// Makes a folder for its owner alone, where there is none.
-fn make_private(folder: &FsPath) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-/// Beside, flush, rename, flush the folder. What root replaces belongs to whom it belonged to, or
-/// to whom the folder belongs: the server may be somebody else.
-fn replace(path: &FsPath, folder: &FsPath, text: &[u8]) -> io::Result<()> {
-    let new = beside(path, &format!(".{}.new", std::process::id()));
-    let owner = fs::metadata(path).or_else(|_| fs::metadata(folder))?;
-    let written = (|| {
-        let _ = fs::remove_file(&new);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)?;
-        if rustix::process::geteuid().is_root() {
-            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-        }
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! The accounts follow their file.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gaveta_core::{Error, ErrorKind};
 use gaveta_wire::audit::AuditBody;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::file::{AccountsFile, FileProblem, Stamp};
-use super::{Accounts, Book, changes};
+use super::{Accounts, Book, Change, changes};
 use crate::control::{Answer, Steward};
 use crate::drawer::Drawer;
 use crate::drawer::pass::Door;
@@ -37,12 +39,25 @@ struct Seen {
 }
 
 /// Why it is looked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Look {
     /// The time has come.
     Again,
-    /// This user of the machine says that it changed.
-    Told(u32),
+    /// Whoever this record is of says that it changed.
+    Told(Box<AuditBody>),
+}
+
+impl Look {
+    /// By whom and from where what is different was changed, as far as it is known.
+    fn by(self) -> AuditBody {
+        match self {
+            Self::Again => AuditBody {
+                door: Door::Inside.code().to_owned(),
+                ..AuditBody::default()
+            },
+            Self::Told(by) => *by,
+        }
+    }
 }
 
 impl Keeping {
@@ -72,6 +87,7 @@ impl Keeping {
     async fn look(&self, why: Look) -> Result<bool, FileProblem> {
         let mut seen = self.seen.lock().await;
         let told = matches!(why, Look::Told(_));
+        let by = why.by();
         let (file, known, last) = (self.file.clone(), seen.read, seen.last);
         let looked = tokio::task::spawn_blocking(move || {
             let stamp = file.stamp();
@@ -93,37 +109,69 @@ impl Keeping {
         seen.read = stamp;
         let book = read?;
         self.accounts().replace(&book);
-        self.tell(changes::between(&seen.book, &book), why);
+        self.tell(changes::between(&seen.book, &book), &by);
         // A file that went, or was emptied by a slip, takes no tokens and links with it for good.
         let meant = stamp.is_some() && (told || !book.records.is_empty());
+        let gone = changes::gone(&seen.book, &book);
         seen.book = book;
-        if meant {
-            self.end_keys(why).await;
+        if meant && !gone.is_empty() {
+            self.end_keys(gone, &by).await;
         }
         Ok(true)
     }
 
-    /// Enters what was done into the audit log, as done by whoever told of it.
-    fn tell(&self, records: Vec<AuditBody>, why: Look) {
-        let (door, from) = match why {
-            Look::Again => (Door::Inside, String::new()),
-            Look::Told(user) => (Door::Local, format!("uid {user}")),
+    /// Changes an account in the file and puts that in force, told as done by whom the record names.
+    /// What has begun is done whole, also when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// `Exists` where the name is taken, `NotFound` where there is no such account or key, `Busy`
+    /// where somebody else is changing the file, `Io`; then the file is as it was.
+    pub(crate) async fn change(
+        &self,
+        by: AuditBody,
+        name: &str,
+        change: Change,
+    ) -> Result<(), Error> {
+        let (file, about) = (self.file.clone(), name.to_owned());
+        let changed = tokio::task::spawn_blocking(move || file.change(&about, &change)).await;
+        let changed = match changed {
+            Ok(Ok(_)) => self.look(Look::Told(Box::new(by))).await.map(|_| ()),
+            Ok(Err(problem)) => Err(problem),
+            Err(error) => return Err(Error::new(ErrorKind::Io).because(error)),
         };
+        changed.map_err(|problem| {
+            let kind = match &problem {
+                FileProblem::Taken(_) => ErrorKind::Exists,
+                FileProblem::NoAccount(_) | FileProblem::NoKey => ErrorKind::NotFound,
+                FileProblem::Locked(_) => ErrorKind::Busy,
+                FileProblem::Io(..)
+                | FileProblem::Exposed(_)
+                | FileProblem::Unreadable(_)
+                | FileProblem::Wrong(..) => ErrorKind::Io,
+            };
+            Error::new(kind).about_text(name).because(problem)
+        })
+    }
+
+    /// Enters what was done into the audit log, as done by whoever told of it.
+    fn tell(&self, records: Vec<AuditBody>, by: &AuditBody) {
         for record in records {
             self.drawer.audit.record(AuditBody {
-                from: from.clone(),
-                door: door.code().to_owned(),
+                account: by.account.clone(),
+                token: by.token.clone(),
+                from: by.from.clone(),
+                door: by.door.clone(),
                 ..record
             });
         }
     }
 
     /// Tokens and shares end with their account: whoever has its name later has none of them.
-    async fn end_keys(&self, why: Look) {
+    async fn end_keys(&self, gone: HashSet<String>, by: &AuditBody) {
         let keys = Arc::clone(&self.drawer.keys);
-        let ended = tokio::task::spawn_blocking(move || keys.end_of_gone()).await;
+        let ended = tokio::task::spawn_blocking(move || keys.end_of(&gone)).await;
         match ended {
-            Ok(Ok(ended)) => self.tell(ended, why),
+            Ok(Ok(ended)) => self.tell(ended, by),
             Ok(Err(error)) => {
                 let why = gaveta_text::escape(&error.chain()).into_owned();
                 tracing::error!(
@@ -171,7 +219,12 @@ impl Steward for Keeping {
         if word != "reload" {
             return None;
         }
-        Some(match self.look(Look::Told(user)).await {
+        let by = AuditBody {
+            from: format!("uid {user}"),
+            door: Door::Local.code().to_owned(),
+            ..AuditBody::default()
+        };
+        Some(match self.look(Look::Told(Box::new(by))).await {
             Ok(_) => Answer::Done(json!({ "accounts": self.accounts().count() })),
             Err(problem) => Answer::Failed {
                 code: "bad-request".to_owned(),
@@ -231,7 +284,7 @@ mod tests {
         assert!(!keeping.look(Look::Again).await.unwrap());
         assert!(keeping.accounts().find("ana").is_some());
         // Whoever says so means it; but nobody is let in who was not before.
-        assert!(keeping.look(Look::Told(0)).await.unwrap());
+        assert!(keeping.look(Look::Told(Box::default())).await.unwrap());
         assert!(keeping.accounts().find("ana").is_none());
         assert!(
             !keeping

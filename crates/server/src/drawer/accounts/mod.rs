@@ -1,8 +1,9 @@
 //! The accounts as they are in force now, and whoever stands by one of them.
 
 pub(crate) mod book;
+mod change;
 pub(crate) mod changes;
-pub mod edit;
+pub(crate) mod edit;
 mod file;
 pub(crate) mod keeping;
 
@@ -17,6 +18,7 @@ use gaveta_core::{Account, Actions, Error, ErrorKind, Grants, Path, PathProblem,
 use super::pass::{Changes, Standing};
 use super::password::AdminPassword;
 pub use book::{Book, Problem, ProblemKind, Record, SshKey};
+pub use change::{BadSetting, Change, Settings};
 pub use file::{AccountsFile, FileProblem};
 
 /// What holds whatever the file says.
@@ -39,6 +41,7 @@ pub(crate) struct Person {
     expires: Option<SystemTime>,
     /// Another password, another mark.
     mark: blake3::Hash,
+    built_in: bool,
 }
 
 impl Person {
@@ -50,6 +53,7 @@ impl Person {
             disabled: record.disabled,
             expires: record.expires,
             mark: blake3::hash(hash.as_bytes()),
+            built_in: false,
         }
     }
 
@@ -61,6 +65,26 @@ impl Person {
     /// What changes with the password, and tells nothing about it.
     pub(crate) fn mark(&self) -> blake3::Hash {
         self.mark
+    }
+
+    /// The account, whether anybody may sign in with it now or not.
+    pub(crate) fn known(&self) -> &Account {
+        &self.account
+    }
+
+    /// Nobody signs in with it for now.
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    /// From then on nobody signs in with it.
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+
+    /// Is it the administrator's that no file has?
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.built_in
     }
 
     /// The account, unless it is disabled or has expired.
@@ -82,6 +106,8 @@ impl fmt::Debug for Person {
 struct Table {
     people: HashMap<String, Arc<Person>>,
     visitor: Account,
+    /// Visitors may what they may because nobody has an account.
+    eased: bool,
     /// How the folders are spelled that lead to some path which a grant names, that path itself
     /// included: by their folded form.
     spelled: HashMap<String, HashSet<String>>,
@@ -102,7 +128,11 @@ impl Table {
                 password: Some(password.clone()),
                 ..Record::new(Account::ADMIN, Grants::everywhere(Actions::ALL))
             };
-            people.insert(Account::ADMIN.to_owned(), Arc::new(Person::new(&record)));
+            let person = Person {
+                built_in: true,
+                ..Person::new(&record)
+            };
+            people.insert(Account::ADMIN.to_owned(), Arc::new(person));
         }
         let settled = settled || !book.records.is_empty();
         let eased = base.ease && !settled;
@@ -125,6 +155,7 @@ impl Table {
         Self {
             people,
             visitor: Account::visitor(everybody),
+            eased: eased && book.anonymous.is_none() && base.anonymous.is_none(),
             spelled,
             settled,
         }
@@ -172,6 +203,13 @@ impl Accounts {
         self.table().people.get(name).cloned()
     }
 
+    /// Everybody who has an account, by name.
+    pub(crate) fn people(&self) -> Vec<Arc<Person>> {
+        let mut people: Vec<_> = self.table().people.values().cloned().collect();
+        people.sort_by(|a, b| a.account.name().cmp(b.account.name()));
+        people
+    }
+
     /// The account of this name, unless it is disabled or has expired.
     pub(crate) fn account(&self, name: &str) -> Option<Account> {
         self.find(name)?.account().cloned()
@@ -180,6 +218,11 @@ impl Accounts {
     /// Everybody who did not sign in.
     pub(crate) fn visitor(&self) -> Account {
         self.table().visitor.clone()
+    }
+
+    /// May visitors do what they may because nobody has an account yet?
+    pub(crate) fn is_eased(&self) -> bool {
+        self.table().eased
     }
 
     /// When the next account expires.

@@ -1,5 +1,6 @@
 //! Who shows a token or a share's secret, and what it stands for as long as it is there.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path as FsPath;
@@ -77,8 +78,8 @@ impl Keys {
     #[cfg(test)]
     pub(crate) fn in_memory(accounts: Arc<Accounts>) -> Arc<Self> {
         Arc::new(Self {
-            tokens: Arc::new(Tokens::in_memory()),
-            shares: Arc::new(Shares::in_memory()),
+            tokens: Arc::new(Tokens::open(None).unwrap()),
+            shares: Arc::new(Shares::open(None).unwrap()),
             accounts,
             _lock: None,
         })
@@ -95,21 +96,13 @@ impl Keys {
         Some(person.mark().to_hex().to_string())
     }
 
-    /// Ends the tokens and shares of accounts that are not there any more; the administrator is,
-    /// also when nobody signs in as one. Gives what was done, for the audit log. Blocks.
+    /// Ends the tokens and shares of those of these accounts that are not there any more. Gives what
+    /// was done, for the audit log. Blocks.
     ///
     /// # Errors
     /// `Io`; then they are still kept, and open nothing as long as there is no such account.
-    pub(crate) fn end_of_gone(&self) -> Result<Vec<AuditBody>> {
-        let gone = |name: &str| name != Account::ADMIN && self.accounts.find(name).is_none();
-        self.end_of(gone)
-    }
-
-    /// Ends the tokens and shares of the accounts that `gone` picks.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub(crate) fn end_of(&self, gone: impl Fn(&str) -> bool) -> Result<Vec<AuditBody>> {
+    pub(crate) fn end_of(&self, names: &HashSet<String>) -> Result<Vec<AuditBody>> {
+        let gone = |name: &str| names.contains(name) && self.accounts.find(name).is_none();
         let tokens = self.tokens.remove(|token| gone(&token.account))?;
         let shares = self.shares.remove(|share| gone(&share.maker))?;
         let body = |operation: &str, id: &str, path: Option<&Path>| AuditBody {

@@ -54,15 +54,7 @@ pub(crate) fn add_token(keys: &Keys, new: NewTokenBody, of: String) -> Result<To
 pub(crate) fn add_share(keys: &Keys, new: NewShareBody, of: &str, kind: Kind) -> Result<ShareBody> {
     let path = Path::parse(&new.path)?;
     let way = way(new.way);
-    match (way, kind) {
-        (Way::Drop, kind) if kind != Kind::Folder => {
-            return Err(Error::at(ErrorKind::NotFolder, &path));
-        }
-        (Way::Get, Kind::Link | Kind::Special) => {
-            return Err(Error::at(ErrorKind::NotRegular, &path));
-        }
-        _ => {}
-    }
+    fits(way, kind, &path)?;
     let password = match new.password {
         Some(password) => {
             let hashed = AdminPassword::new(&Zeroizing::new(password))?;
@@ -86,6 +78,18 @@ pub(crate) fn add_share(keys: &Keys, new: NewShareBody, of: &str, kind: Kind) ->
     let mut body = share_body(&share, 0);
     body.link = Some(format!("{}{}/{name}", route::SHARED, secret.reveal()));
     Ok(body)
+}
+
+/// Can what lies there, and is of this kind, be shared so?
+///
+/// # Errors
+/// `NotFolder`, `NotRegular`.
+pub(crate) fn fits(way: Way, kind: Kind, path: &Path) -> Result<()> {
+    match (way, kind) {
+        (Way::Drop, Kind::Folder) | (Way::Get, Kind::File | Kind::Folder) => Ok(()),
+        (Way::Drop, _) => Err(Error::at(ErrorKind::NotFolder, path)),
+        (Way::Get, _) => Err(Error::at(ErrorKind::NotRegular, path)),
+    }
 }
 
 /// Revokes the one of this id, if it is this account's, or anybody's; gives what a share was of.

@@ -5,6 +5,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod desk;
+mod ring;
 pub(crate) mod secret;
 pub(crate) mod shares;
 pub(crate) mod sheet;

@@ -8,20 +8,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use gaveta_core::{Action, Error, ErrorKind, Path, Result};
+use gaveta_core::{Action, Error, Path, Result};
 use gaveta_wire::body::{time_from_text, time_to_text};
 use serde::{Deserialize, Serialize};
 
-use super::Clock;
+use super::ring::{Key, Ring};
 use super::secret::{Hash, Kind, Secret, make_id};
-use super::sheet::Sheet;
-
-/// How many shares there may be, and how many of one account.
-const MOST: usize = 10_000;
-const MOST_OF_ONE: usize = 1_000;
 
 /// One download, in the parts that are counted: a billionth of a file. A part is rounded up, so
 /// that none is too small to count.
@@ -82,41 +77,25 @@ pub(crate) struct SharePlan {
 
 /// All shares. A change is kept before it counts; how often each was used is kept now and then.
 #[derive(Debug)]
-pub(crate) struct Shares {
-    sheet: Sheet,
-    clock: Clock,
-    /// Held by whoever changes and keeps; those who look never wait for the disk.
-    changing: Mutex<()>,
-    book: Mutex<Book>,
-}
-
-#[derive(Debug, Default)]
-struct Book {
-    by_hash: HashMap<Hash, Arc<Share>>,
-    counts: HashMap<String, Count>,
-    /// Changes so far, and how many of them were there when the file was written last.
-    changes: u64,
-    kept: u64,
-}
-
-impl Book {
-    fn changed(&mut self) {
-        self.changes += 1;
-    }
-}
+pub(crate) struct Shares(Ring<Share>);
 
 /// In parts of a file, of which [`WHOLE`] are one.
 #[derive(Debug, Default, Clone, Copy)]
-struct Count {
+pub(super) struct Count {
     used: u64,
     /// On its way: counted until it is known how much was sent.
     taken: u64,
 }
 
 impl Count {
+    /// What was sent, and what is on its way.
+    fn all(self) -> u64 {
+        self.used.saturating_add(self.taken)
+    }
+
     /// Downloads, rounded up but for the slack.
     fn downloads(self) -> u64 {
-        let all = self.used.saturating_add(self.taken);
+        let all = self.all();
         match all {
             0 => 0,
             _ => all.saturating_sub(SLACK).div_ceil(WHOLE).max(1),
@@ -124,17 +103,8 @@ impl Count {
     }
 }
 
-/// What is written. Format 1 counted in millionths of a file.
-const FORMAT: u32 = 2;
-
 #[derive(Debug, Serialize, Deserialize)]
-struct Document {
-    format: u32,
-    shares: Vec<Record>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     id: String,
     path: String,
     way: Way,
@@ -153,57 +123,12 @@ struct Record {
 }
 
 impl Shares {
-    /// Those that are kept in this file; in memory alone when there is none.
+    /// As [`Ring::open`].
     ///
     /// # Errors
-    /// `Io` when the file cannot be read or is damaged: it is never thrown away.
+    /// As [`Ring::open`].
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self> {
-        let sheet = Sheet::at(path);
-        let mut book = Book::default();
-        if let Some(document) = sheet.read::<Document>()? {
-            let part = match document.format {
-                1 => 1000,
-                FORMAT => 1,
-                other => {
-                    let why = format!("shares of format {other}, which is not known");
-                    return Err(Error::new(ErrorKind::Io).because(why));
-                }
-            };
-            for record in &document.shares {
-                let share = read(record).ok_or_else(|| {
-                    Error::new(ErrorKind::Io).because(format!("share {:?}: damaged", record.id))
-                })?;
-                let count = Count {
-                    used: record.used.saturating_mul(part),
-                    taken: 0,
-                };
-                book.counts.insert(share.id.clone(), count);
-                book.by_hash.insert(share.hash, Arc::new(share));
-            }
-        }
-        Ok(Self {
-            sheet,
-            book: Mutex::new(book),
-            ..Self::in_memory()
-        })
-    }
-
-    /// None yet, and none is kept.
-    pub(crate) fn in_memory() -> Self {
-        Self {
-            sheet: Sheet::at(None),
-            clock: Clock::start(),
-            changing: Mutex::default(),
-            book: Mutex::default(),
-        }
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+        Ring::open(path).map(Self)
     }
 
     /// Makes one. Blocks.
@@ -215,11 +140,11 @@ impl Shares {
         if plan.limit == Some(0) || plan.limit.is_some_and(|limit| limit > u64::MAX / WHOLE / 2) {
             return Err(Error::bad_request("a limit is 1 or more"));
         }
-        if self.clock.is_past(plan.expires) {
+        if self.0.is_past(plan.expires) {
             return Err(Error::bad_request("the share would have expired already"));
         }
         let secret = Secret::make(Kind::Share)?;
-        let share = Arc::new(Share {
+        let share = Share {
             id: make_id()?,
             path: plan.path,
             way: plan.way,
@@ -229,26 +154,8 @@ impl Shares {
             password: plan.password,
             limit: plan.limit,
             hash: secret.hash(),
-        });
-        let _changing = self.changing();
-        let (mut next, seen) = self.all();
-        // What expired makes room.
-        next.retain(|_, share| !self.clock.is_past(share.expires));
-        let of_one = next
-            .values()
-            .filter(|known| known.maker == share.maker)
-            .count();
-        if of_one >= MOST_OF_ONE || next.len() >= MOST {
-            return Err(Error::new(ErrorKind::Busy).because("too many shares"));
-        }
-        next.insert(share.hash, Arc::clone(&share));
-        self.keep(&next, seen)?;
-        let mut book = self.book();
-        book.by_hash
-            .retain(|_, share| !self.clock.is_past(share.expires));
-        book.by_hash.insert(share.hash, Arc::clone(&share));
-        drop(book);
-        Ok((share, secret))
+        };
+        Ok((self.0.add(share)?, secret))
     }
 
     /// Ends the ones that `which` picks, and gives them. Blocks.
@@ -256,74 +163,38 @@ impl Shares {
     /// # Errors
     /// `Io`; then none is ended.
     pub(crate) fn remove(&self, which: impl Fn(&Share) -> bool) -> Result<Vec<Arc<Share>>> {
-        let _changing = self.changing();
-        let (mut next, seen) = self.all();
-        let mut gone = Vec::new();
-        next.retain(|_, share| {
-            let goes = which(share);
-            if goes {
-                gone.push(Arc::clone(share));
-            }
-            !goes
-        });
-        if !gone.is_empty() {
-            self.keep(&next, seen)?;
-            self.book().by_hash.retain(|_, share| !which(share));
-        }
-        Ok(gone)
+        self.0.remove(which)
     }
 
     /// Ends the shares of what is no longer at this path, or beneath it. They end at once; that it
     /// is kept may fail, and is then tried again with the counts.
     pub(crate) fn gone(&self, path: &Path) -> Vec<Arc<Share>> {
-        let mut book = self.book();
-        let beneath = |share: &Share| path.holds(&share.path);
-        let ended: Vec<Arc<Share>> = book
-            .by_hash
-            .values()
-            .filter(|share| beneath(share))
-            .cloned()
-            .collect();
-        if !ended.is_empty() {
-            book.by_hash.retain(|_, share| !beneath(share));
-            book.changed();
-        }
-        ended
+        self.0.end(|share| path.holds(&share.path))
     }
 
     /// All of them, or those of one account, by path, each with how often it was used. Expired
     /// ones are shown until they make room.
     pub(crate) fn list(&self, maker: Option<&str>) -> Vec<(Arc<Share>, u64)> {
-        let book = self.book();
-        let mut found: Vec<_> = book
-            .by_hash
-            .values()
-            .filter(|share| maker.is_none_or(|maker| share.maker == maker))
-            .map(|share| {
-                let count = book.counts.get(&share.id).copied().unwrap_or_default();
-                (Arc::clone(share), count.downloads())
-            })
-            .collect();
+        let mut found = self
+            .0
+            .list(maker, |share, counts| counts.of(share).downloads());
         found.sort_by(|(a, _), (b, _)| (&a.path, a.created).cmp(&(&b.path, b.created)));
         found
     }
 
     /// The share of this secret, unless it has expired.
     pub(crate) fn find(&self, secret: &Secret) -> Option<Arc<Share>> {
-        let share = Arc::clone(self.book().by_hash.get(&secret.hash())?);
-        (!self.clock.is_past(share.expires)).then_some(share)
+        self.0.find(secret)
     }
 
     /// Who made the share of this id.
     pub(crate) fn maker(&self, id: &str) -> Option<String> {
-        let book = self.book();
-        let share = book.by_hash.values().find(|share| share.id == id)?;
-        Some(share.maker.clone())
+        Some(self.0.by_id(id)?.maker.clone())
     }
 
     /// Is it still there, and not expired?
     pub(crate) fn is_live(&self, share: &Share) -> bool {
-        !self.clock.is_past(share.expires) && self.book().by_hash.contains_key(&share.hash)
+        self.0.is_live(share)
     }
 
     /// Takes `part` of `whole` bytes from what the share may still give. What was not sent comes
@@ -337,21 +208,19 @@ impl Shares {
             0 => WHOLE,
             _ => parts(part, whole),
         };
-        let mut book = self.book();
-        book.changed();
-        let count = book.counts.entry(share.id.clone()).or_default();
-        let all = count
-            .used
-            .saturating_add(count.taken)
-            .saturating_add(wanted);
         let most = share
             .limit
             .map(|limit| limit.saturating_mul(WHOLE).saturating_add(SLACK));
-        if most.is_some_and(|most| all > most) {
-            return None;
-        }
-        count.taken = count.taken.saturating_add(wanted);
-        Some(Taken {
+        let fits = self.0.note(|counts| {
+            let count = counts.0.entry(share.id.clone()).or_default();
+            let all = count.all().saturating_add(wanted);
+            let fits = most.is_none_or(|most| all <= most);
+            if fits {
+                count.taken = count.taken.saturating_add(wanted);
+            }
+            fits
+        });
+        fits.then(|| Taken {
             shares: Arc::clone(self),
             id: share.id.clone(),
             wanted,
@@ -362,13 +231,7 @@ impl Shares {
 
     /// May it still give something? For a good answer beforehand; [`Shares::take`] decides.
     pub(crate) fn is_used_up(&self, share: &Share) -> bool {
-        let count = self
-            .book()
-            .counts
-            .get(&share.id)
-            .copied()
-            .unwrap_or_default();
-        let all = count.used.saturating_add(count.taken);
+        let all = self.0.beside(|counts| counts.of(share).all());
         share
             .limit
             .is_some_and(|limit| all.saturating_add(SLACK) > limit.saturating_mul(WHOLE))
@@ -376,16 +239,12 @@ impl Shares {
 
     /// Did anything change since it was kept?
     pub(crate) fn has_news(&self) -> bool {
-        let book = self.book();
-        book.changes != book.kept
+        self.0.has_news()
     }
 
     /// When the next one expires, of those that have not yet.
     pub(crate) fn next_end(&self) -> Option<SystemTime> {
-        let now = self.clock.now();
-        let book = self.book();
-        let ends = book.by_hash.values().filter_map(|share| share.expires);
-        ends.filter(|end| *end > now).min()
+        self.0.next_end()
     }
 
     /// Keeps the counts, and what ended, when anything changed since. Blocks.
@@ -393,45 +252,7 @@ impl Shares {
     /// # Errors
     /// `Io`; it may be tried again.
     pub(crate) fn keep_counts(&self) -> Result<()> {
-        let _changing = self.changing();
-        if !self.has_news() {
-            return Ok(());
-        }
-        let (next, seen) = self.all();
-        self.keep(&next, seen)
-    }
-
-    /// All of them, and how many changes there had been at that moment: what ends afterwards is
-    /// still to be kept.
-    fn all(&self) -> (HashMap<Hash, Arc<Share>>, u64) {
-        let book = self.book();
-        (book.by_hash.clone(), book.changes)
-    }
-
-    /// Writes these, as they were after so many changes, each with its count, and forgets the
-    /// counts of all others.
-    fn keep(&self, next: &HashMap<Hash, Arc<Share>>, seen: u64) -> Result<()> {
-        let mut shares: Vec<Record> = {
-            let book = self.book();
-            let used = |share: &Share| {
-                let count = book.counts.get(&share.id).copied().unwrap_or_default();
-                // What is on its way counts, should nobody be there to say how it ended.
-                count.used.saturating_add(count.taken)
-            };
-            next.values()
-                .map(|share| record(share, used(share)))
-                .collect()
-        };
-        shares.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
-        self.sheet.write(&Document {
-            format: FORMAT,
-            shares,
-        })?;
-        let mut book = self.book();
-        book.kept = seen;
-        let ids: HashSet<&String> = next.values().map(|share| &share.id).collect();
-        book.counts.retain(|id, _| ids.contains(id));
-        Ok(())
+        self.0.keep_news()
     }
 
     fn give_back(&self, taken: &Taken) {
@@ -439,12 +260,12 @@ impl Shares {
             0 => taken.wanted,
             whole => parts(taken.sent, whole).min(taken.wanted),
         };
-        let mut book = self.book();
-        book.changed();
-        if let Some(count) = book.counts.get_mut(&taken.id) {
-            count.taken = count.taken.saturating_sub(taken.wanted);
-            count.used = count.used.saturating_add(sent);
-        }
+        self.0.note(|counts| {
+            if let Some(count) = counts.0.get_mut(&taken.id) {
+                count.taken = count.taken.saturating_sub(taken.wanted);
+                count.used = count.used.saturating_add(sent);
+            }
+        });
     }
 }
 
@@ -482,42 +303,104 @@ impl Drop for Taken {
     }
 }
 
-fn record(share: &Share, used: u64) -> Record {
-    Record {
-        id: share.id.clone(),
-        path: share.path.as_str().to_owned(),
-        way: share.way,
-        maker: share.maker.clone(),
-        hash: share.hash.to_hex(),
-        created: time_to_text(share.created),
-        expires: share.expires.map(time_to_text),
-        password: share.password.clone(),
-        limit: share.limit,
-        used,
+/// How often each share was used, by its id.
+#[derive(Debug, Default)]
+pub(super) struct Counts(HashMap<String, Count>);
+
+impl Counts {
+    fn of(&self, share: &Share) -> Count {
+        self.0.get(&share.id).copied().unwrap_or_default()
     }
 }
 
-fn read(record: &Record) -> Option<Share> {
-    let expires = match &record.expires {
-        Some(text) => Some(time_from_text(text).ok()?),
-        None => None,
-    };
-    Some(Share {
-        id: record.id.clone(),
-        path: Path::parse(&record.path).ok()?,
-        way: record.way,
-        maker: record.maker.clone(),
-        created: time_from_text(&record.created).ok()?,
-        expires,
-        password: record.password.clone(),
-        limit: record.limit,
-        hash: Hash::from_hex(&record.hash)?,
-    })
+impl Key for Share {
+    type Record = Record;
+    type Beside = Counts;
+
+    const ONE: &'static str = "share";
+    const ALL: &'static str = "shares";
+    /// Format 1 counted in millionths of a file.
+    const FORMAT: u32 = 2;
+    const MOST: usize = 10_000;
+    const MOST_OF_ONE: usize = 1_000;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    fn account(&self) -> &str {
+        &self.maker
+    }
+
+    fn created(&self) -> SystemTime {
+        self.created
+    }
+
+    fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+
+    /// What is shared may be shared again.
+    fn clash(&self, _: &Self) -> Option<Error> {
+        None
+    }
+
+    fn record(&self, counts: &Counts) -> Record {
+        Record {
+            id: self.id.clone(),
+            path: self.path.as_str().to_owned(),
+            way: self.way,
+            maker: self.maker.clone(),
+            hash: self.hash.to_hex(),
+            created: time_to_text(self.created),
+            expires: self.expires.map(time_to_text),
+            password: self.password.clone(),
+            limit: self.limit,
+            // What is on its way counts, should nobody be there to say how it ended.
+            used: counts.of(self).all(),
+        }
+    }
+
+    fn read(record: &Record, format: u32, counts: &mut Counts) -> Option<Self> {
+        let expires = match &record.expires {
+            Some(text) => Some(time_from_text(text).ok()?),
+            None => None,
+        };
+        let share = Self {
+            id: record.id.clone(),
+            path: Path::parse(&record.path).ok()?,
+            way: record.way,
+            maker: record.maker.clone(),
+            created: time_from_text(&record.created).ok()?,
+            expires,
+            password: record.password.clone(),
+            limit: record.limit,
+            hash: Hash::from_hex(&record.hash)?,
+        };
+        let count = Count {
+            used: match format {
+                1 => record.used.saturating_mul(1000),
+                _ => record.used,
+            },
+            taken: 0,
+        };
+        counts.0.insert(share.id.clone(), count);
+        Some(share)
+    }
+
+    fn forget(counts: &mut Counts, still: &HashSet<&str>) {
+        counts.0.retain(|id, _| still.contains(id.as_str()));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gaveta_core::ErrorKind;
     use std::time::Duration;
 
     fn plan(path: &str, limit: Option<u64>) -> SharePlan {
@@ -626,9 +509,9 @@ mod tests {
         let shares = Arc::new(Shares::open(Some(path.clone())).unwrap());
         let (_, secret) = shares.add(plan("a", None)).unwrap();
         // Somebody looked at all of them, and this one ends before they are written.
-        let (next, seen) = shares.all();
+        let (next, seen) = shares.0.all();
         assert_eq!(shares.gone(&Path::parse("a").unwrap()).len(), 1);
-        shares.keep(&next, seen).unwrap();
+        shares.0.keep(&next, seen).unwrap();
         assert!(shares.has_news());
         shares.keep_counts().unwrap();
         assert!(!shares.has_news());

@@ -1,12 +1,13 @@
 //! A small document of the server's, kept as one file: read whole, replaced whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gaveta_core::{Error, ErrorKind, Result};
+use gaveta_disk::{make_private, replace_private};
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,7 +51,7 @@ impl Sheet {
             .map_err(|error| failed(format!("damaged: {error}")))
     }
 
-    /// Replaces it: beside (0600), flush, rename, flush the folder. Blocks.
+    /// Replaces it ([`replace_private`]). Blocks.
     ///
     /// # Errors
     /// `Io`; then what was kept before is still there.
@@ -109,40 +110,17 @@ pub(super) fn lock(folder: &Path, using: Using, patience: Duration) -> Result<Fi
     }
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    make_private(folder)?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = (|| {
-        let _ = fs::remove_file(&beside);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
+    if let Some(folder) = path.parent() {
+        make_private(folder)?;
     }
-    written
+    replace_private(path, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

@@ -1,21 +1,18 @@
 //! Tokens: a named part of an account's rights, for programs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::body::{time_from_text, time_to_text};
 use serde::{Deserialize, Serialize};
 
+use super::ring::{Key, Ring};
 use super::secret::{Hash, Kind, Secret, make_id};
-use super::sheet::Sheet;
-use super::{Clock, Narrow, NarrowRecord};
+use super::{Narrow, NarrowRecord};
 
-/// How many tokens there may be, and how many of one account.
-const MOST: usize = 10_000;
-const MOST_OF_ONE: usize = 200;
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 64;
 
@@ -50,29 +47,10 @@ pub(crate) struct TokenPlan {
 
 /// All tokens. A change is kept before it counts.
 #[derive(Debug)]
-pub(crate) struct Tokens {
-    sheet: Sheet,
-    clock: Clock,
-    /// Held by whoever changes and keeps; those who look never wait for the disk.
-    changing: Mutex<()>,
-    book: Mutex<Book>,
-}
-
-#[derive(Debug, Default, Clone)]
-struct Book {
-    by_hash: HashMap<Hash, Arc<Token>>,
-    /// When each was last used, since the start.
-    used: HashMap<String, SystemTime>,
-}
+pub(crate) struct Tokens(Ring<Token>);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Document {
-    format: u32,
-    tokens: Vec<Record>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     id: String,
     name: String,
     account: String,
@@ -86,41 +64,12 @@ struct Record {
 }
 
 impl Tokens {
-    /// Those that are kept in this file, which is made when it is first needed; in memory alone
-    /// when there is none.
+    /// As [`Ring::open`].
     ///
     /// # Errors
-    /// `Io` when the file cannot be read or is damaged: it is never thrown away.
+    /// As [`Ring::open`].
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self> {
-        let sheet = Sheet::at(path);
-        let mut book = Book::default();
-        if let Some(document) = sheet.read::<Document>()? {
-            for record in &document.tokens {
-                let token = read(record).ok_or_else(|| {
-                    Error::new(ErrorKind::Io).because(format!("token {:?}: damaged", record.id))
-                })?;
-                book.by_hash.insert(token.hash, Arc::new(token));
-            }
-        }
-        Ok(Self {
-            sheet,
-            book: Mutex::new(book),
-            ..Self::in_memory()
-        })
-    }
-
-    /// None yet, and none is kept.
-    pub(crate) fn in_memory() -> Self {
-        Self {
-            sheet: Sheet::at(None),
-            clock: Clock::start(),
-            changing: Mutex::default(),
-            book: Mutex::default(),
-        }
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        Ring::open(path).map(Self)
     }
 
     /// Makes one. Blocks.
@@ -138,11 +87,11 @@ impl Tokens {
         if plan.narrow.len() > 64 {
             return Err(Error::bad_request("a token has at most 64 scopes"));
         }
-        if self.clock.is_past(plan.expires) {
+        if self.0.is_past(plan.expires) {
             return Err(Error::bad_request("the token would have expired already"));
         }
         let secret = Secret::make(Kind::Token)?;
-        let token = Arc::new(Token {
+        let token = Token {
             id: make_id()?,
             name: name.to_owned(),
             account: plan.account,
@@ -151,27 +100,8 @@ impl Tokens {
             created: SystemTime::now(),
             expires: plan.expires,
             hash: secret.hash(),
-        });
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let clock = &self.clock;
-        let mut next = self.book().by_hash.clone();
-        // What expired makes room.
-        next.retain(|_, token| !clock.is_past(token.expires));
-        let of_one = next.values().filter(|known| known.account == token.account);
-        let (mut count, mut taken) = (0, false);
-        for known in of_one {
-            count += 1;
-            taken |= known.name == token.name;
-        }
-        if taken {
-            return Err(Error::new(ErrorKind::Exists).about_text(token.name.clone()));
-        }
-        if count >= MOST_OF_ONE || next.len() >= MOST {
-            return Err(Error::new(ErrorKind::Busy).because("too many tokens"));
-        }
-        next.insert(token.hash, Arc::clone(&token));
-        self.keep(next)?;
-        Ok((token, secret))
+        };
+        Ok((self.0.add(token)?, secret))
     }
 
     /// Revokes the ones that `which` picks, and gives them. Blocks.
@@ -179,101 +109,109 @@ impl Tokens {
     /// # Errors
     /// `Io`; then none is revoked.
     pub(crate) fn remove(&self, which: impl Fn(&Token) -> bool) -> Result<Vec<Arc<Token>>> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = self.book().by_hash.clone();
-        let mut gone = Vec::new();
-        next.retain(|_, token| {
-            let goes = which(token);
-            if goes {
-                gone.push(Arc::clone(token));
-            }
-            !goes
-        });
-        if !gone.is_empty() {
-            self.keep(next)?;
-        }
-        Ok(gone)
+        self.0.remove(which)
     }
 
     /// All of them, or those of one account, by name, with the time of their last use since the
     /// start. Expired ones are shown until they make room.
     pub(crate) fn list(&self, account: Option<&str>) -> Vec<(Arc<Token>, Option<SystemTime>)> {
-        let book = self.book();
-        let mut found: Vec<_> = book
-            .by_hash
-            .values()
-            .filter(|token| account.is_none_or(|account| token.account == account))
-            .map(|token| (Arc::clone(token), book.used.get(&token.id).copied()))
-            .collect();
+        let mut found = self
+            .0
+            .list(account, |token, used| used.get(&token.id).copied());
         found.sort_by(|(a, _), (b, _)| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
         found
     }
 
     /// The token of this secret, unless it has expired. Notes that it was used.
     pub(crate) fn find(&self, secret: &Secret) -> Option<Arc<Token>> {
-        let mut book = self.book();
-        let token = Arc::clone(book.by_hash.get(&secret.hash())?);
-        if self.clock.is_past(token.expires) {
-            return None;
-        }
-        book.used.insert(token.id.clone(), SystemTime::now());
+        let token = self.0.find(secret)?;
+        self.0
+            .beside(|used| used.insert(token.id.clone(), SystemTime::now()));
         Some(token)
     }
 
     /// When the next one expires, of those that have not yet.
     pub(crate) fn next_end(&self) -> Option<SystemTime> {
-        let now = self.clock.now();
-        let book = self.book();
-        let ends = book.by_hash.values().filter_map(|token| token.expires);
-        ends.filter(|end| *end > now).min()
+        self.0.next_end()
     }
 
     /// Is it still there, and not expired?
     pub(crate) fn is_live(&self, token: &Token) -> bool {
-        !self.clock.is_past(token.expires) && self.book().by_hash.contains_key(&token.hash)
-    }
-
-    fn keep(&self, next: HashMap<Hash, Arc<Token>>) -> Result<()> {
-        let mut tokens: Vec<Record> = next.values().map(|token| record(token)).collect();
-        tokens.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
-        self.sheet.write(&Document { format: 1, tokens })?;
-        let mut book = self.book();
-        book.used
-            .retain(|id, _| next.values().any(|token| token.id == *id));
-        book.by_hash = next;
-        Ok(())
+        self.0.is_live(token)
     }
 }
 
-fn record(token: &Token) -> Record {
-    Record {
-        id: token.id.clone(),
-        name: token.name.clone(),
-        account: token.account.clone(),
-        mark: token.mark.clone(),
-        hash: token.hash.to_hex(),
-        narrow: token.narrow.iter().map(NarrowRecord::from).collect(),
-        created: time_to_text(token.created),
-        expires: token.expires.map(time_to_text),
-    }
-}
+impl Key for Token {
+    type Record = Record;
+    /// When each was last used, since the start.
+    type Beside = HashMap<String, SystemTime>;
 
-fn read(record: &Record) -> Option<Token> {
-    let narrow: Option<Vec<Narrow>> = record.narrow.iter().map(NarrowRecord::read).collect();
-    let expires = match &record.expires {
-        Some(text) => Some(time_from_text(text).ok()?),
-        None => None,
-    };
-    Some(Token {
-        id: record.id.clone(),
-        name: record.name.clone(),
-        account: record.account.clone(),
-        mark: record.mark.clone(),
-        narrow: narrow?,
-        created: time_from_text(&record.created).ok()?,
-        expires,
-        hash: Hash::from_hex(&record.hash)?,
-    })
+    const ONE: &'static str = "token";
+    const ALL: &'static str = "tokens";
+    const FORMAT: u32 = 1;
+    const MOST: usize = 10_000;
+    const MOST_OF_ONE: usize = 200;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    fn account(&self) -> &str {
+        &self.account
+    }
+
+    fn created(&self) -> SystemTime {
+        self.created
+    }
+
+    fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+
+    /// A name is one token's.
+    fn clash(&self, known: &Self) -> Option<Error> {
+        let taken = known.name == self.name;
+        taken.then(|| Error::new(ErrorKind::Exists).about_text(self.name.clone()))
+    }
+
+    fn record(&self, _: &Self::Beside) -> Record {
+        Record {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            account: self.account.clone(),
+            mark: self.mark.clone(),
+            hash: self.hash.to_hex(),
+            narrow: self.narrow.iter().map(NarrowRecord::from).collect(),
+            created: time_to_text(self.created),
+            expires: self.expires.map(time_to_text),
+        }
+    }
+
+    fn read(record: &Record, _: u32, _: &mut Self::Beside) -> Option<Self> {
+        let narrow: Option<Vec<Narrow>> = record.narrow.iter().map(NarrowRecord::read).collect();
+        let expires = match &record.expires {
+            Some(text) => Some(time_from_text(text).ok()?),
+            None => None,
+        };
+        Some(Self {
+            id: record.id.clone(),
+            name: record.name.clone(),
+            account: record.account.clone(),
+            mark: record.mark.clone(),
+            narrow: narrow?,
+            created: time_from_text(&record.created).ok()?,
+            expires,
+            hash: Hash::from_hex(&record.hash)?,
+        })
+    }
+
+    fn forget(used: &mut Self::Beside, still: &HashSet<&str>) {
+        used.retain(|id, _| still.contains(id.as_str()));
+    }
 }
 
 #[cfg(test)]
@@ -337,14 +275,14 @@ mod tests {
         for bad in ["", "  ", "a\nb", &"x".repeat(65)] {
             assert_eq!(kind(plan("ana", bad)), ErrorKind::BadRequest, "{bad:?}");
         }
-        for number in 1..MOST_OF_ONE {
+        for number in 1..Token::MOST_OF_ONE {
             tokens.add(plan("ana", &number.to_string())).unwrap();
         }
         assert_eq!(kind(plan("ana", "one more")), ErrorKind::Busy);
         tokens.add(plan("bia", "one more")).unwrap();
         assert_eq!(
             tokens.remove(|token| token.account == "ana").unwrap().len(),
-            MOST_OF_ONE
+            Token::MOST_OF_ONE
         );
     }
 

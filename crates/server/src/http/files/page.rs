@@ -7,6 +7,7 @@ use gaveta_wire::url;
 use maud::{Markup, html};
 
 use super::render::Render;
+use crate::http::base::{self, BasePath};
 use crate::http::html::{Frame, HOLE, Who, folder_url, icon, notice, page, row, shown, texts};
 use crate::http::query::sort_word;
 
@@ -19,6 +20,7 @@ pub(super) struct Page {
     who: Who,
     /// The query as it was asked, for the way back from a switch.
     query: Option<String>,
+    base: BasePath,
     /// What stands between the rows and what is said at their end, and after that.
     rest: (String, String),
 }
@@ -38,6 +40,7 @@ impl Page {
             lang,
             who,
             query: query.map(str::to_owned),
+            base: base::here(),
             rest: (String::new(), String::new()),
         }
     }
@@ -101,7 +104,7 @@ impl Page {
                     @for (i, folder) in way.iter().rev().enumerate() {
                         li {
                             @let here = (i + 1 == last).then_some("page");
-                            a href=(folder_url(folder)) aria-current=[here]
+                            a href=(self.base.link(&folder_url(folder))) aria-current=[here]
                                 data-path=(folder.as_str()) {
                                 @match folder.name() {
                                     Some(name) => bdi { (shown(name)) },
@@ -125,6 +128,7 @@ impl Page {
             "/.gaveta/form?at={}",
             url::encode_name(self.folder.as_str())
         );
+        let form = self.base.link(&form);
         html! {
             div.tools {
                 @if self.who.create {
@@ -155,11 +159,28 @@ impl Page {
                         }
                     }
                 }
-                a.button href={ "/.gaveta/zip" (folder_url(&self.folder)) } {
+                @if self.who.share {
+                    a.button #share-folder href=(self.share()) {
+                        (icon("share")) span { (text.say("page-share-do", &[])) }
+                    }
+                }
+                a.button href=(self.archive()) {
                     (icon("archive")) span { (text.say("page-get-all", &[])) }
                 }
             }
         }
+    }
+
+    /// The address of all that is here as one archive.
+    fn archive(&self) -> String {
+        self.base
+            .link(&format!("/.gaveta/zip{}", folder_url(&self.folder)))
+    }
+
+    /// The address where links to this folder are made.
+    fn share(&self) -> String {
+        let at = url::encode_name(self.folder.as_str());
+        self.base.link(&format!("/.gaveta/share?at={at}"))
     }
 
     /// What can be done with what was chosen.
@@ -167,15 +188,20 @@ impl Page {
         let text = self.text();
         let act = |word: &'static str, drawing: &str, key: &str| {
             html! {
-                button name="do" value=(word) formaction="/.gaveta/ask" data-act=(word) {
+                button name="do" value=(word) formaction=(self.base.link("/.gaveta/ask")) data-act=(word) {
                     (icon(drawing)) span { (text.say(key, &[])) }
                 }
             }
         };
         html! {
             div.acts role="group" aria-label=(text.say("page-chosen", &[])) {
-                button data-act="get" formaction={ "/.gaveta/zip" (folder_url(&self.folder)) } {
+                button data-act="get" formaction=(self.archive()) {
                     (icon("get")) span { (text.say("page-get", &[])) }
+                }
+                @if self.who.share {
+                    button data-act="share" formaction=(self.base.link("/.gaveta/share")) {
+                        (icon("share")) span { (text.say("page-share-do", &[])) }
+                    }
                 }
                 @if self.who.delete { (act("rename", "rename", "page-rename")) }
                 @if self.who.delete { (act("move", "move", "page-move")) }
@@ -241,7 +267,8 @@ impl Page {
             who: Some(&self.who),
             folder: Some(&self.folder),
             sought: "",
-            back: &back,
+            back: Some(&back),
+            base: &self.base,
         };
         page(&frame, &main)
     }
@@ -341,6 +368,7 @@ mod tests {
             replace: all,
             delete: all,
             manage: all,
+            share: all,
         }
     }
 

@@ -32,6 +32,7 @@ macro_rules! embedded {
 /// Name, media type, content.
 const FILES: &[(&str, &str, &[u8])] = embedded![
     ("page.css", "text/css; charset=utf-8"),
+    ("desk.css", "text/css; charset=utf-8"),
     ("page.js", JS),
     ("admin.js", JS),
     ("api.js", JS),
@@ -43,6 +44,7 @@ const FILES: &[(&str, &str, &[u8])] = embedded![
     ("rows.js", JS),
     ("select.js", JS),
     ("send.js", JS),
+    ("share.js", JS),
     ("text.js", JS),
     ("tray.js", JS),
     ("view.js", JS),
@@ -68,8 +70,10 @@ pub(crate) const SAID: &[(&str, &[&str])] = &[
     ("js-chosen", &["n"]),
     ("js-close", &[]),
     ("js-copied", &["n"]),
+    ("js-copied-link", &[]),
     ("js-copy", &["n"]),
     ("js-copy-here", &[]),
+    ("js-copy-link", &[]),
     ("js-delete", &[]),
     ("js-delete-sure", &["n"]),
     ("js-deleted", &["n"]),
@@ -199,9 +203,9 @@ fn press(plain: &[u8]) -> Bytes {
     encoder.finish().unwrap_or_default().into()
 }
 
-/// The address of an asset.
+/// The path of an asset.
 pub(crate) fn url(name: &str) -> String {
-    format!("{}{}/{name}", super::assets::PREFIX, mark())
+    format!("{PREFIX}{}/{name}", mark())
 }
 
 /// Where assets lie.
@@ -269,6 +273,12 @@ mod tests {
             .collect();
         let known: BTreeSet<&str> = SAID.iter().map(|(key, _)| *key).collect();
         assert_eq!(said, known);
+    }
+
+    #[test]
+    fn the_scripts_ask_beneath_the_prefix_alone() {
+        // One place knows where we are served; every other script asks it.
+        assert_eq!(scripts().matches("/.gaveta/").count(), 1);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use gaveta_core::Path;
 use gaveta_text::{Lang, Text};
+use gaveta_wire::url;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{Who, assets, folder_url, icon, texts};
+use crate::http::base::BasePath;
 
 /// Stands where a page is cut, to be filled while it is sent. No text that is shown can hold it:
 /// paths have no control characters, and what is no path is escaped.
@@ -21,16 +23,19 @@ pub(crate) struct Frame<'a> {
     pub(crate) folder: Option<&'a Path>,
     /// What was searched for.
     pub(crate) sought: &'a str,
-    /// Where the switches lead back to: a path and query of ours.
-    pub(crate) back: &'a str,
+    /// Where the switches lead back to: a path and query of ours; none: no switches.
+    pub(crate) back: Option<&'a str>,
+    /// What every address begins with.
+    pub(crate) base: &'a BasePath,
 }
 
 /// A whole page.
 pub(crate) fn page(frame: &Frame<'_>, main: &Markup) -> String {
     let text = texts(frame.lang);
+    let asset = |name: &str| frame.base.link(&assets::url(name));
     let markup = html! {
         (DOCTYPE)
-        html lang=(frame.lang.tag()) {
+        html lang=(frame.lang.tag()) data-base=(frame.base.as_str()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width,initial-scale=1";
@@ -39,11 +44,11 @@ pub(crate) fn page(frame: &Frame<'_>, main: &Markup) -> String {
                 meta name="theme-color" media="(prefers-color-scheme: dark)" content="#1b1815";
                 meta name="description" content=(text.say("page-description", &[]));
                 title { (frame.title) " · Gaveta" }
-                link rel="stylesheet" href=(assets::url("page.css"));
-                link rel="icon" type="image/svg+xml" href=(assets::url("icon.svg"));
-                link rel="apple-touch-icon" href=(assets::url("icon-180.png"));
-                link rel="manifest" href=(assets::url("manifest.json"));
-                script type="module" src=(assets::url("page.js")) {}
+                link rel="stylesheet" href=(asset("page.css"));
+                link rel="icon" type="image/svg+xml" href=(asset("icon.svg"));
+                link rel="apple-touch-icon" href=(asset("icon-180.png"));
+                link rel="manifest" href=(asset("manifest.json"));
+                script type="module" src=(asset("page.js")) {}
             }
             body {
                 (PreEscaped(super::icon::SPRITE))
@@ -60,9 +65,9 @@ pub(crate) fn page(frame: &Frame<'_>, main: &Markup) -> String {
 fn bar(frame: &Frame<'_>, text: &Text) -> Markup {
     html! {
         header.bar {
-            a.brand href="/" { (icon("drawer")) span { "Gaveta" } }
+            a.brand href=(frame.base.link("/")) { (icon("drawer")) span { "Gaveta" } }
             @if let Some(folder) = frame.folder {
-                form.search role="search" action="/.gaveta/search" {
+                form.search role="search" action=(frame.base.link("/.gaveta/search")) {
                     input type="hidden" name="at" value=(folder.as_str());
                     label {
                         span.quiet { (text.say("page-search-label", &[])) }
@@ -81,22 +86,23 @@ fn bar(frame: &Frame<'_>, text: &Text) -> Markup {
 
 fn account(who: &Who, frame: &Frame<'_>, text: &Text) -> Markup {
     let back = frame.folder.map_or_else(|| "/".to_owned(), folder_url);
+    let sign_in = format!("/.gaveta/sign-in?back={}", url::encode_name(&back));
     html! {
         nav.account aria-label=(text.say("page-account", &[])) {
             @if who.manage {
-                a href="/.gaveta/admin" title=(text.say("page-admin", &[])) {
+                a href=(frame.base.link("/.gaveta/admin")) title=(text.say("page-admin", &[])) {
                     (icon("meter")) span.wide { (text.say("page-admin", &[])) }
                 }
             }
             @match &who.name {
                 Some(name) => {
                     span.who { (icon("person")) bdi { (name) } }
-                    form method="post" action="/.gaveta/sign-out" {
+                    form method="post" action=(frame.base.link("/.gaveta/sign-out")) {
                         button.plain { (text.say("page-sign-out", &[])) }
                     }
                 }
                 None => {
-                    a href={ "/.gaveta/sign-in?back=" (gaveta_wire::url::encode_name(&back)) } {
+                    a href=(frame.base.link(&sign_in)) {
                         (icon("person")) span { (text.say("page-sign-in", &[])) }
                     }
                 }
@@ -108,19 +114,25 @@ fn account(who: &Who, frame: &Frame<'_>, text: &Text) -> Markup {
 fn foot(frame: &Frame<'_>, text: &Text) -> Markup {
     html! {
         footer.foot {
-            form method="post" action="/.gaveta/language" {
-                input type="hidden" name="back" value=(frame.back);
-                @for lang in Lang::ALL {
-                    @if lang == frame.lang {
-                        span lang=(lang.tag()) aria-current="true" { (own_name(lang)) }
-                    } @else {
-                        button.plain name="to" value=(lang.tag()) lang=(lang.tag()) {
-                            (own_name(lang))
-                        }
+            @if let Some(back) = frame.back { (switches(frame, back)) }
+            span.made { (text.say("page-foot", &[])) }
+        }
+    }
+}
+
+fn switches(frame: &Frame<'_>, back: &str) -> Markup {
+    html! {
+        form method="post" action=(frame.base.link("/.gaveta/language")) {
+            input type="hidden" name="back" value=(back);
+            @for lang in Lang::ALL {
+                @if lang == frame.lang {
+                    span lang=(lang.tag()) aria-current="true" { (own_name(lang)) }
+                } @else {
+                    button.plain name="to" value=(lang.tag()) lang=(lang.tag()) {
+                        (own_name(lang))
                     }
                 }
             }
-            span.made { (text.say("page-foot", &[])) }
         }
     }
 }

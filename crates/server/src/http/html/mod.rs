@@ -13,7 +13,9 @@ use gaveta_core::{AccountKind, Action, Path};
 use gaveta_text::{Lang, Text};
 use gaveta_wire::url;
 use http::header::{self, HeaderMap, HeaderValue};
+use maud::{Markup, html};
 
+use super::base::BasePath;
 use crate::drawer::View;
 
 pub(crate) use frame::{Frame, HOLE, page};
@@ -30,6 +32,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; frame-src 'self'; \
     manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types gaveta";
+
+/// A style sheet that only some pages load.
+pub(crate) fn sheet(base: &BasePath, name: &str) -> Markup {
+    html! { link rel="stylesheet" href=(base.link(&assets::url(name))); }
+}
 
 /// Sets what a page of ours carries.
 pub(crate) fn own_page(headers: &mut HeaderMap) {
@@ -53,6 +60,8 @@ pub(crate) struct Who {
     pub(crate) replace: bool,
     pub(crate) delete: bool,
     pub(crate) manage: bool,
+    /// May make links that let others in here.
+    pub(crate) share: bool,
 }
 
 impl Who {
@@ -66,6 +75,7 @@ impl Who {
             replace: view.may(Action::Replace, folder),
             delete: view.may(Action::Delete, folder),
             manage: view.may(Action::Manage, folder),
+            share: view.by_himself().is_ok() && !view.ways_in(folder).is_empty(),
         }
     }
 }
@@ -81,7 +91,8 @@ pub(crate) fn shown(name: &str) -> std::borrow::Cow<'_, str> {
     gaveta_text::escape(name)
 }
 
-/// The address of a folder's own page.
+/// The path of a folder's own page; [`BasePath::link`](super::base::BasePath::link) makes an
+/// address of it.
 pub(crate) fn folder_url(folder: &Path) -> String {
     url::encode(folder, true)
 }

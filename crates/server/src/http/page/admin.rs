@@ -7,11 +7,11 @@ use gaveta_text::Text;
 use http::Response;
 use maud::{Markup, html};
 
-use super::{ADMIN, Asked, see_other};
+use super::{ADMIN, ADMIN_ACCOUNTS, ADMIN_LINKS, Asked, see_other};
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::form::{self, Form};
-use crate::http::html::{icon, language, shown, texts, time};
+use crate::http::html::{icon, language, sheet, shown, texts, time};
 
 /// How many uploads under way are shown.
 const SHOWN: usize = 200;
@@ -32,8 +32,10 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
         html! { div { dt { (text.say(key, &[])) } dd data-fact=(id) { (value) } } }
     };
     let main = html! {
+        (sheet(&asked.house.base, "desk.css"))
         div.drawer #drawer data-path="" data-admin="" {
             h1 { (title) }
+            (way(asked, text, ADMIN))
             section.card.wide-card {
                 h2 { (text.say("page-admin-now", &[])) }
                 dl.facts {
@@ -51,14 +53,14 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
             }
             section.card.wide-card {
                 h2 { (text.say("page-admin-uploads", &[])) }
-                (table(text, &uploads))
+                (table(text, &uploads, &asked.link(ADMIN)))
                 @if more { p.quiet-text { "…" } }
             }
             section.card.wide-card #happened hidden {
                 h2 { (text.say("page-admin-events", &[])) }
                 ol.events #events {}
             }
-            p.links { a.button href="/" { (icon("drawer")) (text.say("page-error-home", &[])) } }
+            p.links { a.button href=(asked.link("/")) { (icon("drawer")) (text.say("page-error-home", &[])) } }
         }
     };
     Ok(asked.page(&title, &root, "", &main))
@@ -76,6 +78,23 @@ pub(super) async fn end(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>>
     let id = UploadId::parse(given.get("end").unwrap_or_default())?;
     asked.view.upload(&id, None).await?.discard().await?;
     Ok(see_other(ADMIN))
+}
+
+/// The way between the pages of this corner.
+pub(super) fn way(asked: &Asked<'_>, text: &Text, here: &str) -> Markup {
+    let pages = [
+        (ADMIN, "page-admin-now"),
+        (ADMIN_LINKS, "page-admin-links"),
+        (ADMIN_ACCOUNTS, "page-admin-accounts"),
+    ];
+    html! {
+        nav.tabs aria-label=(text.say("page-admin", &[])) {
+            @for (path, key) in pages {
+                @let now = (path == here).then_some("page");
+                a.button href=(asked.link(path)) aria-current=[now] { (text.say(key, &[])) }
+            }
+        }
+    }
 }
 
 fn allowed(asked: &Asked<'_>) -> Result<()> {
@@ -113,7 +132,8 @@ fn room(text: &Text, space: Space) -> Markup {
     }
 }
 
-fn table(text: &Text, uploads: &[UploadState]) -> Markup {
+/// `admin`: the address of this page.
+fn table(text: &Text, uploads: &[UploadState], admin: &str) -> Markup {
     if uploads.is_empty() {
         return html! { p.quiet-text { (text.say("page-admin-none", &[])) } };
     }
@@ -131,7 +151,7 @@ fn table(text: &Text, uploads: &[UploadState]) -> Markup {
                             " · " (time(text, state.touched))
                         }
                     }
-                    form method="post" action=(ADMIN) {
+                    form method="post" action=(admin) {
                         button name="end" value=(state.id.as_str()) {
                             (icon("close")) (text.say("page-admin-end", &[]))
                         }

@@ -29,6 +29,7 @@ pub(super) fn ask(asked: &Asked<'_>) -> Result<Response<Body>> {
     };
     let names = || entries.iter().map(|entry| entry.name().unwrap_or_default());
     let form = format!("{FORM}?at={}", url::encode_name(folder.as_str()));
+    let form = asked.link(&form);
     let main = html! {
         section.card.ask {
             h1 { (title) }
@@ -62,7 +63,7 @@ pub(super) fn ask(asked: &Asked<'_>) -> Result<Response<Body>> {
                         @if deed == Deed::Delete { (icon("delete")) }
                         (title)
                     }
-                    a.button href=(folder_url(&folder)) { (text.say("page-back", &[])) }
+                    a.button href=(asked.link(&folder_url(&folder))) { (text.say("page-back", &[])) }
                 }
             }
         }

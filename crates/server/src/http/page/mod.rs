@@ -2,14 +2,20 @@
 //!
 //! Folders themselves are the files door's; here is what their pages load, ask and send.
 
+mod account;
+mod accounts;
 mod admin;
 mod ask;
 mod assets;
 mod deed;
+mod links;
 mod preview;
+mod qr;
 mod search;
 mod send;
 mod settle;
+mod share;
+mod wish;
 
 use gaveta_core::{Error, ErrorKind, Path, Result};
 use http::header::{self, HeaderValue};
@@ -24,7 +30,7 @@ use super::error::{self, Refusal};
 use super::headers::prefers_html;
 use super::html::{self, Frame, Press, Wants, Who, assets as files, language, own_page};
 use super::query::Query;
-use super::{fields, form};
+use super::{fields, form, stranger};
 use crate::drawer::View;
 use crate::server::House;
 
@@ -32,13 +38,18 @@ const ASK: &str = "/.gaveta/ask";
 const FORM: &str = "/.gaveta/form";
 const SEARCH: &str = "/.gaveta/search";
 const ADMIN: &str = "/.gaveta/admin";
+const ADMIN_LINKS: &str = "/.gaveta/admin/links";
+const ADMIN_ACCOUNTS: &str = "/.gaveta/admin/accounts";
+const ADMIN_ACCOUNT: &str = "/.gaveta/admin/account";
+const SHARE: &str = "/.gaveta/share";
 const SIGN_IN: &str = "/.gaveta/sign-in";
 const LANGUAGE: &str = "/.gaveta/language";
 const PREVIEW: &str = "/.gaveta/preview/";
 
 /// Is this address ours to answer?
 pub(super) fn is_here(path: &str) -> bool {
-    matches!(path, ASK | FORM | SEARCH | LANGUAGE | SIGN_IN | ADMIN)
+    matches!(path, ASK | FORM | SEARCH | LANGUAGE | SIGN_IN | SHARE)
+        || matches!(path, ADMIN | ADMIN_LINKS | ADMIN_ACCOUNTS | ADMIN_ACCOUNT)
         || path.starts_with(files::PREFIX)
         || path.starts_with(PREVIEW)
 }
@@ -49,6 +60,8 @@ struct Asked<'a> {
     query: Query,
     view: &'a View,
     house: &'a House,
+    /// How a browser spells this server: scheme, host and port.
+    origin: String,
 }
 
 impl Asked<'_> {
@@ -56,6 +69,11 @@ impl Asked<'_> {
     fn at(&self) -> Result<Path> {
         let text = self.query.get("at").unwrap_or_default();
         Path::parse(text.trim_matches('/'))
+    }
+
+    /// The address of a path of ours.
+    fn link(&self, path: &str) -> String {
+        self.house.base.link(path)
     }
 
     /// A page of ours around this, for whoever asks.
@@ -72,7 +90,8 @@ impl Asked<'_> {
             who: Some(&who),
             folder: Some(folder),
             sought,
-            back: &back,
+            back: Some(&back),
+            base: &self.house.base,
         };
         let text = html::page(&frame, main);
         let mut response = match Press::wanted(&self.head.headers) {
@@ -103,7 +122,9 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
     view: &View,
     house: &House,
+    secure: bool,
 ) -> Response<Body> {
+    let origin = stranger::origin(&request, secure);
     let home = Home::default();
     let (head, body) = form::apart(request, &home);
     let asked = Asked {
@@ -111,6 +132,7 @@ pub(crate) async fn serve(
         query: Query::parse(head.uri.query()),
         view,
         house,
+        origin,
     };
     let answered = route(&asked, body).await;
     let response = answered.unwrap_or_else(|refusal| {
@@ -141,6 +163,22 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
             form::is_ours(&asked.head.headers)?;
             Ok(admin::end(asked, body).await?)
         }
+        ADMIN_LINKS if reads => Ok(links::links(asked)?),
+        ADMIN_LINKS if sends => {
+            form::is_ours(&asked.head.headers)?;
+            Ok(links::end(asked, body).await?)
+        }
+        ADMIN_ACCOUNTS if reads => Ok(accounts::accounts(asked)?),
+        ADMIN_ACCOUNT if reads => Ok(accounts::account(asked)?),
+        ADMIN_ACCOUNTS | ADMIN_ACCOUNT if sends => {
+            form::is_ours(&asked.head.headers)?;
+            Ok(accounts::change(asked, body).await?)
+        }
+        SHARE if reads => Ok(share::share(asked).await?),
+        SHARE if sends => {
+            form::is_ours(&asked.head.headers)?;
+            Ok(share::change(asked, body).await?)
+        }
         SIGN_IN if reads => Ok(settle::sign_in(asked)),
         SEARCH if reads => Ok(search::search(asked).await?),
         FORM if sends => {
@@ -151,7 +189,8 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
             form::is_ours(&asked.head.headers)?;
             Ok(settle::keep_language(asked, body).await?)
         }
-        ADMIN | ASK | SEARCH | SIGN_IN | FORM | LANGUAGE => Err(wrong_method()),
+        ADMIN | ADMIN_LINKS | ADMIN_ACCOUNTS | ADMIN_ACCOUNT | SHARE | ASK | SEARCH | SIGN_IN
+        | FORM | LANGUAGE => Err(wrong_method()),
         path if !reads && (path.starts_with(files::PREFIX) || path.starts_with(PREVIEW)) => {
             Err(wrong_method())
         }

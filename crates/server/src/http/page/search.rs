@@ -58,13 +58,13 @@ pub(super) async fn search(asked: &Asked<'_>) -> Result<Response<Body>> {
                     } }
                     tbody #rows {
                         @for entry in &found {
-                            (row(text, entry, shown_path(entry, &folder), &place(entry)))
+                            (row(text, entry, shown_path(entry, &folder), &asked.link(&place(entry))))
                         }
                     }
                 }
             }
             p.links {
-                a.button href=(folder_url(&folder)) { (icon("folder")) (text.say("page-back", &[])) }
+                a.button href=(asked.link(&folder_url(&folder))) { (icon("folder")) (text.say("page-back", &[])) }
             }
         }
     };
@@ -100,7 +100,7 @@ fn shown_path<'a>(entry: &'a Entry, folder: &gaveta_core::Path) -> &'a str {
     }
 }
 
-/// The address of the folder that holds it.
+/// The path of the folder that holds it.
 fn place(entry: &Entry) -> String {
     entry
         .path

@@ -28,6 +28,7 @@ enum Taken {
 /// Does what a form says and leads back to the folder; what failed is told instead, entry by entry.
 pub(super) async fn form(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal> {
     let folder = asked.at()?;
+    form::may_send(&asked.head.headers, asked.view, &folder)?;
     let outcomes = match form::read(&asked.head.headers, body).await? {
         Form::Fields(given) => carry_out(&given, &folder, asked.view).await?,
         Form::Parts(parts) => receive(asked, &folder, parts).await?,
@@ -73,7 +74,7 @@ fn told(asked: &Asked<'_>, folder: &Path, outcomes: &[Outcome]) -> Response<Body
                     li { (icon("done")) " " bdi { (shown(&outcome.name)) } }
                 }
             }
-            p.links { a.button href=(folder_url(folder)) { (text.say("page-back", &[])) } }
+            p.links { a.button href=(asked.link(&folder_url(folder))) { (text.say("page-back", &[])) } }
         }
     };
     asked.page(&title, folder, "", &main)

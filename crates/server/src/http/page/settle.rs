@@ -42,7 +42,7 @@ pub(super) fn sign_in(asked: &Asked<'_>) -> Response<Body> {
     let main = html! {
         section.card.ask {
             h1 { (title) }
-            form method="post" action=(SIGN_IN) {
+            form method="post" action=(asked.link(SIGN_IN)) {
                 input type="hidden" name="back" value=(back);
                 label for="name" { (text.say("page-account-name", &[])) }
                 input #name name="name" required maxlength="255" autocomplete="username"
@@ -52,7 +52,7 @@ pub(super) fn sign_in(asked: &Asked<'_>) -> Response<Body> {
                     autocomplete="current-password";
                 p.links {
                     button.primary { (title) }
-                    a.button href=(back) { (text.say("page-cancel", &[])) }
+                    a.button href=(asked.link(back)) { (text.say("page-cancel", &[])) }
                 }
             }
         }

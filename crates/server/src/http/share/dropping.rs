@@ -63,6 +63,7 @@ async fn take_form(
     view: &View,
     settings: &FilesSettings,
 ) -> Result<DroppedBody> {
+    form::may_send(headers, view, &share.path)?;
     let Form::Parts(mut parts) = form::read(headers, body).await? else {
         return Err(Error::bad_request("the form holds no file"));
     };

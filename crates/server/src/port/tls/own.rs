@@ -4,12 +4,13 @@
 //! made once and kept. Certificates for it are made at each start and before they expire, for the
 //! names and addresses the server has then.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use gaveta_disk::{keep_private, make_private, replace_private};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
@@ -18,8 +19,8 @@ use super::certificate::Certificate;
 use super::files;
 use super::problem::TlsProblem;
 
-/// How long a certificate is good: browsers take no longer one.
-const GOOD_FOR: Duration = Duration::from_secs(397 * 24 * 60 * 60);
+/// How long a certificate is good: with [`EARLIER`] a year, and nobody asks for less.
+const GOOD_FOR: Duration = Duration::from_secs(364 * 24 * 60 * 60);
 /// It begins in the past, for clients whose clocks are late.
 const EARLIER: Duration = Duration::from_secs(24 * 60 * 60);
 /// The key's file within the folder.
@@ -77,44 +78,22 @@ fn key(folder: &Path) -> Result<KeyPair, TlsProblem> {
 /// Keeps a secret under this name unless something has the name: whole or not at all, on disk when
 /// this returns, and for nobody else to read.
 pub(super) fn keep(folder: &Path, name: &str, secret: &[u8]) -> Result<(), TlsProblem> {
-    write(folder, name, secret, false)
+    write(folder, name, |target| keep_private(target, secret))
 }
 
 /// As [`keep`], in place of what has the name.
 pub(super) fn replace(folder: &Path, name: &str, secret: &[u8]) -> Result<(), TlsProblem> {
-    write(folder, name, secret, true)
+    write(folder, name, |target| replace_private(target, secret))
 }
 
-fn write(folder: &Path, name: &str, secret: &[u8], replace: bool) -> Result<(), TlsProblem> {
+fn write(
+    folder: &Path,
+    name: &str,
+    put: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), TlsProblem> {
     let target = folder.join(name);
-    let named = |error| TlsProblem::File(target.clone(), error);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(named)?;
-    let staged = folder.join(format!(".{name}.{}", std::process::id()));
-    let _ = fs::remove_file(&staged);
-    let done = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&staged)?;
-        file.write_all(secret)?;
-        file.sync_all()?;
-        if replace {
-            fs::rename(&staged, &target)?;
-        } else {
-            match fs::hard_link(&staged, &target) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                linked => linked?,
-            }
-        }
-        fs::File::open(folder)?.sync_all()
-    })();
-    let _ = fs::remove_file(&staged);
-    done.map_err(named)
+    let written = make_private(folder).and_then(|()| put(&target));
+    written.map_err(|error| TlsProblem::File(target, error))
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Content on its way that a server keeps: in chunks, in any order, several at once, and taken up
 //! again by its id.
 
+mod gathered;
+mod states;
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +12,12 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use gaveta_core::{
-    Account, CHUNK, Check, Content, Entry, Error, ErrorKind, OnDrop, Owner, Path, Piece, Pieces,
-    Ranges, Replace, Result, Seal, Upload, UploadId, UploadState, Version, WritePlan, chunk,
+    CHUNK, Check, Content, Entry, Error, ErrorKind, OnDrop, Path, Pieces, Replace, Result, Seal,
+    Upload, UploadId, UploadState, WritePlan,
 };
-use gaveta_wire::body::{EntryBody, UploadBody, time_from_text};
+use gaveta_wire::body::{EntryBody, UploadBody};
 use gaveta_wire::digest::Digests;
 use gaveta_wire::{chunks, header, route, url};
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -26,6 +28,9 @@ use super::flow::{self, Answer};
 use super::line::{Lane, Line};
 use super::own::Changing;
 use super::{fault, upload};
+use gathered::gathered;
+pub(super) use states::list;
+use states::{MAX_STATE, parse, state_of};
 
 /// The tus core protocol, version 1.0.0, for what of it is used here.
 const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
@@ -35,11 +40,6 @@ const DEFER: HeaderName = HeaderName::from_static("upload-defer-length");
 const CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
-
-/// How many bytes an answer about one upload may have: the most ranges that are kept fit.
-const MAX_STATE: usize = 4 << 20;
-/// The longest line of a list of uploads.
-const MAX_LINE: usize = MAX_STATE;
 
 /// An upload at a server. Nothing of its state is here: the server is asked.
 #[derive(Debug)]
@@ -168,69 +168,6 @@ pub(super) async fn take_up(
     })
 }
 
-/// All uploads the server tells of: to the administrator, everybody's.
-pub(super) async fn list(line: &Arc<Line>) -> Result<BoxStream<'static, Result<UploadState>>> {
-    let mut request = line.request(Method::GET, route::UPLOADS, Out::empty())?;
-    let accept = HeaderValue::from_static("application/x-ndjson");
-    request.headers_mut().insert(http::header::ACCEPT, accept);
-    let response = line.get(request, Lane::Own).await?;
-    let lines = Lines {
-        body: line.pieces(response.into_body()),
-        rest: Vec::new(),
-        ended: false,
-    };
-    Ok(Box::pin(futures_util::stream::unfold(
-        Some(lines),
-        |lines| async move {
-            let mut lines = lines?;
-            match lines.next().await {
-                Ok(Some(state)) => Some((Ok(state), Some(lines))),
-                Ok(None) => None,
-                Err(error) => Some((Err(error), None)),
-            }
-        },
-    )))
-}
-
-struct Lines {
-    body: Content,
-    rest: Vec<u8>,
-    ended: bool,
-}
-
-impl Lines {
-    async fn next(&mut self) -> Result<Option<UploadState>> {
-        loop {
-            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.rest.drain(..=end).collect();
-                if line.trim_ascii().is_empty() {
-                    continue;
-                }
-                return parse(&line).map(Some);
-            }
-            if self.ended {
-                return if self.rest.trim_ascii().is_empty() {
-                    Ok(None)
-                } else {
-                    parse(&std::mem::take(&mut self.rest)).map(Some)
-                };
-            }
-            match self.body.next().await.transpose()? {
-                Some(piece) if self.rest.len() + piece.len() > MAX_LINE => {
-                    return Err(fault::nonsense("a line is too long"));
-                }
-                Some(piece) => self.rest.extend_from_slice(&piece),
-                None => self.ended = true,
-            }
-        }
-    }
-}
-
-fn parse(line: &[u8]) -> Result<UploadState> {
-    let body = serde_json::from_slice(line).map_err(|error| fault::nonsense(error.to_string()))?;
-    state_of(body)
-}
-
 /// Where an upload is on its server.
 fn place(id: &UploadId) -> String {
     format!("{}/{id}", route::UPLOADS)
@@ -304,40 +241,6 @@ async fn end(line: &Arc<Line>, id: &UploadId) -> Result<()> {
             ErrorKind::NotFound | ErrorKind::UnknownUpload | ErrorKind::UploadLost => Ok(()),
             _ => Err(error),
         },
-    }
-}
-
-fn state_of(body: UploadBody) -> Result<UploadState> {
-    let bad = |what: &str| fault::nonsense(format!("a bad {what} of an upload"));
-    let target = body.target.as_deref().map(Path::parse).transpose();
-    let mut arrived = Ranges::new();
-    for [start, end] in body.arrived {
-        if start > end || body.length.is_some_and(|length| end > length) {
-            return Err(bad("range"));
-        }
-        arrived.insert(start..end);
-    }
-    let base = match body.base {
-        Some(text) => Some(Version::parse(&text).ok_or_else(|| bad("base"))?),
-        None => None,
-    };
-    Ok(UploadState {
-        id: UploadId::parse(&body.id).map_err(|_| bad("id"))?,
-        target: target.map_err(|_| bad("target"))?,
-        owner: owner(&body.owner),
-        length: body.length,
-        arrived,
-        base,
-        note: None,
-        touched: time_from_text(&body.touched).map_err(|_| bad("time"))?,
-    })
-}
-
-fn owner(name: &str) -> Owner {
-    match name {
-        Account::ADMIN => Owner::of(Account::ADMIN),
-        Account::VISITOR => Owner::of(Account::VISITOR),
-        other => Owner(other.into()),
     }
 }
 
@@ -421,56 +324,6 @@ fn number(answer: &Answer, name: &str) -> Result<u64> {
     let text = answer.headers.get(name).and_then(|v| v.to_str().ok());
     text.and_then(|text| text.parse().ok())
         .ok_or_else(|| fault::nonsense(format!("no {name}")))
-}
-
-type Chunks = BoxStream<'static, Result<Vec<Bytes>>>;
-
-/// Whole chunks as their bytes and digest, each gathered before it goes: what is cut within a
-/// chunk never begins to travel, so that a body can always end well.
-fn gathered(pieces: Pieces, offset: u64, length: u64) -> Chunks {
-    let state = Some((pieces, offset));
-    Box::pin(futures_util::stream::unfold(
-        state,
-        move |state| async move {
-            let (mut pieces, at) = state?;
-            match gather(&mut pieces, at, length).await {
-                Ok(None) => None,
-                Ok(Some((chunk, end))) => Some((Ok(chunk), Some((pieces, end)))),
-                Err(error) => Some((Err(error), None)),
-            }
-        },
-    ))
-}
-
-async fn gather(pieces: &mut Pieces, at: u64, length: u64) -> Result<Option<(Vec<Bytes>, u64)>> {
-    let chunk = chunk::span(at / CHUNK, length);
-    let (mut parts, mut filled) = (Vec::new(), at);
-    while let Some(piece) = pieces.next().await {
-        match piece? {
-            Piece::Bytes(bytes) if chunk.is_empty() && !bytes.is_empty() => {
-                return Err(ErrorKind::LengthMismatch.into());
-            }
-            Piece::Bytes(bytes) => {
-                filled = filled.saturating_add(bytes.len() as u64);
-                if filled > chunk.end {
-                    return Err(Error::bad_request("a piece crosses the end of a chunk"));
-                }
-                parts.push(bytes);
-            }
-            Piece::Close(digest) => {
-                if filled != chunk.end || chunk.is_empty() {
-                    return Err(Error::bad_request("a chunk is closed before its end"));
-                }
-                parts.push(Bytes::copy_from_slice(digest.as_bytes()));
-                return Ok(Some((parts, chunk.end)));
-            }
-        }
-    }
-    if filled == at {
-        Ok(None)
-    } else {
-        Err(Error::bad_request("a chunk is not closed"))
-    }
 }
 
 #[async_trait]
@@ -565,87 +418,5 @@ impl Upload for KeptUpload {
         end(&self.line, &self.id)
             .await
             .map_err(|error| self.about(error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::TryStreamExt;
-    use gaveta_core::ChunkDigest;
-
-    fn bytes(length: usize) -> Piece {
-        Piece::Bytes(Bytes::from(vec![7; length]))
-    }
-
-    fn close() -> Piece {
-        Piece::Close(ChunkDigest::from_bytes([1; 32]))
-    }
-
-    async fn run(
-        pieces: Vec<Result<Piece>>,
-        offset: u64,
-        length: u64,
-    ) -> (Vec<usize>, Option<ErrorKind>) {
-        let pieces: Pieces = Box::pin(futures_util::stream::iter(pieces));
-        let mut chunks = gathered(pieces, offset, length);
-        let mut sizes = Vec::new();
-        loop {
-            match chunks.try_next().await {
-                Ok(Some(parts)) => sizes.push(parts.iter().map(Bytes::len).sum()),
-                Ok(None) => return (sizes, None),
-                Err(error) => return (sizes, Some(error.kind())),
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn only_whole_chunks_begin_to_travel() {
-        let chunk = CHUNK as usize;
-        let whole = vec![Ok(bytes(chunk)), Ok(close()), Ok(bytes(5)), Ok(close())];
-        assert_eq!(run(whole, 0, CHUNK + 5).await, (vec![chunk + 32, 37], None));
-        let cut = vec![
-            Ok(bytes(chunk)),
-            Ok(close()),
-            Ok(bytes(3)),
-            Err(ErrorKind::Disconnected.into()),
-        ];
-        let expected = (vec![chunk + 32], Some(ErrorKind::Disconnected));
-        assert_eq!(run(cut, 0, CHUNK + 5).await, expected);
-        for (pieces, kind) in [
-            (vec![Ok(bytes(4)), Ok(close())], ErrorKind::BadRequest),
-            (vec![Ok(bytes(6)), Ok(close())], ErrorKind::BadRequest),
-            (vec![Ok(bytes(5))], ErrorKind::BadRequest),
-            (vec![Ok(close())], ErrorKind::BadRequest),
-        ] {
-            assert_eq!(run(pieces, CHUNK, CHUNK + 5).await, (vec![], Some(kind)));
-        }
-        let past = run(vec![Ok(bytes(1))], 2 * CHUNK, CHUNK + 5).await;
-        assert_eq!(past, (vec![], Some(ErrorKind::LengthMismatch)));
-    }
-
-    #[test]
-    fn a_state_that_makes_no_sense_is_refused() {
-        let body = |arrived: Vec<[u64; 2]>, target: &str| UploadBody {
-            id: "0".repeat(32),
-            target: Some(target.into()),
-            owner: "visitor".into(),
-            length: Some(10),
-            arrived,
-            base: None,
-            touched: "2026-11-23T10:12:00Z".into(),
-            expires: None,
-        };
-        let good = state_of(body(vec![[0, 3], [5, 10]], "a")).unwrap();
-        assert_eq!(good.arrived.total(), 8);
-        assert_eq!(good.owner, Owner::of(Account::VISITOR));
-        for (arrived, target) in [
-            (vec![[5, 3]], "a"),
-            (vec![[0, 11]], "a"),
-            (vec![], "../a"),
-            (vec![], ".gaveta/x"),
-        ] {
-            assert!(state_of(body(arrived, target)).is_err());
-        }
     }
 }

@@ -1,0 +1,295 @@
+//! A ring of keys of one kind: found by the hash of their secret, kept together in one file.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use gaveta_core::{Error, ErrorKind, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Clock;
+use super::secret::{Hash, Secret};
+use super::sheet::Sheet;
+
+/// What opens the drawer by a secret: a token or a share. Never the secret itself.
+pub(super) trait Key: Debug + Sized + Send + Sync + 'static {
+    /// As it is kept.
+    type Record: Serialize + DeserializeOwned;
+    /// What changes about keys while they stay: by their ids, under the same lock.
+    type Beside: Debug + Default + Send;
+
+    /// The word for one, and for all of them in the file.
+    const ONE: &'static str;
+    const ALL: &'static str;
+    /// What is written; every format up to it is read.
+    const FORMAT: u32;
+    /// How many there may be, and how many of one account.
+    const MOST: usize;
+    const MOST_OF_ONE: usize;
+
+    fn id(&self) -> &str;
+    fn hash(&self) -> Hash;
+    /// The account that it is of.
+    fn account(&self) -> &str;
+    fn created(&self) -> SystemTime;
+    fn expires(&self) -> Option<SystemTime>;
+
+    /// Why there cannot be both, of one account.
+    fn clash(&self, known: &Self) -> Option<Error>;
+    fn record(&self, beside: &Self::Beside) -> Self::Record;
+    /// None when it makes no sense.
+    fn read(record: &Self::Record, format: u32, beside: &mut Self::Beside) -> Option<Self>;
+    /// Only these are left.
+    fn forget(beside: &mut Self::Beside, still: &HashSet<&str>);
+}
+
+/// All keys of a kind. One that is added or removed is kept before that counts; what changes beside
+/// is kept now and then.
+#[derive(Debug)]
+pub(super) struct Ring<K: Key> {
+    sheet: Sheet,
+    clock: Clock,
+    /// Held by whoever changes and keeps; those who look never wait for the disk.
+    changing: Mutex<()>,
+    book: Mutex<Book<K>>,
+}
+
+type Keys<K> = HashMap<Hash, Arc<K>>;
+
+#[derive(Debug)]
+struct Book<K: Key> {
+    keys: Keys<K>,
+    beside: K::Beside,
+    /// Changes that are kept later, and how many of them were there when the file was written last.
+    changes: u64,
+    kept: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Document<R> {
+    format: u32,
+    /// By the word for all of them.
+    #[serde(flatten)]
+    all: BTreeMap<String, Vec<R>>,
+}
+
+impl<K: Key> Ring<K> {
+    /// Those that are kept in this file, which is made when it is first needed; in memory alone
+    /// when there is none.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be read or is damaged: it is never thrown away.
+    pub(super) fn open(path: Option<PathBuf>) -> Result<Self> {
+        let sheet = Sheet::at(path);
+        let mut book = Book {
+            keys: HashMap::new(),
+            beside: K::Beside::default(),
+            changes: 0,
+            kept: 0,
+        };
+        if let Some(document) = sheet.read::<Document<K::Record>>()? {
+            let Document { format, all } = document;
+            let wrong = |why: String| Error::new(ErrorKind::Io).because(why);
+            if format == 0 || format > K::FORMAT {
+                let all = K::ALL;
+                return Err(wrong(format!(
+                    "{all} of format {format}, which is not known"
+                )));
+            }
+            let records = all.get(K::ALL);
+            let records = records.ok_or_else(|| wrong(format!("no {}: damaged", K::ALL)))?;
+            for (place, record) in records.iter().enumerate() {
+                let key = K::read(record, format, &mut book.beside);
+                let key = key.ok_or_else(|| wrong(format!("{} {}: damaged", K::ONE, place + 1)))?;
+                book.keys.insert(key.hash(), Arc::new(key));
+            }
+        }
+        Ok(Self {
+            sheet,
+            clock: Clock::start(),
+            changing: Mutex::default(),
+            book: Mutex::new(book),
+        })
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book<K>> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is this time past, by the clock of the ring?
+    pub(super) fn is_past(&self, expires: Option<SystemTime>) -> bool {
+        self.clock.is_past(expires)
+    }
+
+    /// Adds one. Blocks.
+    ///
+    /// # Errors
+    /// What it clashes with; `Busy` when there are too many; `Io`.
+    pub(super) fn add(&self, key: K) -> Result<Arc<K>> {
+        let key = Arc::new(key);
+        let _changing = self.changing();
+        let (mut next, seen) = self.all();
+        // What expired makes room.
+        next.retain(|_, key| !self.is_past(key.expires()));
+        let mut of_one = 0;
+        for known in next
+            .values()
+            .filter(|known| known.account() == key.account())
+        {
+            of_one += 1;
+            if let Some(clash) = key.clash(known) {
+                return Err(clash);
+            }
+        }
+        if of_one >= K::MOST_OF_ONE || next.len() >= K::MOST {
+            return Err(Error::new(ErrorKind::Busy).because(format!("too many {}", K::ALL)));
+        }
+        next.insert(key.hash(), Arc::clone(&key));
+        self.keep(&next, seen)?;
+        let mut book = self.book();
+        book.keys.retain(|_, key| !self.is_past(key.expires()));
+        book.keys.insert(key.hash(), Arc::clone(&key));
+        drop(book);
+        Ok(key)
+    }
+
+    /// Ends the ones that `which` picks, and gives them. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; then none is ended.
+    pub(super) fn remove(&self, which: impl Fn(&K) -> bool) -> Result<Vec<Arc<K>>> {
+        let _changing = self.changing();
+        let (mut next, seen) = self.all();
+        let gone = take_out(&mut next, &which);
+        if !gone.is_empty() {
+            self.keep(&next, seen)?;
+            take_out(&mut self.book().keys, &which);
+        }
+        Ok(gone)
+    }
+
+    /// As [`Ring::remove`], at once: that it is kept may fail, and is then tried again.
+    pub(super) fn end(&self, which: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
+        let mut book = self.book();
+        let gone = take_out(&mut book.keys, &which);
+        book.changes += u64::from(!gone.is_empty());
+        gone
+    }
+
+    /// All of them, or those of one account, each with what is beside. Expired ones too, until they
+    /// make room.
+    pub(super) fn list<T>(
+        &self,
+        account: Option<&str>,
+        beside: impl Fn(&K, &K::Beside) -> T,
+    ) -> Vec<(Arc<K>, T)> {
+        let book = self.book();
+        let of = book.keys.values();
+        of.filter(|key| account.is_none_or(|account| key.account() == account))
+            .map(|key| (Arc::clone(key), beside(key, &book.beside)))
+            .collect()
+    }
+
+    /// The one of this secret, unless it has expired.
+    pub(super) fn find(&self, secret: &Secret) -> Option<Arc<K>> {
+        let key = Arc::clone(self.book().keys.get(&secret.hash())?);
+        (!self.is_past(key.expires())).then_some(key)
+    }
+
+    /// The one of this id.
+    pub(super) fn by_id(&self, id: &str) -> Option<Arc<K>> {
+        let book = self.book();
+        book.keys.values().find(|key| key.id() == id).cloned()
+    }
+
+    /// Is it still there, and not expired?
+    pub(super) fn is_live(&self, key: &K) -> bool {
+        !self.is_past(key.expires()) && self.book().keys.contains_key(&key.hash())
+    }
+
+    /// When the next one expires, of those that have not yet.
+    pub(super) fn next_end(&self) -> Option<SystemTime> {
+        let now = self.clock.now();
+        let book = self.book();
+        let ends = book.keys.values().filter_map(|key| key.expires());
+        ends.filter(|end| *end > now).min()
+    }
+
+    /// Looks at what is beside, or notes what need not be kept.
+    pub(super) fn beside<T>(&self, look: impl FnOnce(&mut K::Beside) -> T) -> T {
+        look(&mut self.book().beside)
+    }
+
+    /// Changes what is beside; that is kept later.
+    pub(super) fn note<T>(&self, change: impl FnOnce(&mut K::Beside) -> T) -> T {
+        let mut book = self.book();
+        book.changes += 1;
+        change(&mut book.beside)
+    }
+
+    /// Did anything change since it was kept?
+    pub(super) fn has_news(&self) -> bool {
+        let book = self.book();
+        book.changes != book.kept
+    }
+
+    /// Keeps what changed beside, and what ended at once. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; it may be tried again.
+    pub(super) fn keep_news(&self) -> Result<()> {
+        let _changing = self.changing();
+        if !self.has_news() {
+            return Ok(());
+        }
+        let (next, seen) = self.all();
+        self.keep(&next, seen)
+    }
+
+    /// All of them, and how many changes there had been at that moment: what changes afterwards is
+    /// still to be kept.
+    pub(super) fn all(&self) -> (Keys<K>, u64) {
+        let book = self.book();
+        (book.keys.clone(), book.changes)
+    }
+
+    /// Writes these, as they were after so many changes, with what is beside them, and forgets that
+    /// of all others.
+    pub(super) fn keep(&self, next: &Keys<K>, seen: u64) -> Result<()> {
+        let mut keys: Vec<&Arc<K>> = next.values().collect();
+        keys.sort_by(|a, b| (a.created(), a.id()).cmp(&(b.created(), b.id())));
+        let records = {
+            let book = self.book();
+            let keys = keys.iter();
+            keys.map(|key| key.record(&book.beside)).collect()
+        };
+        self.sheet.write(&Document {
+            format: K::FORMAT,
+            all: [(K::ALL.to_owned(), records)].into(),
+        })?;
+        let mut book = self.book();
+        book.kept = seen;
+        let still = keys.iter().map(|key| key.id()).collect();
+        K::forget(&mut book.beside, &still);
+        Ok(())
+    }
+}
+
+fn take_out<K: Key>(keys: &mut Keys<K>, which: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
+    let mut out = Vec::new();
+    keys.retain(|_, key| {
+        let goes = which(key);
+        if goes {
+            out.push(Arc::clone(key));
+        }
+        !goes
+    });
+    out
+}

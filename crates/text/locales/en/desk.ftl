@@ -1,0 +1,75 @@
+# Links, tokens and accounts on the page.
+
+page-share = Share
+page-share-do = Share
+page-share-denied = Your account may not share this.
+page-share-way = What whoever has the link may do
+page-share-get = see and get
+page-share-drop = send files here, without seeing what is inside
+page-share-lasts = How long
+page-share-hour = One hour
+page-share-day = One day
+page-share-week = One week
+page-share-month = 30 days
+page-share-ever = Until I end it
+page-share-password = Password (if you want one)
+page-share-limit = Downloads, or files sent, at most (if you want a limit)
+page-share-make = Make the link
+page-share-link = The link
+page-share-once = Here is the link. It is shown only this once: copy it now, or scan it with a phone.
+page-share-qr = QR code of the link
+page-share-another = Another link
+page-share-mine = Your links
+page-link-get = to get
+page-link-drop = to send here
+page-link-used = { $n ->
+    [0] not used yet
+    [one] used once
+   *[other] used { $count } times
+}
+page-link-used-of = used { $used } of { $limit } times
+page-link-until = until
+page-link-over = expired
+page-admin-links = Links and tokens
+page-admin-accounts = Accounts
+page-admin-shares = Links
+page-admin-tokens = Tokens
+page-admin-tokens-what = With a token a program signs in without a password.
+page-token-all = all that the account may
+page-token-used = last used
+page-token-unused = not used since the server started
+page-account-you = you
+page-account-built-in = password given at the start
+page-account-is-disabled = disabled
+page-account-no-password = no password
+page-account-new = New account
+page-account-first = Nobody has an account yet, so everybody on this machine may see, get and add. That ends with the first account.
+page-account-what = What it may
+page-account-at = In which folder
+page-account-bad-path = "{ $path }" is no folder of the drawer. Write it so: /team
+page-account-make = Make the account
+page-account-done = Done.
+page-account-own = This is your own account. Somebody else who looks after the server changes what it may.
+page-account-grants = What it may
+page-account-nearest = What is said about the nearest folder counts.
+page-account-nothing = Nothing yet.
+page-account-grant = Add
+page-account-save = Save
+page-account-forget = Take away
+page-account-keeps = It keeps { $used } of { $quota }.
+page-account-limits = Limits
+page-account-quota = Room, such as 10G (empty: no limit)
+page-account-expires = Good until the beginning of this day
+page-account-disabled = Nobody signs in with it for now
+page-account-new-password = New password
+page-account-password-ends = What is open under the old one ends.
+page-account-password-own = You sign in again with the new one.
+page-account-remove = Remove the account
+page-account-remove-sure = What is open under it ends, and so do its links and tokens. Its files stay.
+page-role-viewer = see and get
+page-role-contributor = see, get and add
+page-role-editor = see, get, add, change and delete
+page-role-admin = everything, and look after the server
+page-role-none = nothing
+js-copied-link = Link copied.
+js-copy-link = Copy

@@ -1,0 +1,75 @@
+# Links, tokens e contas na página.
+
+page-share = Compartilhar
+page-share-do = Compartilhar
+page-share-denied = Sua conta não pode compartilhar isto.
+page-share-way = O que pode fazer quem tiver o link
+page-share-get = ver e baixar
+page-share-drop = enviar arquivos para cá, sem ver o que há dentro
+page-share-lasts = Por quanto tempo
+page-share-hour = Uma hora
+page-share-day = Um dia
+page-share-week = Uma semana
+page-share-month = 30 dias
+page-share-ever = Até eu encerrar
+page-share-password = Senha (se quiser)
+page-share-limit = Máximo de downloads ou de arquivos enviados (se quiser)
+page-share-make = Criar o link
+page-share-link = O link
+page-share-once = Aqui está o link. Ele só aparece desta vez: copie agora ou aponte a câmera do celular.
+page-share-qr = Código QR do link
+page-share-another = Outro link
+page-share-mine = Seus links
+page-link-get = para baixar
+page-link-drop = para enviar para cá
+page-link-used = { $n ->
+    [0] ainda não usado
+    [one] usado uma vez
+   *[other] usado { $count } vezes
+}
+page-link-used-of = usado { $used } de { $limit } vezes
+page-link-until = até
+page-link-over = vencido
+page-admin-links = Links e tokens
+page-admin-accounts = Contas
+page-admin-shares = Links
+page-admin-tokens = Tokens
+page-admin-tokens-what = Com um token um programa entra sem senha.
+page-token-all = tudo o que a conta pode
+page-token-used = último uso
+page-token-unused = não usado desde que o servidor começou
+page-account-you = você
+page-account-built-in = senha dada ao iniciar
+page-account-is-disabled = desativada
+page-account-no-password = sem senha
+page-account-new = Nova conta
+page-account-first = Ninguém tem conta ainda, por isso todos nesta máquina podem ver, baixar e acrescentar. Isso acaba com a primeira conta.
+page-account-what = O que pode
+page-account-at = Em que pasta
+page-account-bad-path = "{ $path }" não é uma pasta da gaveta. Escreva assim: /equipe
+page-account-make = Criar a conta
+page-account-done = Feito.
+page-account-own = Esta é a sua conta. O que ela pode, muda outra pessoa que cuide do servidor.
+page-account-grants = O que pode
+page-account-nearest = Vale o que está dito da pasta mais próxima.
+page-account-nothing = Nada ainda.
+page-account-grant = Acrescentar
+page-account-save = Salvar
+page-account-forget = Tirar
+page-account-keeps = Guarda { $used } de { $quota }.
+page-account-limits = Limites
+page-account-quota = Espaço, como 10G (vazio: sem limite)
+page-account-expires = Vale até o começo deste dia
+page-account-disabled = Por enquanto ninguém entra com ela
+page-account-new-password = Nova senha
+page-account-password-ends = O que está aberto com a antiga termina.
+page-account-password-own = Você entra de novo com a nova.
+page-account-remove = Remover a conta
+page-account-remove-sure = O que está aberto nela termina, e também os links e tokens dela. Os arquivos ficam.
+page-role-viewer = ver e baixar
+page-role-contributor = ver, baixar e acrescentar
+page-role-editor = ver, baixar, acrescentar, mudar e apagar
+page-role-admin = tudo, e cuidar do servidor
+page-role-none = nada
+js-copied-link = Link copiado.
+js-copy-link = Copiar
