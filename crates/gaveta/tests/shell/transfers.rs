@@ -270,3 +270,46 @@ fn ctrl_c_takes_no_row_away_that_stood_above_the_bars() {
         shell.leave();
     }
 }
+
+/// How far the bar says this file is, in percent.
+fn percent(rows: &[String], name: &str) -> Option<u32> {
+    let row = rows.iter().find(|row| row.contains(name))?;
+    let (before, _) = row.split_once(" %")?;
+    before.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn an_upload_whose_line_is_lost_says_how_to_go_on_and_goes_on() {
+    for locale in LOCALES {
+        let house = House::open_with(SECRET);
+        let line = Line::to(&house);
+        house.write("big.bin", content(24 << 20));
+        let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
+        line.proxy.pace(Direction::Up, 1 << 20);
+        let send = format!("{} big.bin", either(locale, "enviar", "send"));
+        let mark = shell.enter(&send);
+        shell.terminal.wait_until("a part of it", |screen| {
+            let rows = screen.lines_from(mark.next());
+            percent(&rows, "big.bin").filter(|percent| *percent >= 10)
+        });
+        line.proxy.refuse(true);
+        line.proxy.cut_now();
+        let seen = shell.rest(mark);
+        says(
+            &seen,
+            either(locale, "big.bin continua de ", "big.bin goes on from "),
+        );
+        says(&seen, &format!(": {send}"));
+        says(&seen, either(locale, "1 FALHOU", "1 FAILED"));
+        assert!(!seen.concat().contains("0 B"), "{seen:#?}");
+        no_bar_is_left(&seen);
+        line.proxy.heal();
+        // The line comes back by itself, and says so above the prompt.
+        says(
+            &shell.run(&send),
+            either(locale, "já de antes", "from an earlier run"),
+        );
+        assert_eq!(house.served("big.bin"), content(24 << 20));
+        shell.leave();
+    }
+}
