@@ -12,7 +12,7 @@ use gaveta_core::{
 };
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use crate::file::{Context, Stop};
 use crate::observer::FileId;
@@ -29,6 +29,9 @@ const GATHERED: u64 = 4 << 20;
 /// one of a file is cut off for that. What it had in hand goes again: a chunk or two.
 const LOOK: Duration = Duration::from_millis(100);
 const CUTS: u32 = 16;
+
+/// How often a far source is asked something small.
+const ASK: Duration = Duration::from_millis(500);
 
 /// What all streams of one file share.
 #[derive(Debug)]
@@ -107,7 +110,7 @@ impl Flow {
         let retries = self.context.options.retries;
         let mut cuts: HashMap<u64, Arc<Notify>> = HashMap::new();
         let mut cuts_left = CUTS;
-        let mut asking = pin!(self.progress.ask(self.upload.as_ref()));
+        let mut asking = pin!(self.ask(task));
         let (mut again, mut tries, mut round, mut best) = (0u64, 0u32, 0u32, 0u64);
         loop {
             let (more, wants) = {
@@ -178,6 +181,24 @@ impl Flow {
             again = again.saturating_add(lost);
             self.progress.lost(lost);
             self.progress.has_only(&arrived);
+        }
+    }
+
+    /// Asks whoever is far, again and again: how far a target is, and how long answers take while
+    /// the line is busy. Never ends.
+    async fn ask(&self, task: &Task) {
+        let streams = &self.context.streams;
+        let source = &task.source;
+        if source.round_trip().is_none() {
+            let took = |took| streams.answered(took);
+            return self.progress.ask(self.upload.as_ref(), took).await;
+        }
+        loop {
+            sleep(ASK).await;
+            let asked = Instant::now();
+            if streams.is_far() && source.stat(&task.entry.path).await.is_ok() {
+                streams.answered(asked.elapsed());
+            }
         }
     }
 

@@ -105,8 +105,9 @@ impl Progress {
     }
 
     /// Asks the target again and again, for as long as this is polled; it never ends. What it
-    /// cannot answer now it may answer later: whoever sends hears of what matters.
-    pub(crate) async fn ask(&self, upload: &dyn Upload) {
+    /// cannot answer now it may answer later: whoever sends hears of what matters. Tells how long
+    /// each answer took.
+    pub(crate) async fn ask(&self, upload: &dyn Upload, took: impl Fn(Duration)) {
         let Some(every) = self.asks else {
             return std::future::pending().await;
         };
@@ -119,6 +120,7 @@ impl Progress {
                     self.state().there.insert(range.clone());
                 }
                 self.tell();
+                took(asked.elapsed());
             }
             // Far away, or busy: no more than half of the time is spent with asking.
             pause = every.max(asked.elapsed());

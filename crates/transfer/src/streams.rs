@@ -2,6 +2,7 @@
 //!
 //! Hill climbing on what goes over in a window of time: one step up, and if that brought more, one
 //! more; if it brought nothing, back, and rest for a while. A stream that is lost takes one away.
+//! Far away a step costs more, so none is tried while small questions wait in the link's queue.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub(crate) struct Streams {
 struct State {
     fixed: bool,
     far: bool,
+    /// How long there and back: when nothing was sent, and lately.
+    empty: Duration,
+    lately: Option<Duration>,
     limit: usize,
     most: usize,
     /// So many permits are to be taken away as they come back.
@@ -49,6 +53,12 @@ struct State {
     /// What went over a second before the last step up, and on how many streams.
     before: Option<(u64, usize)>,
     rest: u32,
+}
+
+/// From how long on an answer says that the link is full, where it would take so long on an empty
+/// one: half a round trip of queue, and what a busy machine takes.
+fn full(empty: Duration) -> Duration {
+    empty + empty / 2 + Duration::from_millis(5)
 }
 
 /// The right to one stream.
@@ -65,6 +75,8 @@ impl Streams {
         let state = State {
             fixed: fixed.is_some(),
             far: false,
+            empty: Duration::ZERO,
+            lately: None,
             limit,
             most: fixed.map_or(NEAR_STREAMS.1, |fixed| fixed.max(1)),
             debt: 0,
@@ -91,6 +103,7 @@ impl Streams {
             return;
         }
         state.far = true;
+        state.empty = round_trip;
         state.since = Instant::now();
         state.bytes = 0;
         state.rest = FAR_SETTLING;
@@ -99,6 +112,15 @@ impl Streams {
             .min(5 * WINDOW);
         state.most = FAR_STREAMS.1;
         self.set(&mut state, FAR_STREAMS.0);
+    }
+
+    pub(crate) fn is_far(&self) -> bool {
+        self.state().far
+    }
+
+    /// So long it took a small question to be answered, just now.
+    pub(crate) fn answered(&self, took: Duration) {
+        self.state().lately = Some(took);
     }
 
     /// Is the link far, and is there a stream that nobody uses?
@@ -153,6 +175,8 @@ impl Streams {
                 state.rest = REST;
                 self.set(state, fewer);
             }
+            // What waits before the link shows that it is full; more streams would wait with it.
+            None if state.far && state.lately.is_some_and(|took| took > full(state.empty)) => {}
             Some(_) | None if state.limit < state.most => {
                 state.before = Some((rate, state.limit));
                 let (more, settling) = if state.far {
@@ -263,6 +287,21 @@ mod tests {
         // Those beyond the limit go as they end.
         drop(held);
         assert_eq!(streams.permits.available_permits(), streams.limit());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_line_gets_no_more() {
+        let streams = Streams::new(None);
+        streams.far(Duration::from_millis(100));
+        let mut held = all(&streams).await;
+        for (lately, limit) in [(190, FAR_STREAMS.0), (110, FAR_STREAMS.1)] {
+            streams.answered(Duration::from_millis(lately));
+            for _ in 0..20 {
+                window(&streams, 100_000 * held.len() as u64).await;
+                held.extend(all(&streams).await);
+            }
+            assert_eq!(streams.limit(), limit);
+        }
     }
 
     #[tokio::test(start_paused = true)]
