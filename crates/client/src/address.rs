@@ -5,7 +5,7 @@
 //! without one every character means itself. The path may be a [pattern](crate::pattern).
 //!
 //! Where a proxy serves the server under a prefix, the path begins with it. Nothing in an address
-//! says so: it shows when one connects ([`Server::bases`]), and [`Address::behind`] takes it off.
+//! says so: it shows when one connects (`Server::bases`), and `Address::behind` takes it off.
 
 use std::fmt;
 use std::net::Ipv6Addr;
