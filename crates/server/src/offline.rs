@@ -94,7 +94,7 @@ impl Offline {
     pub fn make_share(&self, new: NewShareBody, kind: Kind) -> Result<ShareBody> {
         let at = Path::parse(&new.path)?;
         let done = match self.accounts.account(Account::ADMIN) {
-            Some(admin) => desk::add_share(&self.keys, new, admin.name(), kind),
+            Some(admin) => self.share(new, admin.name(), kind),
             None => Err(Error::new(ErrorKind::NotFound).about_text(Account::ADMIN)),
         };
         let id = done.as_ref().ok().map(|share| share.id.clone());
@@ -103,6 +103,14 @@ impl Offline {
     }
 
     /// All shares.
+    fn share(&self, new: NewShareBody, of: &str, kind: Kind) -> Result<ShareBody> {
+        let (mut plan, password) = desk::plan_share(&self.keys, new, of, kind)?;
+        if let Some(password) = password {
+            plan.password = Some(AdminPassword::new(&password)?.hash().to_owned());
+        }
+        desk::add_share(&self.keys, plan, kind)
+    }
+
     pub fn shares(&self) -> Vec<ShareBody> {
         desk::shares(&self.keys, None)
     }

@@ -297,6 +297,9 @@ mod tests {
         };
         assert_eq!(tokens.add(late).unwrap_err().kind(), ErrorKind::BadRequest);
         let (token, secret) = tokens
+        let full = tokens.0.has_room("ana").unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::Busy);
+        tokens.0.has_room("bia").unwrap();
             .add(TokenPlan {
                 expires: Some(soon),
                 ..plan("ana", "x")

@@ -76,9 +76,9 @@ pub(super) async fn change(asked: &Asked<'_>, body: Lent) -> Result<Response<Bod
         *response.status_mut() = status;
         Ok(response)
     };
-    let (change, weak) = match wanted(&given, name).await {
+    let (change, weak) = match wanted(asked.view, &given, name).await {
         Ok(wanted) => wanted,
-        Err(wrong) => return refused(saying(&wrong.said(text)), StatusCode::BAD_REQUEST),
+        Err(wrong) => return refused(saying(&wrong.said(text)), wrong.status()),
     };
     let removed = matches!(change, Change::Remove);
     match asked.view.change_account(keeping, name, change).await {
