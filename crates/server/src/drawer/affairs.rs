@@ -182,7 +182,7 @@ impl View {
         Account::check_name(name)?;
         let (view, keeping, name) = (self.clone(), Arc::clone(keeping), name.to_owned());
         let locks_out = name == account.name() && locks_out(&change)
-            || name == Account::ADMIN && matches!(change, Change::Add { .. });
+            || name == Account::ADMIN && matches!(change, Change::Add { .. } | Change::Remove);
         let changing = tokio::spawn(async move {
             let done = match locks_out {
                 true => Err(Error::new(ErrorKind::Denied).about_text(name.clone())),

@@ -75,7 +75,9 @@ pub(super) async fn wanted(
         Ok((hash, weak))
     };
     let grant = || {
-        let at = given.get("at").unwrap_or_default().trim();
+        // What a page names is a path to the last blank, what a person types is not.
+        let typed = || given.get("at").unwrap_or_default().trim();
+        let at = given.get("exactly").unwrap_or_else(typed);
         let path = granted_path(at).ok_or_else(|| Wrong::Path(at.to_owned()))?;
         let what = given.get("what").unwrap_or_default();
         let what = Actions::parse(what).map_err(|_| Wrong::Nothing)?;
