@@ -169,21 +169,25 @@ impl View {
     /// nobody waits for it any more.
     ///
     /// # Errors
-    /// As [`View::keeper`] and [`Keeping::change`]; `BadRequest` for a name that will not do;
-    /// `Denied` for what would lock out whoever asks, and for an account that would take the place
-    /// of the administrator's.
+    /// As [`View::keeper`], [`Keeping::turn`] and [`Keeping::change`]; `BadRequest` for a name that
+    /// will not do; `Denied` for what would lock out whoever asks, and for an account that would take
+    /// the place of the administrator's, or leave it to whoever knows the password of the start.
     pub(crate) async fn change_account(
         &self,
         keeping: &Arc<Keeping>,
         name: &str,
         change: Change,
     ) -> Result<()> {
-        let account = self.keeper()?;
+        self.keeper()?;
         Account::check_name(name)?;
+        let turn = keeping.turn().await?;
+        // Whoever was before may have taken it from him.
+        let account = self.keeper()?;
         let (view, keeping, name) = (self.clone(), Arc::clone(keeping), name.to_owned());
         let locks_out = name == account.name() && locks_out(&change)
             || name == Account::ADMIN && matches!(change, Change::Add { .. } | Change::Remove);
         let changing = tokio::spawn(async move {
+            let _turn = turn;
             let done = match locks_out {
                 true => Err(Error::new(ErrorKind::Denied).about_text(name.clone())),
                 false => {
