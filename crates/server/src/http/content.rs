@@ -148,7 +148,8 @@ where
             let length = frame.data_ref().map_or(0, Bytes::len);
             match left.checked_sub(length) {
                 Some(rest) => left = rest,
-                None => break,
+                // Neither read on nor closed: who sends still has to wait, and reads the answer.
+                None => std::future::pending().await,
             }
         }
     }));
