@@ -347,6 +347,7 @@ impl Crew {
 async fn make_folder(target: &dyn Store, path: &Path) -> Result<()> {
     // From the folder itself up to the first whose parent is there, then down again.
     let mut missing = vec![path.clone()];
+    let mut unseen = None;
     while let Some(folder) = missing.last() {
         match target.make_folder(folder).await {
             Ok(_) => {
@@ -360,7 +361,12 @@ async fn make_folder(target: &dyn Store, path: &Path) -> Result<()> {
                         }
                         Ok(_) => {}
                         // A target that one may only drop into does not say what it is.
-                        Err(error) if error.kind() == ErrorKind::NotFound => {}
+                        Err(error)
+                            if error.kind() == ErrorKind::NotFound
+                                && unseen.as_ref() != Some(folder) =>
+                        {
+                            unseen = Some(folder.clone());
+                        }
                         Err(error) => return Err(error),
                     }
                     missing.pop();

@@ -129,10 +129,12 @@ impl Flow {
                     continue;
                 }
                 () = &mut asking, if !streams.is_empty() => continue,
+                // More streams may be allowed meanwhile.
+                () = sleep(LOOK), if more && !wants => continue,
                 () = sleep(LOOK), if !more && !streams.is_empty() && cuts_left > 0 => {
                     if self.context.streams.far_and_free()
-                        && let Some(run) = self.table().straggler()
-                        && let Some(cut) = cuts.get(&run)
+                        && let Some(run) = self.table().straggler(|run| cuts.contains_key(&run))
+                        && let Some(cut) = cuts.remove(&run)
                     {
                         cut.notify_one();
                         cuts_left -= 1;

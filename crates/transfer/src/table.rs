@@ -108,7 +108,8 @@ impl Table {
     /// are begun than there were: what is new on the line would be the last to end.
     pub(crate) fn wants(&self, streams: usize) -> bool {
         let under_way = self.runs.len() + self.resting.min(streams / 2);
-        let late = self.all >= 4 * streams as u64 && self.rest() < self.all / 4;
+        let some = 4 * streams as u64;
+        let late = self.all >= some && self.rest() < some.min(self.all / 4);
         let most = if late {
             streams.min(self.widest)
         } else {
@@ -249,15 +250,15 @@ impl Table {
         self.taking.push(took);
     }
 
-    /// The run that keeps all others waiting, when nothing is left but what was begun: its last
-    /// chunk takes far longer than most of the last ones did.
-    pub(crate) fn straggler(&self) -> Option<u64> {
+    /// The run, of those that may be cut off, that keeps all others waiting when nothing is left
+    /// but what was begun: its last chunk takes far longer than most of the last ones did.
+    pub(crate) fn straggler(&self, may: impl Fn(u64) -> bool) -> Option<u64> {
         if !self.is_empty() {
             return None;
         }
         let typical = self.typical()?;
         let patience = typical.saturating_mul(PATIENCE).max(LEAST_PATIENCE);
-        let late = |(_, run): &(&u64, &Run)| run.since.elapsed() > patience;
+        let late = |(id, run): &(&u64, &Run)| may(**id) && run.since.elapsed() > patience;
         let (id, _) = self
             .runs
             .iter()
@@ -318,6 +319,7 @@ impl Table {
             let whole = bytes.end - bytes.start;
             equal += whole - self.give_back(&bytes, &Ranges::new());
         }
+        self.all = self.rest();
         equal
     }
 
@@ -526,6 +528,7 @@ mod tests {
         let base = Outline::new(4 * CHUNK, base).unwrap();
         let mut table = Table::new(4 * CHUNK, &arrived(&[0..CHUNK]));
         assert_eq!(table.compare(&source, Some(&base)), 2 * CHUNK);
+        assert_eq!(table.all, 1);
         assert_eq!(drain(&mut table, 1), [CHUNK..2 * CHUNK]);
         assert_eq!(
             table.give_back(&(0..4 * CHUNK), &arrived(&[0..CHUNK])),

@@ -103,13 +103,14 @@ async fn try_with(server: &Server, trust: Trust, sign_in: Option<SignIn>) -> Res
         sign_in: sign_in.clone(),
         ..visitor.clone()
     };
-    let first = match Remote::connect(server.address(), signed).await {
-        Err(error) if is_no_gaveta(&error) => error,
-        done => return done,
-    };
-    for base in &server.bases {
-        let behind = server.address().behind(base);
-        match Remote::connect(behind, visitor.clone()).await {
+    if server.bases.is_empty() {
+        return Remote::connect(server.address(), signed).await;
+    }
+    let behind = |base: &String| server.address().behind(base);
+    let places = std::iter::once(server.address()).chain(server.bases.iter().map(behind));
+    let mut first = None;
+    for place in places {
+        match Remote::connect(place, visitor.clone()).await {
             Ok(remote) => {
                 if let Some(SignIn { name, password }) = &sign_in {
                     remote.sign_in(name, password).await?;
@@ -118,11 +119,13 @@ async fn try_with(server: &Server, trust: Trust, sign_in: Option<SignIn>) -> Res
                 }
                 return Ok(remote);
             }
-            Err(error) if is_no_gaveta(&error) => {}
+            Err(error) if is_no_gaveta(&error) => {
+                first.get_or_insert(error);
+            }
             Err(error) => return Err(error),
         }
     }
-    Err(first)
+    Err(first.unwrap_or_else(|| ErrorKind::Unsupported.into()))
 }
 
 /// Does something else answer there? A Gaveta server behind a prefix knows nothing outside it.

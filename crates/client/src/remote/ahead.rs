@@ -16,7 +16,8 @@ const FRESH: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Ahead<S>(Arc<Mutex<VecDeque<Begun<S>>>>);
 
-type Begun<S> = oneshot::Receiver<(S, Instant)>;
+/// When it was begun, and what came of it.
+type Begun<S> = (Instant, oneshot::Receiver<(S, Instant)>);
 
 impl<S> Clone for Ahead<S> {
     fn clone(&self) -> Self {
@@ -35,7 +36,7 @@ impl<S: Send + 'static> Ahead<S> {
     /// runtime.
     pub(super) fn begin<E>(&self, opening: impl Future<Output = Result<S, E>> + Send + 'static) {
         let (ready, begun) = oneshot::channel();
-        self.begun().push_back(begun);
+        self.begun().push_back((Instant::now(), begun));
         tokio::spawn(async move {
             if let Ok(stream) = opening.await {
                 let _ = ready.send((stream, Instant::now()));
@@ -43,11 +44,18 @@ impl<S: Send + 'static> Ahead<S> {
         });
     }
 
+    /// How many may still be of use, of which each was ready within `limit`; closes the others.
+    pub(super) fn prune(&self, limit: Duration) -> usize {
+        let mut begun = self.begun();
+        begun.retain(|(since, _)| since.elapsed() < limit + FRESH);
+        begun.len()
+    }
+
     /// The next one, waited for when it is under way; none when none was begun that is of use.
     /// Whoever stops waiting closes it.
     pub(super) async fn take(&self) -> Option<S> {
         loop {
-            let next = self.begun().pop_front()?;
+            let (_, next) = self.begun().pop_front()?;
             match next.await {
                 Ok((stream, at)) if at.elapsed() < FRESH => return Some(stream),
                 Ok(_) | Err(_) => {}
@@ -78,6 +86,10 @@ mod tests {
         ahead.begin(async { Ok::<_, ()>(3) });
         // The third is waited for, so the last is old then.
         assert_eq!(ahead.take().await, Some(2));
+        assert_eq!(ahead.prune(FRESH), 0);
         assert_eq!(ahead.take().await, None);
+        ahead.begin(async { Ok::<_, ()>(4) });
+        assert_eq!(ahead.prune(FRESH), 1);
+        assert_eq!(ahead.take().await, Some(4));
     }
 }

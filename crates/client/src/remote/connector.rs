@@ -106,15 +106,16 @@ impl Connector {
         })
     }
 
-    /// The shortest that the peer's system took to answer: to a connection, for which it needs no
-    /// process of its own, or to the first half of a handshake, which asks no name.
+    /// The shortest that the peer took to answer: to a handshake, which goes all the way whatever
+    /// stands between; where nothing is encrypted, to a connection.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.round_trip.get()
     }
 
-    /// Opens so many connections, for those who will ask. Must run within a tokio runtime.
+    /// Opens connections for those who will ask, until so many wait. Must run within a tokio
+    /// runtime.
     pub(super) fn open_ahead(&self, uri: &Uri, many: usize) {
-        for _ in 0..many {
+        for _ in self.ahead.prune(2 * self.limit)..many {
             self.ahead.begin(self.clone().open(uri.clone()));
         }
     }
@@ -126,13 +127,13 @@ impl Connector {
     pub(super) async fn open(self, uri: Uri) -> Result<Stream, Failed> {
         let begun = Instant::now();
         let socket = dial(self.tcp, uri, self.limit).await?;
-        self.round_trip.took(begun.elapsed());
         let there = socket.peer_addr()?.ip().to_canonical();
         if self.near && !there.is_loopback() {
             return Err(Elsewhere(there).into());
         }
         hold_little(&socket);
         let Some((tls, name)) = self.tls else {
+            self.round_trip.took(begun.elapsed());
             return Ok(Stream::Plain(socket));
         };
         let begun = Instant::now();

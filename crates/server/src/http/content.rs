@@ -144,12 +144,17 @@ where
     }
     tokio::spawn(timeout(DISCARD_FOR, async move {
         let mut left = DISCARDED;
-        while let Some(Ok(frame)) = body.frame().await {
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return };
             let length = frame.data_ref().map_or(0, Bytes::len);
-            match left.checked_sub(length) {
-                Some(rest) => left = rest,
-                None => break,
-            }
+            let Some(rest) = left.checked_sub(length) else {
+                break;
+            };
+            left = rest;
+        }
+        // Neither read on nor closed: who sends still has to wait, and reads the answer.
+        if !body.is_end_stream() {
+            std::future::pending::<()>().await;
         }
     }));
 }
