@@ -47,7 +47,7 @@ mod trash;
 mod upload;
 
 pub use contains::contains;
-pub use private::{keep_private, make_private, replace_private};
+pub use private::{Hold, keep_private, lock_private, make_private, replace_private};
 pub use store::DiskStore;
 pub use trash::TrashOptions;
 

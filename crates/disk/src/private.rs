@@ -4,15 +4,136 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-/// Makes a folder for its owner alone, and those above it, where there is none. Blocks.
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, mkdirat, openat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+/// How often a lock that is waited for is tried.
+const STEP: Duration = Duration::from_millis(20);
+/// Tries in a row that found a lock shared: by then it is no other who only looked.
+const SHARED: u32 = 5;
+
+/// Makes a folder for its owner alone, and those above it, where there is none. What root makes
+/// belongs to whom the nearest folder belongs that was there: who uses it may be somebody else.
+/// Blocks.
 ///
 /// # Errors
 /// What the system says.
 pub fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let there = folder.ancestors().find(|above| or_here(above).is_dir());
+    let new = there.and_then(|there| folder.strip_prefix(there).ok());
+    let plain = |name: Component<'_>| matches!(name, Component::Normal(_));
+    match (there, new) {
+        (Some(there), Some(new)) if geteuid().is_root() && new.components().all(plain) => {
+            make_for_owner(or_here(there), new)
+        }
+        _ => DirBuilder::new().recursive(true).mode(0o700).create(folder),
+    }
+}
+
+/// Makes these folders beneath one that is there, for its owner. By handles: whoever owns it can
+/// put no link in the way.
+fn make_for_owner(there: &Path, new: &Path) -> io::Result<()> {
+    let mut at = File::open(there)?;
+    let owner = at.metadata()?;
+    for name in new {
+        let made = match mkdirat(&at, name, Mode::RWXU) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(errno) => return Err(errno.into()),
+        };
+        let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        at = File::from(openat(&at, name, how, Mode::empty())?);
+        if made {
+            fchown(&at, Some(owner.uid()), Some(owner.gid()))?;
+        }
+    }
+    Ok(())
+}
+
+/// How a lock is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Beside others who hold it so, and for long.
+    Shared,
+    /// By nobody else, for a moment.
+    Alone,
+}
+
+/// Locks a file for as long as what it gives is held. The file is made for its owner alone where
+/// there is none, and stays; one that root made becomes its folder's owner's. Whoever has it alone
+/// is waited for, at most so long; those who share it are there to stay, and not waited for. Blocks.
+///
+/// # Errors
+/// `WouldBlock` when somebody else has it; what the system says.
+pub fn lock_private(path: &Path, hold: Hold, patience: Duration) -> io::Result<File> {
+    let file = open_lock(path)?;
+    let how = match hold {
+        Hold::Shared => FlockOperation::NonBlockingLockShared,
+        Hold::Alone => FlockOperation::NonBlockingLockExclusive,
+    };
+    let since = Instant::now();
+    let mut shared = 0;
+    loop {
+        match flock(&file, how) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        shared = match hold == Hold::Alone && is_shared(&file)? {
+            true => shared + 1,
+            false => 0,
+        };
+        if since.elapsed() >= patience || shared >= SHARED {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        sleep(STEP);
+    }
+}
+
+/// Do those who have this lock share it?
+fn is_shared(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => flock(file, FlockOperation::Unlock)?,
+        Err(Errno::WOULDBLOCK) => return Ok(false),
+        Err(errno) => return Err(errno.into()),
+    }
+    Ok(true)
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let folder = File::open(folder_of(path))?;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let how = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let file = File::from(openat(&folder, name, how | OFlags::CLOEXEC, mode)?);
+    let (about, owner) = (file.metadata()?, folder.metadata()?);
+    if !about.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    // Under its one name: nobody is given what he made another name of.
+    if geteuid().is_root() && about.uid() == 0 && about.nlink() == 1 {
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(file)
+}
+
+/// The folder that this lies in.
+fn folder_of(path: &Path) -> &Path {
+    or_here(path.parent().unwrap_or(Path::new("")))
+}
+
+/// What lies above a name alone is where one is.
+fn or_here(folder: &Path) -> &Path {
+    match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    }
 }
 
 /// Puts a file with this content, which only its owner may read, in the place of what has the name:
@@ -45,10 +166,7 @@ fn publish(
     content: &[u8],
     take: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let owner = fs::metadata(path).or_else(|_| fs::metadata(folder))?;
     let staged = beside(path);
     let written = (|| {
@@ -59,7 +177,7 @@ fn publish(
             .create_new(true)
             .mode(0o600)
             .open(&staged)?;
-        if rustix::process::geteuid().is_root() {
+        if geteuid().is_root() {
             fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
         }
         file.write_all(content)?;
@@ -137,14 +255,69 @@ mod tests {
         assert_eq!(names(home.path()), ["known"]);
     }
 
-    #[test]
-    fn what_root_replaces_belongs_to_whom_it_belonged_to() {
-        if !rustix::process::geteuid().is_root() {
+    /// A folder of somebody who is not root; none where that cannot be made.
+    fn somebody_elses() -> Option<tempfile::TempDir> {
+        if !geteuid().is_root() {
             eprintln!("skipped: only root gives files away");
-            return;
+            return None;
         }
         let home = tempfile::tempdir().unwrap();
         std::os::unix::fs::chown(home.path(), Some(12_345), Some(12_346)).unwrap();
+        Some(home)
+    }
+
+    #[test]
+    fn a_lock_is_shared_or_held_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("lock");
+        let lock = |hold, patience| lock_private(&path, hold, patience).map_err(|e| e.kind());
+        let (none, long) = (Duration::ZERO, Duration::from_secs(3600));
+        let one = lock(Hold::Shared, none).unwrap();
+        assert_eq!(one.metadata().unwrap().mode() & 0o777, 0o600);
+        let another = lock(Hold::Shared, none).unwrap();
+        // They stay: however much patience there is, nobody waits for them.
+        let alone = lock(Hold::Alone, long);
+        assert_eq!(alone.unwrap_err(), io::ErrorKind::WouldBlock);
+        drop((one, another));
+        let alone = lock(Hold::Alone, none).unwrap();
+        for hold in [Hold::Alone, Hold::Shared] {
+            assert_eq!(lock(hold, none).unwrap_err(), io::ErrorKind::WouldBlock);
+        }
+        // Whoever has it alone is waited for.
+        let waits = std::thread::spawn(move || lock_private(&path, Hold::Alone, long).map(drop));
+        sleep(STEP * (SHARED + 2));
+        assert!(!waits.is_finished());
+        drop(alone);
+        waits.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_root_makes_and_locks_belongs_to_whose_folder_it_is_in() {
+        let Some(home) = somebody_elses() else { return };
+        let folder = home.path().join("a/b");
+        make_private(&folder).unwrap();
+        let lock = folder.join("lock");
+        lock_private(&lock, Hold::Alone, Duration::ZERO).unwrap();
+        for made in [&home.path().join("a"), &folder, &lock] {
+            let about = fs::metadata(made).unwrap();
+            assert_eq!((about.uid(), about.gid()), (12_345, 12_346), "{made:?}");
+        }
+        // What root has elsewhere is not given away by a link or another name.
+        let roots = tempfile::tempdir().unwrap();
+        let secret = roots.path().join("secret");
+        fs::write(&secret, "x").unwrap();
+        let (link, name) = (folder.join("link"), folder.join("name"));
+        std::os::unix::fs::symlink(&secret, &link).unwrap();
+        lock_private(&link, Hold::Alone, Duration::ZERO).unwrap_err();
+        if fs::hard_link(&secret, &name).is_ok() {
+            lock_private(&name, Hold::Alone, Duration::ZERO).unwrap();
+        }
+        assert_eq!(fs::metadata(&secret).unwrap().uid(), 0);
+    }
+
+    #[test]
+    fn what_root_replaces_belongs_to_whom_it_belonged_to() {
+        let Some(home) = somebody_elses() else { return };
         let path = home.path().join("accounts");
         for content in ["new", "replaced"] {
             replace_private(&path, content.as_bytes()).unwrap();

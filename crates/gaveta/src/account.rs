@@ -349,15 +349,15 @@ impl Desk<'_> {
     }
 
     /// Has the servers that run read the file now. One that cannot be asked reads it by itself.
-    /// What they would do, where none runs, is done here: the audit log, and the end of what goes
-    /// with an account.
+    /// What they would do, where none runs, is done here: the audit log, and in drawers that none has
+    /// open the end of what goes with an account.
     fn put_in_force(&self, old: &Book, new: &Book) {
         let Some(state) = self.place.state() else {
             return;
         };
         let servers = control::servers(&state);
-        let log = servers.is_empty().then(|| state.join(LOG));
-        if let Err(error) = offline::accounts_changed(&state, log.as_deref(), old, new) {
+        let (log, served) = (state.join(LOG), !servers.is_empty());
+        if let Err(error) = offline::accounts_changed(&state, &log, served, old, new) {
             let reason = escape(&error.chain()).into_owned();
             let args = [("reason", reason.into())];
             self.printer

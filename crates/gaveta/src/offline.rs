@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,7 +15,9 @@ use gaveta_client::verbs::token::Token;
 use gaveta_client::verbs::{self, Context};
 use gaveta_core::{Error, ErrorKind, Kind, Path, Result};
 use gaveta_server::offline::Offline;
-use gaveta_server::{AuditReader, Kept, Source, control, drawer_folder};
+use gaveta_server::{
+    AccountsFile, AdminPassword, AuditReader, Book, Kept, Source, control, drawer_folder,
+};
 use gaveta_text::Text;
 
 use crate::account::{LOG, Where};
@@ -148,7 +149,8 @@ async fn token(token: &Token, place: &Where, context: &Context) -> Outcome<Ended
             .into());
     }
     let keyring = open(place, folder).await?;
-    token.work(context, &keyring, names).await
+    let done = token.work(context, &keyring, names).await;
+    done.map_err(|fault| keyring.said(fault))
 }
 
 async fn share(share: &Share, place: &Where, context: &Context) -> Outcome<Ended> {
@@ -163,7 +165,8 @@ async fn share(share: &Share, place: &Where, context: &Context) -> Outcome<Ended
         Ok(path) => Ok((path, typed.to_owned())),
         Err(error) => Err(error.about_text(typed).into()),
     };
-    share.work(context, &keyring, place).await
+    let done = share.work(context, &keyring, place).await;
+    done.map_err(|fault| keyring.said(fault))
 }
 
 async fn log(args: &Audit, place: &Where, context: &Context) -> Outcome<Ended> {
@@ -216,43 +219,71 @@ fn served(place: &Where, part: &FsPath) -> Outcome<PathBuf> {
     })
 }
 
-/// The files of a drawer's tokens and links.
+/// The files of a drawer's tokens and links. They are opened for each thing that is done there, so
+/// that nobody is kept from them while a person is asked for something.
+#[derive(Clone)]
 struct Files {
-    offline: Arc<Offline>,
+    state: PathBuf,
+    accounts: AccountsFile,
     folder: PathBuf,
 }
 
 async fn open(place: &Where, folder: PathBuf) -> Outcome<Files> {
-    let state = state(place)?;
     let said = |sentence| Fault::Said(ErrorKind::Io, sentence);
-    let file = place
-        .file()
-        .ok_or_else(|| said(Sentence::new("serve-no-state-dir")))?;
-    let wrong = |error: String| said(Sentence::new("offline-state").with("reason", error));
-    let book = file.read().map_err(|error| wrong(error.to_string()))?;
-    let admin = Kept::in_folder(state.clone())
-        .know(Source::Kept { make: false })
-        .map_err(|error| wrong(error.to_string()))?
-        .password;
-    let keys = drawer_folder(&state, &folder);
-    let log = state.join(LOG);
-    let opened = blocking(move || Offline::open(&keys, &book, admin, Some(&log))).await;
-    match opened {
-        Ok(offline) => Ok(Files {
-            offline: Arc::new(offline),
-            folder,
-        }),
-        Err(error) if error.kind() == ErrorKind::Locked => {
-            let servers = control::servers(&state).into_iter();
-            let servers: Vec<String> = servers
-                .map(|server| format!("localhost:{}", server.port))
-                .collect();
-            let sentence = Sentence::new("offline-server-runs")
-                .with("folder", shown(&folder))
-                .with("servers", servers.join(", "));
-            Err(Fault::Said(ErrorKind::Locked, sentence))
+    let none = || said(Sentence::new("serve-no-state-dir"));
+    let files = Files {
+        state: state(place)?,
+        accounts: place.file().ok_or_else(none)?,
+        folder,
+    };
+    let wrong = |error| said(Sentence::new("offline-state").with("reason", error));
+    files.known().map_err(wrong)?;
+    // Whoever cannot have them is told so before he is asked for anything.
+    let opened = files.with(|_| Ok(())).await;
+    opened.map_err(|error| files.said(error.into()))?;
+    Ok(files)
+}
+
+impl Files {
+    /// The accounts, and the administrator's password; else why they are not known.
+    fn known(&self) -> std::result::Result<(Book, Option<AdminPassword>), String> {
+        let book = self.accounts.read().map_err(|error| error.to_string())?;
+        let kept = Kept::in_folder(self.state.clone());
+        let admin = kept.know(Source::Kept { make: false });
+        Ok((book, admin.map_err(|error| error.to_string())?.password))
+    }
+
+    /// Does something with them while nobody else has them.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Offline) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let files = self.clone();
+        blocking(move || {
+            let unknown = |why: String| Error::new(ErrorKind::Io).because(why);
+            let (book, admin) = files.known().map_err(unknown)?;
+            let keys = drawer_folder(&files.state, &files.folder);
+            let log = files.state.join(LOG);
+            work(&Offline::open(&keys, &book, admin, Some(&log))?)
+        })
+        .await
+    }
+
+    /// The same, but that a server has them is said with its address.
+    fn said(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Store(error) if error.kind() == ErrorKind::Locked => {
+                let servers = control::servers(&self.state).into_iter();
+                let servers: Vec<String> = servers
+                    .map(|server| format!("localhost:{}", server.port))
+                    .collect();
+                let sentence = Sentence::new("offline-server-runs")
+                    .with("folder", shown(&self.folder))
+                    .with("servers", servers.join(", "));
+                Fault::Said(ErrorKind::Locked, sentence)
+            }
+            other => other,
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -266,23 +297,23 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Keyring for Files {
     async fn make_token(&self, new: &NewTokenBody) -> Result<TokenBody> {
-        let (offline, new) = (Arc::clone(&self.offline), new.clone());
-        blocking(move || offline.make_token(new)).await
+        let new = new.clone();
+        self.with(move |offline| offline.make_token(new)).await
     }
 
     async fn tokens(&self) -> Result<Vec<TokenBody>> {
-        Ok(self.offline.tokens())
+        self.with(|offline| Ok(offline.tokens())).await
     }
 
     async fn revoke_token(&self, id: &str) -> Result<()> {
-        let (offline, id) = (Arc::clone(&self.offline), id.to_owned());
-        blocking(move || offline.revoke_token(&id)).await
+        let id = id.to_owned();
+        self.with(move |offline| offline.revoke_token(&id)).await
     }
 
     async fn make_share(&self, new: &NewShareBody) -> Result<ShareBody> {
-        let (offline, new) = (Arc::clone(&self.offline), new.clone());
+        let new = new.clone();
         let at = self.folder.join(&new.path);
-        blocking(move || {
+        self.with(move |offline| {
             let what = fs::symlink_metadata(at)?.file_type();
             let kind = match (what.is_dir(), what.is_file(), what.is_symlink()) {
                 (true, ..) => Kind::Folder,
@@ -296,12 +327,12 @@ impl Keyring for Files {
     }
 
     async fn shares(&self) -> Result<Vec<ShareBody>> {
-        Ok(self.offline.shares())
+        self.with(|offline| Ok(offline.shares())).await
     }
 
     async fn end_share(&self, id: &str) -> Result<()> {
-        let (offline, id) = (Arc::clone(&self.offline), id.to_owned());
-        blocking(move || offline.end_share(&id)).await
+        let id = id.to_owned();
+        self.with(move |offline| offline.end_share(&id)).await
     }
 
     /// Whoever served it last may do so elsewhere next time.

@@ -90,7 +90,8 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         accounts_file: Some(accounts_file),
         keys: Some(gaveta_server::drawer_folder(&state, &folder)),
         audit: audit(&args, &state, &folder, text)?,
-        usage: Some(place::usage(&state, &folder)),
+        // Nobody brings anything here, and the file may be that of a server beside.
+        usage: (!args.read_only).then(|| place::usage(&state, &folder)),
         state: Some(state),
         shares: Shares {
             connections: args.max_connections_per_address,

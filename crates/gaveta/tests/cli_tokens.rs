@@ -10,7 +10,10 @@
 
 mod common;
 
-use common::{House, Run, finish};
+use std::fs;
+
+use common::{House, Run, finish, first_port, gaveta, wait};
+use gaveta_testkit::terminal::{Plan, Terminal};
 
 /// As whoever looks after the server of this house, on its machine.
 fn here(house: &House, args: &[&str]) -> Run {
@@ -139,6 +142,80 @@ fn an_account_removed_without_a_server_takes_its_tokens_with_it() {
             "{operation}: {operations:?}"
         );
     }
+}
+
+#[test]
+fn tokens_end_with_an_account_however_it_went_while_no_server_ran() {
+    let mut house = House::open();
+    house.stop();
+    let folder = house.served.path().to_str().unwrap().to_owned();
+    let file = house.home.path().join("state/gaveta.toml");
+    let add = |name: &str| here(&house, &["account", "add", name, "--no-password"]).ok();
+    add("bia");
+    let without = fs::read_to_string(&file).unwrap();
+    add("ana");
+    let with = fs::read_to_string(&file).unwrap();
+    let make = ["token", "add", &folder, "robot", "--account", "ana"];
+    let none = |house: &House| {
+        let list = here(house, &["token", "list", &folder]).ok();
+        assert_eq!(list.text(), "");
+    };
+    // Taken out by hand, and another one put there after a server ran.
+    here(&house, &make).ok();
+    fs::write(&file, &without).unwrap();
+    house.start_again();
+    house.stop();
+    fs::write(&file, &with).unwrap();
+    none(&house);
+    // Taken out by hand, and another one made by the command.
+    here(&house, &make).ok();
+    fs::write(&file, &without).unwrap();
+    here(&house, &["account", "add", "ana", "--no-password"]).ok();
+    none(&house);
+    // Removed while a server of another folder runs, which tells of the account alone.
+    here(&house, &make).ok();
+    let other = tempfile::tempdir().unwrap();
+    let mut command = gaveta();
+    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    command
+        .arg("--state-dir")
+        .arg(house.home.path().join("state"));
+    let mut server = command.arg(other.path()).spawn().unwrap();
+    first_port(&mut server);
+    here(&house, &["account", "remove", "ana"]).ok();
+    let id = rustix::process::Pid::from_child(&server);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    wait(&mut server);
+    none(&house);
+    let all = told(&house, &[]);
+    let count = |word: &str, door: &str| {
+        let one = (word.to_owned(), door.to_owned());
+        all.iter().filter(|told| **told == one).count()
+    };
+    assert_eq!(count("token-remove", "inside"), 1, "{all:?}");
+    assert_eq!(count("token-remove", "local"), 2, "{all:?}");
+    assert_eq!(count("account-remove", "local"), 1, "{all:?}");
+}
+
+#[test]
+fn while_a_person_is_asked_for_a_links_password_others_go_on() {
+    let mut house = House::open();
+    house.serve_file("a.txt", "content of a");
+    house.stop();
+    let folder = house.served.path().to_str().unwrap().to_owned();
+    let mut command = house.client(["share", &format!("{folder}/a.txt"), "--password"]);
+    command
+        .arg("--state-dir")
+        .arg(house.home.path().join("state"));
+    let mut terminal = Terminal::start(command, Plan::default());
+    terminal.wait_for("Password");
+    here(&house, &["token", "add", &folder, "robot"]).ok();
+    house.start_again();
+    house.stop();
+    terminal.type_text("of the link\n");
+    assert_eq!(terminal.exit_code(), 0, "{}", terminal.text());
+    let list = here(&house, &["share", &folder, "--list", "--json"]).ok();
+    assert_eq!(list.json()[0]["password"], true);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What commands on this machine do to a drawer that no server has open: tokens, links, and what
 //! goes with accounts. Under the files' lock, and told to the audit log where there is one.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::Path as FsPath;
@@ -13,7 +14,7 @@ use gaveta_wire::keys::{NewShareBody, NewTokenBody, ShareBody, TokenBody};
 
 use crate::drawer::accounts::{Accounts, Base, Book, changes};
 use crate::drawer::audit::{Audit, AuditPlan};
-use crate::drawer::keys::admission::Keys;
+use crate::drawer::keys::admission::{Keys, Whose};
 use crate::drawer::keys::desk::{self, What};
 use crate::drawer::keys::drawers;
 use crate::drawer::keys::sheet::Using;
@@ -94,12 +95,20 @@ impl Offline {
     pub fn make_share(&self, new: NewShareBody, kind: Kind) -> Result<ShareBody> {
         let at = Path::parse(&new.path)?;
         let done = match self.accounts.account(Account::ADMIN) {
-            Some(admin) => desk::add_share(&self.keys, new, admin.name(), kind),
+            Some(admin) => self.share(new, admin.name(), kind),
             None => Err(Error::new(ErrorKind::NotFound).about_text(Account::ADMIN)),
         };
         let id = done.as_ref().ok().map(|share| share.id.clone());
         self.tell("share-add", id, Some(&at), &done);
         done
+    }
+
+    fn share(&self, new: NewShareBody, of: &str, kind: Kind) -> Result<ShareBody> {
+        let (mut plan, password) = desk::plan_share(&self.keys, new, of, kind)?;
+        if let Some(password) = password {
+            plan.password = Some(AdminPassword::new(&password)?.hash().to_owned());
+        }
+        desk::add_share(&self.keys, plan, kind)
     }
 
     /// All shares.
@@ -133,39 +142,63 @@ impl Offline {
     }
 }
 
-/// The accounts were changed so, and no server runs that would tell of it: tells this log, where it
-/// is there. Tokens and links of accounts that are gone end, in all drawers of the state folder that
-/// no server has open: those that one has it ends itself.
+/// The accounts were changed so: tells this log, where it is there, unless a server that runs tells
+/// of it. Tokens and links end of accounts that are gone, and those that somebody left who had the
+/// name of a new one, and tokens of an old password: in all drawers of the state folder that no
+/// server has open; those that one has it ends itself. Those too are told.
 ///
 /// # Errors
-/// `Io`.
+/// `Io`, the first; then it was done in all other drawers.
 pub fn accounts_changed(
     state: &FsPath,
-    log: Option<&FsPath>,
+    log: &FsPath,
+    served: bool,
     old: &Book,
     new: &Book,
 ) -> Result<()> {
-    let audit = audit(log)?;
-    tell(&audit, changes::between(old, new));
-    let gone = changes::gone(old, new);
-    if gone.is_empty() {
-        return Ok(());
+    let (audit, mut done) = match audit(Some(log)) {
+        Ok(audit) => (audit, Ok(())),
+        Err(error) => (Audit::default(), Err(error)),
+    };
+    if !served {
+        tell(&audit, changes::between(old, new));
     }
-    let accounts = Accounts::new(Base::default(), new);
+    let touched = changes::touched(old, new);
+    if touched.is_empty() {
+        return done;
+    }
+    // Whoever is new here has nothing yet.
+    let before: HashSet<&str> = names(old).collect();
+    let records = new.records.iter();
+    let records = records.filter(|record| before.contains(record.name.as_str()));
+    let both = Book {
+        records: records.cloned().collect(),
+        ..Book::default()
+    };
+    let accounts = Accounts::new(Base::default(), &both);
     let folders = match fs::read_dir(drawers(state)) {
         Ok(folders) => folders,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return done,
+        Err(error) => return done.and(Err(error.into())),
     };
     for folder in folders {
-        let (folder, accounts) = (folder?.path(), Arc::clone(&accounts));
-        match Keys::open_for(&folder, accounts, Using::Alone, Duration::ZERO) {
-            Ok(keys) => tell(&audit, keys.end_of(&gone)?),
+        let ended = folder.map_err(Error::from).and_then(|folder| {
+            let accounts = Arc::clone(&accounts);
+            let keys = Keys::open_for(&folder.path(), accounts, Using::Alone, PATIENCE)?;
+            let ended = keys.end_strays(Whose::These(&touched));
+            keys.keep_now().map(|()| ended)
+        });
+        match ended {
+            Ok(ended) => tell(&audit, ended),
             Err(error) if error.kind() == ErrorKind::Locked => {}
-            Err(error) => return Err(error),
+            Err(error) => done = done.and(Err(error)),
         }
     }
-    Ok(())
+    done
+}
+
+fn names(book: &Book) -> impl Iterator<Item = &str> {
+    book.records.iter().map(|record| record.name.as_str())
 }
 
 /// The log at this place: none is made, and nothing of it goes.

@@ -440,7 +440,7 @@ impl Server {
             tracing::warn!(target: "gaveta::server", "some connections do not end");
         }
         // What was counted and done until the last moment is kept, if the disk lets it.
-        let _ = house.drawer.keys.keep_counts().await;
+        let _ = Arc::clone(&house.drawer.keys).keep_news().await;
         let drawer = Arc::clone(&house.drawer);
         let _ = tokio::task::spawn_blocking(move || drawer.flush(FALL)).await;
         let totals = house.drawer.meters.totals();

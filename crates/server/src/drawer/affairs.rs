@@ -16,7 +16,6 @@ use super::accounts::{Change, Settings};
 use super::keys::admission::may_share;
 use super::keys::desk::{self, What};
 use super::keys::shares::Way;
-use super::password::AdminPassword;
 use super::telling::of_pass;
 
 impl View {
@@ -88,8 +87,8 @@ impl View {
     /// Makes a share of what is there. Its link, a path here, is told this once.
     ///
     /// # Errors
-    /// As [`View::by_himself`] and [`desk::add_share`]; those of `stat`; `Denied` for who may not do
-    /// himself what the link lets do.
+    /// As [`View::by_himself`], [`desk::plan_share`] and [`desk::add_share`]; those of `stat`; `Denied`
+    /// for who may not do himself what the link lets do.
     pub(crate) async fn make_share(&self, new: NewShareBody) -> Result<ShareBody> {
         let account = self.by_himself()?;
         let path = Path::parse(&new.path)?;
@@ -105,8 +104,22 @@ impl View {
         if !may_share(account, path, desk::way(new.way).actions()) {
             return Err(Error::at(ErrorKind::Denied, path));
         }
-        let (keys, of) = (Arc::clone(self.keys()), account.name().to_owned());
-        blocking(move || desk::add_share(&keys, new, &of, entry.kind)).await
+        let (keys, kind) = (Arc::clone(self.keys()), entry.kind);
+        let (mut plan, password) = desk::plan_share(&keys, new, account.name(), kind)?;
+        if let Some(password) = password {
+            plan.password = Some(self.hashed(password).await?);
+            // That took its time.
+            self.by_himself()?;
+        }
+        blocking(move || desk::add_share(&keys, plan, kind)).await
+    }
+
+    /// The hash of a new password.
+    ///
+    /// # Errors
+    /// `BadRequest` when it is empty or too long; `Busy`, `Io`.
+    pub(crate) async fn hashed(&self, password: Zeroizing<String>) -> Result<String> {
+        self.drawer.entrance.keeper.hash(password).await
     }
 
     /// How whoever looks may share this himself.
@@ -156,21 +169,25 @@ impl View {
     /// nobody waits for it any more.
     ///
     /// # Errors
-    /// As [`View::keeper`] and [`Keeping::change`]; `BadRequest` for a name that will not do;
-    /// `Denied` for what would lock out whoever asks, and for an account that would take the place
-    /// of the administrator's.
+    /// As [`View::keeper`], [`Keeping::turn`] and [`Keeping::change`]; `BadRequest` for a name that
+    /// will not do; `Denied` for what would lock out whoever asks, and for an account that would take
+    /// the place of the administrator's, or leave it to whoever knows the password of the start.
     pub(crate) async fn change_account(
         &self,
         keeping: &Arc<Keeping>,
         name: &str,
         change: Change,
     ) -> Result<()> {
-        let account = self.keeper()?;
+        self.keeper()?;
         Account::check_name(name)?;
+        let turn = keeping.turn().await?;
+        // Whoever was before may have taken it from him.
+        let account = self.keeper()?;
         let (view, keeping, name) = (self.clone(), Arc::clone(keeping), name.to_owned());
         let locks_out = name == account.name() && locks_out(&change)
-            || name == Account::ADMIN && matches!(change, Change::Add { .. });
+            || name == Account::ADMIN && matches!(change, Change::Add { .. } | Change::Remove);
         let changing = tokio::spawn(async move {
+            let _turn = turn;
             let done = match locks_out {
                 true => Err(Error::new(ErrorKind::Denied).about_text(name.clone())),
                 false => {
@@ -207,15 +224,6 @@ fn only(account: &Account) -> Option<&str> {
         true => None,
         false => Some(account.name()),
     }
-}
-
-/// The hash of a new password.
-///
-/// # Errors
-/// `BadRequest` when it is empty or too long.
-pub(crate) async fn hashed(password: Zeroizing<String>) -> Result<String> {
-    let hashed = blocking(move || AdminPassword::new(&password)).await?;
-    Ok(hashed.hash().to_owned())
 }
 
 async fn blocking<T: Send + 'static>(

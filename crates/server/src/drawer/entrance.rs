@@ -65,7 +65,8 @@ pub(crate) struct Entrance {
     pub(crate) accounts: Arc<Accounts>,
     /// The sessions of browsers.
     pub(crate) cookies: Arc<Cookies>,
-    keeper: Doorkeeper,
+    /// Compares and makes what is kept of passwords.
+    pub(crate) keeper: Doorkeeper,
     others: OnceLock<Vec<Arc<dyn Admission>>>,
 }
 

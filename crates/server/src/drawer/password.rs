@@ -10,7 +10,7 @@ use std::time::Duration;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use gaveta_core::{Error, ErrorKind, Result};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -123,8 +123,9 @@ pub(crate) struct Doorkeeper {
     /// Nobody's hash, for names that are not there: a guess takes as long as any.
     nobody: Arc<AdminPassword>,
     guesses: Guesses,
-    slots: Semaphore,
-    waiting: AtomicUsize,
+    turns: Turns,
+    /// Of these, those that make a hash: not all, lest they keep others from signing in.
+    makers: Turns,
     key: [u8; 32],
     remembered: Mutex<Remembered>,
 }
@@ -157,8 +158,8 @@ impl Doorkeeper {
         Ok(Self {
             nobody,
             guesses: Guesses::default(),
-            slots: Semaphore::new(AT_ONCE),
-            waiting: AtomicUsize::new(0),
+            turns: Turns::new(AT_ONCE),
+            makers: Turns::new(AT_ONCE / 2),
             key: random()?,
             remembered: Mutex::default(),
         })
@@ -188,11 +189,7 @@ impl Doorkeeper {
         if self.remembers(&mark) {
             return Ok(());
         }
-        let _queued = Queued::new(&self.waiting)?;
-        let slot = match timeout(TURN, self.slots.acquire()).await {
-            Ok(Ok(slot)) => slot,
-            Ok(Err(_)) | Err(_) => return Err(Error::new(ErrorKind::Busy)),
-        };
+        let turn = self.turns.next().await?;
         // Others may have guessed, or signed in the same way, while this one waited.
         self.guesses.may_try(name, from)?;
         if self.remembers(&mark) {
@@ -201,10 +198,7 @@ impl Doorkeeper {
         self.guesses.count(name, from);
         let somebody = known.is_some();
         let hash = known.unwrap_or_else(|| Arc::clone(&self.nobody));
-        let right = tokio::task::spawn_blocking(move || hash.is(&password))
-            .await
-            .map_err(|error| Error::new(ErrorKind::Io).because(error))?;
-        drop(slot);
+        let right = computed(turn, move || hash.is(&password)).await?;
         if !right || !somebody {
             let name = gaveta_text::escape(name)
                 .chars()
@@ -216,6 +210,17 @@ impl Doorkeeper {
         self.guesses.right(name, from);
         self.remember(mark);
         Ok(())
+    }
+
+    /// The hash of a new password. One at a time.
+    ///
+    /// # Errors
+    /// `BadRequest` when it is empty or too long; `Busy` when too many wait; `Io`.
+    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String> {
+        let making = self.makers.next().await?;
+        let turns = (making, self.turns.next().await?);
+        let hashed = computed(turns, move || AdminPassword::new(&password)).await??;
+        Ok(hashed.hash)
     }
 
     /// A name, a password and what it is compared with, as a MAC under this process's own key:
@@ -275,6 +280,48 @@ impl Drop for Doorkeeper {
     }
 }
 
+/// Computes a hash. Its turn ends with it, also when nobody waits for it any more.
+async fn computed<T: Send + 'static>(
+    turn: impl Send + 'static,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let computing = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(turn);
+        done
+    });
+    computing
+        .await
+        .map_err(|error| Error::new(ErrorKind::Io).because(error))
+}
+
+/// So many at once, and a bounded queue before them.
+struct Turns {
+    slots: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl Turns {
+    fn new(at_once: usize) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(at_once)),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// `Busy` when too many wait, or for too long.
+    async fn next(&self) -> Result<OwnedSemaphorePermit> {
+        let _queued = Queued::new(&self.waiting)?;
+        match timeout(TURN, Arc::clone(&self.slots).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(Error::new(ErrorKind::Busy)),
+        }
+    }
+}
+
 /// One place in the bounded queue.
 struct Queued<'a>(&'a AtomicUsize);
 
@@ -297,6 +344,7 @@ impl Drop for Queued<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
 
     const ME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -401,6 +449,41 @@ mod tests {
         assert!(keeper.remembers(&last));
         tokio::time::advance(REMEMBERED_FOR).await;
         assert!(!keeper.remembers(&last));
+    }
+
+    #[tokio::test]
+    async fn few_hash_at_once_and_few_wait() {
+        let turns = Turns::new(AT_ONCE);
+        let mut held = Vec::new();
+        for _ in 0..AT_ONCE {
+            held.push(turns.next().await.unwrap());
+        }
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(turns.next())).collect();
+        for next in &mut waiting {
+            assert!(next.now_or_never().is_none());
+        }
+        let refused = turns.next().now_or_never().unwrap();
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Busy);
+        held.pop();
+        drop(waiting.swap_remove(0).await.unwrap());
+        // Who does not wait any more leaves his place to others.
+        waiting.clear();
+        tokio::task::yield_now().await;
+        drop(turns.next().now_or_never().unwrap().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_new_password_is_hashed_and_its_turn_ends_with_it() {
+        let keeper = Doorkeeper::new().unwrap();
+        // Nobody waits for these: they are computed all the same, and end.
+        for _ in 0..3 {
+            let left = keeper.hash(secret("nobody waits"));
+            let _ = tokio::time::timeout(Duration::from_millis(1), left).await;
+        }
+        let hash = keeper.hash(secret("a new one")).await.unwrap();
+        assert!(AdminPassword::from_hash(&hash).unwrap().is("a new one"));
+        let empty = keeper.hash(secret("")).await.unwrap_err();
+        assert_eq!(empty.kind(), ErrorKind::BadRequest);
     }
 
     #[test]

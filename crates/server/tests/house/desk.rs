@@ -255,6 +255,7 @@ async fn nobody_locks_himself_out_and_what_makes_no_sense_is_said_and_changes_no
         ),
         // In the administrator's place.
         (new, "do=add&name=admin&password=x&at=/&what=none", 403),
+        ("/.gaveta/admin/account?name=admin", "do=remove", 403),
         // Of a name that is taken, or looks so.
         (new, "do=add&name=ana&password=x&at=/&what=none", 412),
         (new, "do=add&name=ANA&password=x&at=/&what=none", 412),
@@ -312,6 +313,38 @@ async fn nobody_locks_himself_out_and_what_makes_no_sense_is_said_and_changes_no
         refused.iter().any(|record| record["about"] == "admin"),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn the_page_offers_no_removal_of_the_administrator_and_names_a_path_to_its_last_blank() {
+    let office = Office::new().await;
+    let text = format!("{}[account.admin]\n", office.text());
+    let text = text.replace("'/team' = 'editor'", "'/team ' = 'editor'");
+    std::fs::write(office.file.path(), text).unwrap();
+    let at = |name: &str| format!("/.gaveta/admin/account?name={name}");
+    let page = async |name: &str| {
+        let page = office.ask("boss", "GET", &at(name), "").await.text();
+        page.contains("value=\"remove\"")
+    };
+    tokio::time::timeout(super::harness::HUNG, async {
+        let followed = async || {
+            let page = office.ask("boss", "GET", &at("admin"), "").await;
+            page.text().contains("name=\"disabled\"")
+        };
+        while !followed().await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
+    assert!(page("ana").await && !page("admin").await);
+    // As the page names it, and as a person types it.
+    let forget = |at: &str| format!("do=forget&{at}=%2Fteam%20&what=none");
+    for (field, stays) in [("at", true), ("exactly", false)] {
+        let done = office.ask("boss", "POST", &at("ana"), &forget(field)).await;
+        assert_eq!(done.status, 303, "{}", done.text());
+        assert_eq!(office.text().contains("'/team '"), stays, "{field}");
+    }
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ page-account-disabled = Nobody signs in with it for now
 page-account-new-password = New password
 page-account-password-ends = What is open under the old one ends.
 page-account-password-own = You sign in again with the new one.
+page-account-admin = The administrator's account is neither made nor removed here. Disable it instead.
 page-account-remove = Remove the account
 page-account-remove-sure = What is open under it ends, and so do its links and tokens. Its files stay.
 page-role-viewer = see and get

@@ -64,6 +64,7 @@ page-account-disabled = Por enquanto ninguém entra com ela
 page-account-new-password = Nova senha
 page-account-password-ends = O que está aberto com a antiga termina.
 page-account-password-own = Você entra de novo com a nova.
+page-account-admin = A conta do administrador não é criada nem removida aqui. Se for o caso, desative-a.
 page-account-remove = Remover a conta
 page-account-remove-sure = O que está aberto nela termina, e também os links e tokens dela. Os arquivos ficam.
 page-role-viewer = ver e baixar

@@ -6,7 +6,7 @@ use gaveta_core::{Account, Actions, Grants, Path};
 use gaveta_text::exact_time;
 use gaveta_wire::audit::{AuditBody, DONE};
 
-use super::{Book, Record, SshKey};
+use super::{AdminPassword, Book, Record, SshKey};
 
 /// What is different in the new book, in the order of its accounts; those that are gone come last.
 /// Who did it and how is still to be said.
@@ -42,6 +42,22 @@ pub(crate) fn gone(old: &Book, new: &Book) -> HashSet<String> {
         .collect()
 }
 
+/// The accounts that only one of the two books has, and those that have another password in the
+/// new one. The administrator's does not begin with the book that first names it.
+pub(crate) fn touched(old: &Book, new: &Book) -> HashSet<String> {
+    let (before, now) = (by_name(old), by_name(new));
+    let names = before.keys().chain(now.keys());
+    let differs = |name: &&&str| match (before.get(**name), now.get(**name)) {
+        (Some(before), Some(now)) => hash(before) != hash(now),
+        (None, _) => **name != Account::ADMIN,
+        (_, None) => true,
+    };
+    names
+        .filter(differs)
+        .map(|name| (*name).to_owned())
+        .collect()
+}
+
 fn by_name(book: &Book) -> HashMap<&str, &Record> {
     let records = book.records.iter();
     records
@@ -58,14 +74,12 @@ fn body(operation: &str, about: String) -> AuditBody {
     }
 }
 
+fn hash(record: &Record) -> Option<&str> {
+    record.password.as_ref().map(AdminPassword::hash)
+}
+
 fn changed(old: &Record, new: &Record, told: &mut Vec<AuditBody>) {
     let name = new.name.as_str();
-    let hash = |record: &Record| {
-        record
-            .password
-            .as_ref()
-            .map(|known| known.hash().to_owned())
-    };
     if hash(old) != hash(new) {
         told.push(body("account-password", name.to_owned()));
     }

@@ -3,15 +3,13 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path as FsPath, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use gaveta_disk::{make_private, replace_private};
-use rustix::fs::{FlockOperation, flock};
+use gaveta_disk::{Hold, lock_private, make_private, replace_private};
 use toml_edit::DocumentMut;
 
 use super::book::{Book, LARGEST, Problem};
@@ -170,27 +168,11 @@ impl AccountsFile {
 
     /// Waits for the lock, a file beside, which stays.
     fn lock(&self, path: &FsPath) -> Result<File, FileProblem> {
-        let failed = |error| FileProblem::Io(self.path.clone(), error);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(beside(path, ".lock"))
-            .map_err(failed)?;
-        let since = Instant::now();
-        loop {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(lock),
-                Err(rustix::io::Errno::WOULDBLOCK) if since.elapsed() < PATIENCE => {
-                    sleep(Duration::from_millis(20));
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => {
-                    return Err(FileProblem::Locked(self.path.clone()));
-                }
-                Err(errno) => return Err(failed(errno.into())),
-            }
-        }
+        let lock = lock_private(&beside(path, ".lock"), Hold::Alone, PATIENCE);
+        lock.map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => FileProblem::Locked(self.path.clone()),
+            _ => FileProblem::Io(self.path.clone(), error),
+        })
     }
 }
 

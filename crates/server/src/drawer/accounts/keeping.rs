@@ -1,6 +1,5 @@
 //! The accounts follow their file.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +7,20 @@ use async_trait::async_trait;
 use gaveta_core::{Error, ErrorKind};
 use gaveta_wire::audit::AuditBody;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{sleep, timeout};
 
 use super::file::{AccountsFile, FileProblem, Stamp};
 use super::{Accounts, Book, Change, changes};
 use crate::control::{Answer, Steward};
 use crate::drawer::Drawer;
+use crate::drawer::keys::admission::Whose;
 use crate::drawer::pass::Door;
 
 /// How often the file is looked at. A look is one `stat`.
 const LOOK: Duration = Duration::from_millis(300);
+/// How long a change waits for the others.
+const TURN: Duration = Duration::from_secs(30);
 
 /// The file of the accounts, and what of it is in force.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub(crate) struct Keeping {
     drawer: Arc<Drawer>,
     file: AccountsFile,
     seen: tokio::sync::Mutex<Seen>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// How the file looked; `None` where it was not there.
@@ -61,17 +65,24 @@ impl Look {
 }
 
 impl Keeping {
-    /// Follows this file, which said this when the server began.
+    /// Follows this file, which said this when the server began. What is kept of accounts that went
+    /// while no server ran ends now.
     pub(crate) fn new(drawer: Arc<Drawer>, file: AccountsFile, book: Book) -> Self {
+        let strays = !book.records.is_empty();
         let seen = Seen {
             book,
             ..Seen::default()
         };
-        Self {
+        let keeping = Self {
             drawer,
             file,
             seen: tokio::sync::Mutex::new(seen),
+            turn: Arc::default(),
+        };
+        if strays {
+            keeping.end_strays(Whose::All, &Look::Again.by());
         }
+        keeping
     }
 
     fn accounts(&self) -> &Arc<Accounts> {
@@ -112,12 +123,25 @@ impl Keeping {
         self.tell(changes::between(&seen.book, &book), &by);
         // A file that went, or was emptied by a slip, takes no tokens and links with it for good.
         let meant = stamp.is_some() && (told || !book.records.is_empty());
-        let gone = changes::gone(&seen.book, &book);
-        seen.book = book;
-        if meant && !gone.is_empty() {
-            self.end_keys(gone, &by).await;
+        if meant {
+            let gone = changes::gone(&seen.book, &book);
+            self.end_strays(Whose::These(&gone), &by);
         }
+        // Not by what is different: who went with a slip, and does not come back, is gone too.
+        if meant && !book.records.is_empty() {
+            self.end_strays(Whose::All, &by);
+        }
+        seen.book = book;
         Ok(true)
+    }
+
+    /// Waits for the turn of a change: one after the other.
+    ///
+    /// # Errors
+    /// `Busy` when others take too long.
+    pub(crate) async fn turn(&self) -> Result<OwnedMutexGuard<()>, Error> {
+        let turn = timeout(TURN, Arc::clone(&self.turn).lock_owned()).await;
+        turn.map_err(|_| Error::new(ErrorKind::Busy))
     }
 
     /// Changes an account in the file and puts that in force, told as done by whom the record names.
@@ -166,21 +190,9 @@ impl Keeping {
         }
     }
 
-    /// Tokens and shares end with their account: whoever has its name later has none of them.
-    async fn end_keys(&self, gone: HashSet<String>, by: &AuditBody) {
-        let keys = Arc::clone(&self.drawer.keys);
-        let ended = tokio::task::spawn_blocking(move || keys.end_of(&gone)).await;
-        match ended {
-            Ok(Ok(ended)) => self.tell(ended, by),
-            Ok(Err(error)) => {
-                let why = gaveta_text::escape(&error.chain()).into_owned();
-                tracing::error!(
-                    target: "gaveta::accounts", why,
-                    "tokens and links of accounts that are gone cannot be removed"
-                );
-            }
-            Err(_) => {}
-        }
+    /// Tokens and shares end with their account, tokens with its password too.
+    fn end_strays(&self, whose: Whose<'_>, by: &AuditBody) {
+        self.tell(self.drawer.keys.end_strays(whose), by);
     }
 
     /// Follows the file, and ends what expires, for ever.
@@ -236,19 +248,27 @@ impl Steward for Keeping {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Base;
+    use super::super::{AdminPassword, Base, SignedIn};
     use super::*;
     use crate::drawer::entrance::Entrance;
+    use crate::drawer::keys::desk;
     use crate::drawer::ledger::UploadLimits;
+    use crate::drawer::pass::Origin;
+    use futures_util::FutureExt;
     use gaveta_core::{Action, Path};
+    use gaveta_wire::keys::NewTokenBody;
     use std::fs;
 
     const ANA: &str = "[account.ana]\ngrants = { '/' = 'viewer' }\n";
 
     fn keeping() -> (tempfile::TempDir, Keeping) {
+        keeping_of(ANA)
+    }
+
+    fn keeping_of(text: &str) -> (tempfile::TempDir, Keeping) {
         let folder = tempfile::tempdir().unwrap();
         let file = AccountsFile::at(folder.path().join("gaveta.toml"));
-        fs::write(file.path(), ANA).unwrap();
+        fs::write(file.path(), text).unwrap();
         let base = Base {
             ease: true,
             ..Base::default()
@@ -272,6 +292,85 @@ mod tests {
         assert!(!keeping.look(Look::Again).await.unwrap() && there("ana"));
         assert!(keeping.look(Look::Again).await.unwrap() && there("ana") && there("bia"));
         assert!(!keeping.look(Look::Again).await.unwrap());
+    }
+
+    impl Keeping {
+        /// Makes a token of this account.
+        fn add_token(&self, of: &str) {
+            let new = NewTokenBody {
+                name: "robot".to_owned(),
+                account: None,
+                scopes: Vec::new(),
+                seconds: None,
+            };
+            desk::add_token(&self.drawer.keys, new, of.to_owned()).unwrap();
+        }
+
+        /// Whose tokens there are.
+        fn tokens(&self) -> Vec<String> {
+            let tokens = desk::tokens(&self.drawer.keys, None).into_iter();
+            tokens.map(|token| token.account).collect()
+        }
+
+        /// This is in the file, and nobody told.
+        async fn found(&self, text: &str) {
+            fs::write(self.file.path(), text).unwrap();
+            while !self.look(Look::Again).await.unwrap() {}
+        }
+    }
+
+    #[tokio::test]
+    async fn tokens_end_with_their_account_in_two_steps_too_and_with_its_password() {
+        let bia = "[account.bia]\n";
+        let both = format!("{ANA}{bia}");
+        let (_folder, keeping) = keeping_of(&both);
+        while !keeping.look(Look::Again).await.unwrap() {}
+        keeping.add_token("ana");
+        keeping.add_token("bia");
+        // A slip takes none.
+        keeping.found("").await;
+        assert_eq!(keeping.tokens(), ["ana", "bia"]);
+        keeping.found(bia).await;
+        assert_eq!(keeping.tokens(), ["bia"]);
+        keeping.found(&both).await;
+        assert_eq!(keeping.tokens(), ["bia"]);
+        let hash = AdminPassword::cheap("another").unwrap();
+        let other = format!("{bia}password = '{}'\n", hash.hash());
+        keeping.found(&other).await;
+        assert!(keeping.tokens().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_accounts_that_went_before_ends_at_the_start() {
+        let (_folder, keeping) = keeping_of(&format!("{ANA}[account.bia]\n"));
+        keeping.add_token("ana");
+        keeping.add_token("bia");
+        for (text, left) in [("", &["ana", "bia"][..]), (ANA, &["ana"])] {
+            let (drawer, file) = (Arc::clone(&keeping.drawer), keeping.file.clone());
+            let book = Book::parse(text).unwrap();
+            drawer.entrance.accounts.replace(&book);
+            assert_eq!(Keeping::new(drawer, file, book).tokens(), left);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_may_no_longer_when_his_turn_comes_changes_nothing() {
+        let boss = |role: &str| format!("{ANA}[account.boss]\ngrants = {{ '/' = '{role}' }}\n");
+        let (_folder, keeping) = keeping_of(&boss("admin"));
+        let keeping = Arc::new(keeping);
+        let accounts = keeping.accounts();
+        let mark = accounts.find("boss").unwrap().mark();
+        let standing = Box::new(SignedIn::new(Arc::clone(accounts), "boss", mark));
+        let entrance = &keeping.drawer.entrance;
+        let pass = entrance.pass(standing, Origin::INSIDE).unwrap();
+        let view = keeping.drawer.view(pass);
+        let turn = keeping.turn().await.unwrap();
+        let mut waits = Box::pin(view.change_account(&keeping, "ana", Change::Remove));
+        assert!((&mut waits).now_or_never().is_none());
+        keeping.found(&boss("viewer")).await;
+        drop(turn);
+        assert_eq!(waits.await.unwrap_err().kind(), ErrorKind::Denied);
+        assert_eq!(keeping.file.read().unwrap().records.len(), 2);
     }
 
     #[tokio::test]

@@ -36,6 +36,15 @@ pub(crate) struct Keys {
     _lock: Option<File>,
 }
 
+/// Of which accounts it is looked whether they are still there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Whose<'a> {
+    /// All that have tokens or shares.
+    All,
+    /// These.
+    These(&'a HashSet<String>),
+}
+
 impl Keys {
     /// Those that are kept in this folder (`tokens.json`, `shares.json`); in memory alone when there
     /// is none. For a server: a command that changes them is waited for. Blocks.
@@ -96,15 +105,28 @@ impl Keys {
         Some(person.mark().to_hex().to_string())
     }
 
-    /// Ends the tokens and shares of those of these accounts that are not there any more. Gives what
-    /// was done, for the audit log. Blocks.
-    ///
-    /// # Errors
-    /// `Io`; then they are still kept, and open nothing as long as there is no such account.
-    pub(crate) fn end_of(&self, names: &HashSet<String>) -> Result<Vec<AuditBody>> {
-        let gone = |name: &str| names.contains(name) && self.accounts.find(name).is_none();
-        let tokens = self.tokens.remove(|token| gone(&token.account))?;
-        let shares = self.shares.remove(|share| gone(&share.maker))?;
+    /// Ends, at once, the tokens and shares of accounts that are not there, and the tokens of those
+    /// that have another password since: whoever has the name or the password later has none of
+    /// them. Gives what was done, for the audit log. That it is kept may fail, and is then tried
+    /// again ([`Keys::keep`]).
+    pub(crate) fn end_strays(&self, whose: Whose<'_>) -> Vec<AuditBody> {
+        let meant = |name: &str| match whose {
+            Whose::All => true,
+            Whose::These(names) => names.contains(name),
+        };
+        // The administrator may be there without a file that names him.
+        let may_go = |name: &str| matches!(whose, Whose::These(_)) || name != Account::ADMIN;
+        let gone = |name: &str| meant(name) && may_go(name) && self.accounts.find(name).is_none();
+        let tokens = self.tokens.end(|token| {
+            let name = token.account.as_str();
+            let person = self
+                .accounts
+                .find(name)
+                .filter(|known| !known.is_built_in());
+            let other = person.is_some_and(|person| *person.mark().to_hex() != *token.mark);
+            gone(name) || meant(name) && other
+        });
+        let shares = self.shares.end(|share| gone(&share.maker));
         let body = |operation: &str, id: &str, path: Option<&Path>| AuditBody {
             operation: operation.to_owned(),
             about: Some(id.to_owned()),
@@ -122,7 +144,7 @@ impl Keys {
         if !ended.is_empty() {
             self.changed();
         }
-        Ok(ended)
+        ended
     }
 
     /// Looks now and then, for ever: what expired ends what is under way, counts are kept.
@@ -136,26 +158,36 @@ impl Keys {
                 self.changed();
             }
             next = now;
-            let _ = self.keep_counts().await;
+            let _ = Arc::clone(&self).keep_news().await;
         }
     }
 
-    /// Keeps how often shares were used.
+    /// Keeps how often shares were used, and what ended.
     ///
     /// # Errors
-    /// `Io`.
-    pub(crate) async fn keep_counts(&self) -> Result<()> {
-        if !self.shares.has_news() {
+    /// `Io`; it may be tried again.
+    pub(crate) async fn keep_news(self: Arc<Self>) -> Result<()> {
+        if !self.shares.has_news() && !self.tokens.has_news() {
             return Ok(());
         }
-        let shares = Arc::clone(&self.shares);
-        let kept = tokio::task::spawn_blocking(move || shares.keep_counts()).await;
+        let kept = tokio::task::spawn_blocking(move || self.keep_now()).await;
         let kept = kept.unwrap_or_else(|error| Err(Error::new(ErrorKind::Io).because(error)));
         if let Err(error) = &kept {
             let why = gaveta_text::escape(&error.chain()).into_owned();
-            tracing::warn!(target: "gaveta::shares", why, "the counts of shares cannot be kept");
+            tracing::warn!(
+                target: "gaveta::shares", why, "changes of tokens and shares cannot be kept"
+            );
         }
         kept
+    }
+
+    /// As [`Keys::keep_news`], both whatever becomes of one. Blocks.
+    ///
+    /// # Errors
+    /// `Io`, of the first; it may be tried again.
+    pub(crate) fn keep_now(&self) -> Result<()> {
+        let (shares, tokens) = (self.shares.keep_counts(), self.tokens.keep_news());
+        shares.and(tokens)
     }
 
     /// Who answers for what belongs to this owner: for what came by a share that is still there,
@@ -343,4 +375,40 @@ impl Standing for ByShare {
 /// May this account make such a share, by itself?
 pub(crate) fn may_share(account: &Account, path: &Path, actions: &[Action]) -> bool {
     actions.iter().all(|action| account.may(*action, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::TokenPlan;
+    use super::*;
+    use crate::drawer::accounts::{Base, Book};
+    use std::fs;
+
+    #[test]
+    fn what_ends_is_over_at_once_and_kept_as_soon_as_that_can_be() {
+        let home = tempfile::tempdir().unwrap();
+        let accounts = Accounts::new(Base::default(), &Book::default());
+        let open = || Keys::open(Some(home.path()), Arc::clone(&accounts)).unwrap();
+        let keys = open();
+        let made = keys.tokens.add(TokenPlan {
+            name: "robot".to_owned(),
+            account: "ana".to_owned(),
+            mark: String::new(),
+            narrow: Vec::new(),
+            expires: None,
+        });
+        let (_, secret) = made.unwrap();
+        // Nothing can be put in the place of a folder.
+        let (file, aside) = (home.path().join("tokens.json"), home.path().join("aside"));
+        fs::rename(&file, &aside).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert_eq!(keys.end_strays(Whose::All).len(), 1);
+        assert!(keys.tokens.find(&secret).is_none());
+        keys.keep_now().unwrap_err();
+        fs::remove_dir(&file).unwrap();
+        fs::rename(&aside, &file).unwrap();
+        assert!(open().tokens.find(&secret).is_some());
+        keys.keep_now().unwrap();
+        assert!(open().tokens.find(&secret).is_none());
+    }
 }

@@ -13,7 +13,6 @@ use super::admission::Keys;
 use super::shares::{Share, SharePlan, Way};
 use super::tokens::{Token, TokenPlan};
 use super::{Narrow, ends_in};
-use crate::drawer::password::AdminPassword;
 
 /// The longest a token or share may last: a hundred years, which every clock can add.
 const LONGEST: u64 = 100 * 365 * 24 * 60 * 60;
@@ -47,31 +46,40 @@ pub(crate) fn add_token(keys: &Keys, new: NewTokenBody, of: String) -> Result<To
     Ok(body)
 }
 
-/// Makes a share, of this account, of what lies there and is of this kind; its link is in the body.
+/// What a share of this account shall be, of what lies there and is of this kind; and its password,
+/// whose hash is still to be put there. What can be refused is refused before that costs anything.
 ///
 /// # Errors
-/// `NotFolder`, `NotRegular`; as `Shares::add`.
-pub(crate) fn add_share(keys: &Keys, new: NewShareBody, of: &str, kind: Kind) -> Result<ShareBody> {
+/// `NotFolder`, `NotRegular`, `BadRequest`; `Busy` when there are too many.
+pub(crate) fn plan_share(
+    keys: &Keys,
+    new: NewShareBody,
+    of: &str,
+    kind: Kind,
+) -> Result<(SharePlan, Option<Zeroizing<String>>)> {
+    let password = new.password.map(Zeroizing::new);
     let path = Path::parse(&new.path)?;
     let way = way(new.way);
     fits(way, kind, &path)?;
-    let password = match new.password {
-        Some(password) => {
-            let hashed = AdminPassword::new(&Zeroizing::new(password))?;
-            Some(hashed.hash().to_owned())
-        }
-        None => None,
-    };
+    keys.shares.has_room(of)?;
     let plan = SharePlan {
-        path: path.clone(),
+        path,
         way,
         maker: of.to_owned(),
         expires: ends(new.seconds)?,
-        password,
+        password: None,
         limit: new.limit,
     };
+    Ok((plan, password))
+}
+
+/// Makes a share of what is of this kind; its link is in the body.
+///
+/// # Errors
+/// As `Shares::add`.
+pub(crate) fn add_share(keys: &Keys, plan: SharePlan, kind: Kind) -> Result<ShareBody> {
     let (share, secret) = keys.shares.add(plan)?;
-    let name = match (kind, path.name()) {
+    let name = match (kind, share.path.name()) {
         (Kind::Folder, _) | (_, None) => String::new(),
         (_, Some(name)) => url::encode_name(name),
     };

@@ -138,19 +138,11 @@ impl<K: Key> Ring<K> {
         let (mut next, seen) = self.all();
         // What expired makes room.
         next.retain(|_, key| !self.is_past(key.expires()));
-        let mut of_one = 0;
-        for known in next
-            .values()
-            .filter(|known| known.account() == key.account())
-        {
-            of_one += 1;
-            if let Some(clash) = key.clash(known) {
-                return Err(clash);
-            }
+        let of = |known: &&Arc<K>| known.account() == key.account();
+        if let Some(clash) = next.values().filter(of).find_map(|known| key.clash(known)) {
+            return Err(clash);
         }
-        if of_one >= K::MOST_OF_ONE || next.len() >= K::MOST {
-            return Err(Error::new(ErrorKind::Busy).because(format!("too many {}", K::ALL)));
-        }
+        self.room(&next, key.account())?;
         next.insert(key.hash(), Arc::clone(&key));
         self.keep(&next, seen)?;
         let mut book = self.book();
@@ -158,6 +150,24 @@ impl<K: Key> Ring<K> {
         book.keys.insert(key.hash(), Arc::clone(&key));
         drop(book);
         Ok(key)
+    }
+
+    /// May this account have one more, as it is now? For an answer before it costs anything;
+    /// [`Ring::add`] decides.
+    ///
+    /// # Errors
+    /// `Busy`.
+    pub(super) fn has_room(&self, account: &str) -> Result<()> {
+        self.room(&self.book().keys, account)
+    }
+
+    fn room(&self, keys: &Keys<K>, account: &str) -> Result<()> {
+        let live = || keys.values().filter(|key| !self.is_past(key.expires()));
+        let of_one = live().filter(|key| key.account() == account).count();
+        match of_one >= K::MOST_OF_ONE || live().count() >= K::MOST {
+            true => Err(Error::new(ErrorKind::Busy).because(format!("too many {}", K::ALL))),
+            false => Ok(()),
+        }
     }
 
     /// Ends the ones that `which` picks, and gives them. Blocks.

@@ -166,10 +166,23 @@ impl Shares {
         self.0.remove(which)
     }
 
-    /// Ends the shares of what is no longer at this path, or beneath it. They end at once; that it
-    /// is kept may fail, and is then tried again with the counts.
+    /// As [`Shares::remove`], at once: that it is kept may fail, and is then tried again with the
+    /// counts.
+    pub(crate) fn end(&self, which: impl Fn(&Share) -> bool) -> Vec<Arc<Share>> {
+        self.0.end(which)
+    }
+
+    /// Ends the shares of what is no longer at this path, or beneath it, as [`Shares::end`].
     pub(crate) fn gone(&self, path: &Path) -> Vec<Arc<Share>> {
-        self.0.end(|share| path.holds(&share.path))
+        self.end(|share| path.holds(&share.path))
+    }
+
+    /// May this account make one more, as it is now? For an answer before it costs anything.
+    ///
+    /// # Errors
+    /// `Busy`.
+    pub(crate) fn has_room(&self, maker: &str) -> Result<()> {
+        self.0.has_room(maker)
     }
 
     /// All of them, or those of one account, by path, each with how often it was used. Expired

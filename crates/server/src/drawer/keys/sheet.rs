@@ -1,14 +1,13 @@
 //! A small document of the server's, kept as one file: read whole, replaced whole.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gaveta_core::{Error, ErrorKind, Result};
-use gaveta_disk::{make_private, replace_private};
-use rustix::fs::{FlockOperation, flock};
+use gaveta_disk::{Hold, lock_private, make_private, replace_private};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -77,7 +76,7 @@ pub(crate) enum Using {
 }
 
 /// Locks the documents of a folder, which is made where there is none, for as long as the file is
-/// held. Waits for who is there at most so long. Blocks.
+/// held. Waits for a command that is there, not for servers ([`lock_private`]). Blocks.
 ///
 /// # Errors
 /// `Locked`, `Io`.
@@ -86,28 +85,14 @@ pub(super) fn lock(folder: &Path, using: Using, patience: Duration) -> Result<Fi
         Error::new(ErrorKind::Io).because(format!("{}: {error}", folder.display()))
     };
     make_private(folder).map_err(failed)?;
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(folder.join("lock"))
-        .map_err(failed)?;
-    let how = match using {
-        Using::Serving => FlockOperation::NonBlockingLockShared,
-        Using::Alone => FlockOperation::NonBlockingLockExclusive,
+    let hold = match using {
+        Using::Serving => Hold::Shared,
+        Using::Alone => Hold::Alone,
     };
-    let since = Instant::now();
-    loop {
-        match flock(&file, how) {
-            Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) if since.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(ErrorKind::Locked.into()),
-            Err(errno) => return Err(failed(errno.into())),
-        }
-    }
+    lock_private(&folder.join("lock"), hold, patience).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => ErrorKind::Locked.into(),
+        _ => failed(error),
+    })
 }
 
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {

@@ -112,6 +112,24 @@ impl Tokens {
         self.0.remove(which)
     }
 
+    /// As [`Tokens::remove`], at once: that it is kept may fail, and is then tried again.
+    pub(crate) fn end(&self, which: impl Fn(&Token) -> bool) -> Vec<Arc<Token>> {
+        self.0.end(which)
+    }
+
+    /// Did anything change since it was kept?
+    pub(crate) fn has_news(&self) -> bool {
+        self.0.has_news()
+    }
+
+    /// Keeps what ended. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; it may be tried again.
+    pub(crate) fn keep_news(&self) -> Result<()> {
+        self.0.keep_news()
+    }
+
     /// All of them, or those of one account, by name, with the time of their last use since the
     /// start. Expired ones are shown until they make room.
     pub(crate) fn list(&self, account: Option<&str>) -> Vec<(Arc<Token>, Option<SystemTime>)> {
@@ -279,6 +297,9 @@ mod tests {
             tokens.add(plan("ana", &number.to_string())).unwrap();
         }
         assert_eq!(kind(plan("ana", "one more")), ErrorKind::Busy);
+        let full = tokens.0.has_room("ana").unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::Busy);
+        tokens.0.has_room("bia").unwrap();
         tokens.add(plan("bia", "one more")).unwrap();
         assert_eq!(
             tokens.remove(|token| token.account == "ana").unwrap().len(),

@@ -1,6 +1,6 @@
 //! One account, for whoever looks after the server: what it may, how much, until when.
 
-use gaveta_core::{Error, ErrorKind, Path, Result, Role};
+use gaveta_core::{Account, Error, ErrorKind, Path, Result, Role};
 use gaveta_text::Text;
 use gaveta_wire::body::time_to_text;
 use http::Response;
@@ -36,7 +36,11 @@ pub(super) fn one(asked: &Asked<'_>, name: &str, said: Option<&Markup>) -> Resul
             @if me { p.quiet-text { (text.say("page-account-own", &[])) } }
             @if changes && !me && !person.is_built_in() { (limits(text, &person, &action)) }
             @if changes { (password(text, me, &action)) }
-            @if changes && !me && !person.is_built_in() { (removal(text, &action)) }
+            @if changes && !me && !person.is_built_in() {
+                @if name == Account::ADMIN {
+                    p.quiet-text { (text.say("page-account-admin", &[])) }
+                } @else { (removal(text, &action)) }
+            }
         }
     };
     Ok(asked.page(&title, &Path::root(), "", &main))
@@ -56,7 +60,7 @@ fn grants(asked: &Asked<'_>, text: &Text, person: &Person, action: &str, changes
                     li {
                         @if changes {
                             form.what.grant method="post" action=(action) {
-                                input type="hidden" name="at" value=(at);
+                                input type="hidden" name="exactly" value=(at);
                                 label for={ "grant-" (i) } { bdi { (shown(&at)) } }
                                 (roles(text, &format!("grant-{i}"), &word))
                                 button name="do" value="grant" aria-label={

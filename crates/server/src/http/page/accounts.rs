@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use gaveta_core::{Actions, Error, ErrorKind, Path, Result, Role};
+use gaveta_core::{Account, Actions, Error, ErrorKind, Path, Result, Role};
 use gaveta_text::Text;
 use gaveta_wire::url;
 use http::{Response, StatusCode};
@@ -57,7 +57,7 @@ pub(super) fn account(asked: &Asked<'_>) -> Result<Response<Body>> {
 /// # Errors
 /// As [`account`].
 pub(super) async fn change(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>> {
-    asked.view.keeper()?;
+    let me = asked.view.keeper()?;
     let keeping = keeping(asked)?;
     let Form::Fields(given) = form::read(&asked.head.headers, body).await? else {
         return Err(Error::bad_request("a small form"));
@@ -76,9 +76,9 @@ pub(super) async fn change(asked: &Asked<'_>, body: Lent) -> Result<Response<Bod
         *response.status_mut() = status;
         Ok(response)
     };
-    let (change, weak) = match wanted(&given, name).await {
+    let (change, weak) = match wanted(asked.view, &given, name).await {
         Ok(wanted) => wanted,
-        Err(wrong) => return refused(saying(&wrong.said(text)), StatusCode::BAD_REQUEST),
+        Err(wrong) => return refused(saying(&wrong.said(text)), wrong.status()),
     };
     let removed = matches!(change, Change::Remove);
     match asked.view.change_account(keeping, name, change).await {
@@ -91,6 +91,9 @@ pub(super) async fn change(asked: &Asked<'_>, body: Lent) -> Result<Response<Bod
             let about = [("name", shown(name).into_owned().into())];
             let said = match failed.kind() {
                 ErrorKind::Exists => saying(&text.say("account-taken", &about)),
+                ErrorKind::Denied if name == Account::ADMIN && name != me.name() => {
+                    saying(&text.say("page-account-admin", &[]))
+                }
                 ErrorKind::Denied => saying(&text.say("page-account-own", &[])),
                 ErrorKind::NotFound if named.is_some() => return Err(failed),
                 _ => notice(text, &failed),

@@ -1,13 +1,15 @@
 //! What a form about an account asks for.
 
-use gaveta_core::{Account, Actions, ErrorKind};
+use gaveta_core::{Account, Actions, Error, ErrorKind};
 use gaveta_text::Text;
+use http::StatusCode;
 use zeroize::Zeroizing;
 
+use crate::drawer::View;
 use crate::drawer::accounts::book::granted_path;
 use crate::drawer::accounts::{BadSetting, Change, Settings};
-use crate::drawer::affairs::hashed;
 use crate::drawer::password::is_weak;
+use crate::http::error;
 use crate::http::html::shown;
 use crate::http::query::Query;
 
@@ -19,36 +21,63 @@ pub(super) enum Wrong {
     Path(String),
     Setting(BadSetting),
     Nothing,
+    /// It makes sense, but cannot be done now.
+    Failed(Error),
 }
 
 impl Wrong {
+    /// Of a password that cannot be hashed.
+    fn password(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::BadRequest => Self::Password,
+            _ => Self::Failed(error),
+        }
+    }
+
+    /// As it is answered.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Failed(error) => error::status(error),
+            Self::Name(_) | Self::Password | Self::Path(_) | Self::Setting(_) | Self::Nothing => {
+                StatusCode::BAD_REQUEST
+            }
+        }
+    }
+
     /// In the words of whoever reads it.
-    pub(super) fn said(self, text: &Text) -> String {
+    pub(super) fn said(&self, text: &Text) -> String {
         let say = |key: &str, name: &'static str, word: &str| {
             text.say(key, &[(name, shown(word).into_owned().into())])
         };
         match self {
-            Self::Name(name) => say("account-bad-name", "name", &name),
+            Self::Name(name) => say("account-bad-name", "name", name),
             Self::Password => text.say("serve-password-unusable", &[]),
-            Self::Path(path) => say("page-account-bad-path", "path", &path),
-            Self::Setting(BadSetting::Quota(word)) => say("account-bad-quota", "word", &word),
-            Self::Setting(BadSetting::Expires(word)) => say("account-bad-date", "word", &word),
+            Self::Path(path) => say("page-account-bad-path", "path", path),
+            Self::Setting(BadSetting::Quota(word)) => say("account-bad-quota", "word", word),
+            Self::Setting(BadSetting::Expires(word)) => say("account-bad-date", "word", word),
             Self::Nothing => text.kind(ErrorKind::BadRequest),
+            Self::Failed(error) => text.kind(error.kind()),
         }
     }
 }
 
 /// The change that a form asks for, and whether its password is a weak one.
-pub(super) async fn wanted(given: &Query, name: &str) -> Result<(Change, bool), Wrong> {
+pub(super) async fn wanted(
+    view: &View,
+    given: &Query,
+    name: &str,
+) -> Result<(Change, bool), Wrong> {
     let password = async || {
         let password = given.get("password").unwrap_or_default();
         let weak = is_weak(password);
         let password = Zeroizing::new(password.to_owned());
-        let hash = hashed(password).await.map_err(|_| Wrong::Password)?;
+        let hash = view.hashed(password).await.map_err(Wrong::password)?;
         Ok((hash, weak))
     };
     let grant = || {
-        let at = given.get("at").unwrap_or_default().trim();
+        // What a page names is a path to the last blank, what a person types is not.
+        let typed = || given.get("at").unwrap_or_default().trim();
+        let at = given.get("exactly").unwrap_or_else(typed);
         let path = granted_path(at).ok_or_else(|| Wrong::Path(at.to_owned()))?;
         let what = given.get("what").unwrap_or_default();
         let what = Actions::parse(what).map_err(|_| Wrong::Nothing)?;
