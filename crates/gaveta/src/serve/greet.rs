@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gaveta_client::verbs;
 use gaveta_server::{Server, Tls};
 use gaveta_text::Text;
 
@@ -98,11 +99,16 @@ pub(super) fn greet(
     if own.is_some() {
         lines.push(text.say("serve-fingerprint-why", &[]));
     }
+    let word = |name| verbs::verb(name).map_or(name, |verb| verb.word(text.lang()));
     lines.extend([
         text.say("serve-connect", &[]),
-        format!("    gaveta connect {place}"),
-        format!("    gaveta list {place}"),
-        format!("    gaveta send {} {place}/", text.say("serve-a-file", &[])),
+        format!("    gaveta {} {place}", text.say("serve-word-connect", &[])),
+        format!("    gaveta {} {place}", word("list")),
+        format!(
+            "    gaveta {} {} {place}/",
+            word("send"),
+            text.say("serve-a-file", &[])
+        ),
         format!("    curl {pin}-T {} {url}", text.say("serve-a-file", &[])),
         text.say("serve-how-to-stop", &[]),
     ]);

@@ -141,7 +141,8 @@ fn gaveta_alone_serves_when_told_to_and_takes_enter_for_the_port() {
         terminal.type_text("0\n");
         terminal.wait_for(either(locale, "Isto não serve: 0", "This does not fit: 0"));
         terminal.type_text("\n");
-        terminal.wait_for(&format!("gaveta connect localhost:{free}"));
+        let connect = either(locale, "conectar", "connect");
+        terminal.wait_for(&format!("gaveta {connect} localhost:{free}"));
         assert!(house.home.path().join("server_files").is_dir());
         house.write("a", "a");
         house.run(["send", "a", &format!("localhost:{free}/")]).ok();

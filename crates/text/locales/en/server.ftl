@@ -3,6 +3,7 @@ serve-serves = Serving { $folder }
 serve-serves-read-only = Serving { $folder } (read-only)
 serve-listens = Listening at { $url } ({ $addresses }), on this machine alone
 serve-connect = To connect:
+serve-word-connect = connect
 serve-a-file = FILE
 serve-how-to-stop = Ctrl-C stops it; once more stops it at once.
 serve-stopped = Stopped.

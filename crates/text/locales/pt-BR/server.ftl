@@ -3,6 +3,7 @@ serve-serves = Servindo { $folder }
 serve-serves-read-only = Servindo { $folder } (somente leitura)
 serve-listens = Escutando em { $url } ({ $addresses }), só nesta máquina
 serve-connect = Para conectar:
+serve-word-connect = conectar
 serve-a-file = ARQUIVO
 serve-how-to-stop = Ctrl-C para o servidor; mais uma vez, para na hora.
 serve-stopped = Parado.
