@@ -17,14 +17,15 @@ WORDS = {
         "resume-down": "cut at half, fetched on: share of the file that goes then", "listing": "a folder listed",
         "clients-up": "many clients at once, sending", "clients-down": "many clients at once, fetching",
         "idle": "idle connections: memory of the server for each",
-        "encrypted": "encrypted", "plain": "not encrypted", "best": "best peer", "point": ".",
+        "encrypted": "encrypted", "plain": "not encrypted", "best": "best peer", "point": ".", "to": "to",
         "ours-encrypted": "Gaveta, encrypted, on disk", "ours-plain": "Gaveta, plain, not flushed",
         "times": "times", "none": "none",
-        "said": "Medians of {rounds} rounds in one run, over loopback, {cores} cores ({cpu}), {made}. Gaveta verifies the whole "
+        "said": "Medians of {rounds} rounds in {runs}, over loopback, {cores} cores ({cpu}), {made}. Gaveta verifies the whole "
                 "content on both sides each time; encrypted, it also has it on disk before it says so; no peer in this table flushes. "
                 "“Times” is the best peer's figure over Gaveta's. Every figure, each command and who cannot do what: "
                 "[docs/bench.md](docs/bench.md).",
         "dd": "Plain and on disk, the file took {times} times what `dd conv=fsync` took in the same run.",
+        "one-run": "one run", "runs": "{runs} runs",
         "alt": "Gaveta beside its peers",
         "chart": "seconds, less is better; encrypted, Gaveta on disk and verified",
         "quick": "A run of small sizes: it shows that everything runs, not how fast.",
@@ -37,14 +38,15 @@ WORDS = {
         "resume-down": "corte na metade, download continua: parte do arquivo que ainda vem", "listing": "listar uma pasta",
         "clients-up": "muitos clientes ao mesmo tempo, enviando", "clients-down": "muitos clientes ao mesmo tempo, baixando",
         "idle": "conexões paradas: memória do servidor para cada uma",
-        "encrypted": "cifrado", "plain": "sem cifra", "best": "melhor concorrente", "point": ",",
+        "encrypted": "cifrado", "plain": "sem cifra", "best": "melhor concorrente", "point": ",", "to": "a",
         "ours-encrypted": "Gaveta, cifrada, em disco", "ours-plain": "Gaveta, sem cifra nem flush",
         "times": "vezes", "none": "nenhum",
-        "said": "Medianas de {rounds} rodadas em uma só execução, em loopback, {cores} núcleos ({cpu}), {made}. A Gaveta confere "
+        "said": "Medianas de {rounds} rodadas em {runs}, em loopback, {cores} núcleos ({cpu}), {made}. A Gaveta confere "
                 "sempre o conteúdo inteiro dos dois lados; cifrada, ela também só confirma o que já está em disco; nenhum "
                 "concorrente desta tabela faz flush. “Vezes” é o número do melhor concorrente dividido pelo da Gaveta. Todos os "
                 "números, cada comando e quem não sabe fazer o quê: [docs/bench.md](docs/bench.md) (em inglês).",
         "dd": "Sem cifra e em disco, o arquivo levou {times} vezes o que `dd conv=fsync` levou na mesma execução.",
+        "one-run": "uma só execução", "runs": "{runs} execuções",
         "alt": "Gaveta ao lado dos concorrentes",
         "chart": "segundos, menos é melhor; cifrado, Gaveta em disco e conferida",
         "quick": "Uma execução com tamanhos pequenos: mostra que tudo funciona, não a velocidade.",
@@ -74,7 +76,7 @@ class Told:
     """One run, or several of which a later one counts where both have a scenario."""
 
     def __init__(self, runs):
-        self.run = runs[-1]
+        self.runs, self.run = runs, runs[-1]
         self.lanes, self.scenarios, self.missing, self.far = {}, {}, {}, []
         for run in runs:
             self.lanes.update(run["lanes"])
@@ -87,6 +89,11 @@ class Told:
                 self.results[measure], self.amounts[measure] = found, scenario["amount"]
                 self.titles[measure] = scenario["title"]
         self.measures = [measure for measure in ORDER if measure in self.results]
+
+    def rounds(self, lang):
+        """How many, over all runs."""
+        few, many = (pick(run["rounds"] for run in self.runs) for pick in (min, max))
+        return str(few) if few == many else f"{few} {WORDS[lang]['to']} {many}"
 
     def middle(self, measure, lane, key=None):
         """The median of a figure, the judged one unless another is named."""
@@ -140,7 +147,9 @@ def short(told, lang):
             cells.append(f"**{number(peers[0][0] / value, 1, lang)}**" if peers and value else "—")
         rows.append("| " + " | ".join(cells) + " |")
     machine = told.run["machine"]
-    text = words["said"].format(rounds=told.run["rounds"], cores=machine["cores"], cpu=machine["cpu"], made=told.run["made"][:10])
+    many = len(told.runs)
+    runs = words["one-run"] if many == 1 else words["runs"].format(runs=many)
+    text = words["said"].format(rounds=told.rounds(lang), runs=runs, cores=machine["cores"], cpu=machine["cpu"], made=told.run["made"][:10])
     ours, dd = told.middle("big-up", "gaveta"), told.middle("big-up", "dd")
     if ours and dd:
         text += " " + words["dd"].format(times=number(ours / dd, 2, lang))
@@ -152,8 +161,11 @@ def short(told, lang):
 def long(told):
     """Everything, in English."""
     run, machine = told.run, told.run["machine"]
+    made = "; ".join(f"at {each['made']} of {each['commit']} with {each['rounds']} rounds ({', '.join(each['scenarios'])})" for each in told.runs)
+    if len(told.runs) > 1:
+        made += ", where of what two runs measured the later counts"
     lines = ["# Gaveta beside its peers", "",
-             f"Made by `bench/run` and `bench/report` at {run['made']} of {run['commit']}: {run['rounds']} rounds, each with every lane in turn, "
+             f"Made by `bench/run` and `bench/report` {made}; each round with every lane in turn, "
              f"over loopback. {machine['cores']} cores ({machine['cpu']}), {machine['memory'] / (1 << 30):.1f} GiB of memory, "
              f"Linux {machine['kernel']}, {machine['disk']}."]
     if run["quick"]:
