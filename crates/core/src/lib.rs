@@ -45,7 +45,7 @@ pub use listing::{Cursor, ListPlan, Listed, Listing, Order, OrderBy, Window};
 pub use operation::Operation;
 pub use path::{Name, Path, PathProblem};
 pub use ranges::Ranges;
-pub use store::{MovePlan, ReadPlan, Reading, RemovePlan, Replace, Store, TouchPlan};
+pub use store::{FAR, MovePlan, ReadPlan, Reading, RemovePlan, Replace, Store, TouchPlan};
 pub use trash::{
     Cause, Examined, Health, RestorePlan, Stray, Trash, TrashId, TrashPlan, TrashState, Trashed,
     Upkeep,

@@ -98,6 +98,10 @@ pub trait Reading: Debug + Send + Sync {
     fn chunks(&self, range: Range<u64>) -> Pieces;
 }
 
+/// From this round trip on a store is far away: more must be under way at once, and what will be
+/// wanted is best begun before.
+pub const FAR: Duration = Duration::from_millis(15);
+
 /// A tree of files. A change to one file appears whole or not at all.
 ///
 /// Cancel-safety: dropping a future of any method leaves the store as if the call had not been
@@ -196,10 +200,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn upkeep(&self) -> Option<Arc<dyn Upkeep>>;
 
     /// How far away it is: the shortest time that anything took to go there and come back, without
-    /// what it takes to answer. None when it is here, or not known.
-    fn round_trip(&self) -> Option<Duration> {
-        None
-    }
+    /// what it takes to answer. None when it is here, or not known. From [`FAR`] on it is far.
+    fn round_trip(&self) -> Option<Duration>;
 
     /// How much room there is.
     async fn space(&self) -> Result<Space>;

@@ -179,6 +179,10 @@ impl Store for DiskStore {
         DiskTrash::of(&self.base).map(|trash| Arc::new(trash) as Arc<dyn Trash>)
     }
 
+    fn round_trip(&self) -> Option<std::time::Duration> {
+        None
+    }
+
     fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
         Some(Arc::new(DiskUpkeep::of(&self.base)))
     }

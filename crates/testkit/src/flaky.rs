@@ -436,6 +436,10 @@ impl<S: Store> Store for FlakyStore<S> {
         self.inner.trash()
     }
 
+    fn round_trip(&self) -> Option<std::time::Duration> {
+        self.inner.round_trip()
+    }
+
     fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
         self.inner.upkeep()
     }

@@ -321,6 +321,10 @@ impl Store for Mutant {
         self.store.trash()
     }
 
+    fn round_trip(&self) -> Option<std::time::Duration> {
+        self.store.round_trip()
+    }
+
     fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
         self.store.upkeep()
     }

@@ -5,10 +5,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gaveta_core::{Error, ErrorKind, Path, Result, Store};
+use gaveta_core::{Error, ErrorKind, FAR, Path, Result, Store};
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::Duration;
 
 use crate::cancel::Cancel;
 use crate::file::{self, Context, Ended};
@@ -25,9 +24,6 @@ use crate::walk::{self, Found, Task};
 const AHEAD: usize = 4096;
 /// How many big files wait until another big one is done, before small ones wait too.
 const BIG_WAITING: usize = 1024;
-
-/// From this round trip on a link is far: it wants more at once.
-const FAR: Duration = Duration::from_millis(15);
 
 /// Streams of big files when the rate is bounded so that more would stand still.
 const SLOW_STREAMS: usize = 2;
@@ -112,11 +108,6 @@ async fn run(
         }
     }
     crew.finish(cancel.is_cancelled()).await
-}
-
-/// Is it so far away that what waits for answers needs many at once?
-fn is_far(round_trip: Duration) -> bool {
-    round_trip >= FAR
 }
 
 /// The workers and what they did.
@@ -210,7 +201,7 @@ impl Crew {
 
     fn start(&mut self, task: Task) {
         let ends = [task.source.round_trip(), self.context.target.round_trip()];
-        if ends.into_iter().flatten().any(is_far) {
+        if ends.into_iter().flatten().any(|took| took >= FAR) {
             self.context.streams.far(ends.into_iter().flatten().sum());
             self.pace.far();
         }

@@ -221,6 +221,10 @@ impl Store for Follow {
         None
     }
 
+    fn round_trip(&self) -> Option<std::time::Duration> {
+        None
+    }
+
     fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
         None
     }

@@ -314,6 +314,10 @@ impl Store for View {
     }
 
     /// It is looked after by [`View::verify`] alone.
+    fn round_trip(&self) -> Option<std::time::Duration> {
+        None
+    }
+
     fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
         None
     }

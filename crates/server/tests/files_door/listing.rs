@@ -324,6 +324,10 @@ impl Store for Gated {
         self.inner.trash()
     }
 
+    fn round_trip(&self) -> Option<std::time::Duration> {
+        self.inner.round_trip()
+    }
+
     fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {
         self.inner.upkeep()
     }

@@ -320,6 +320,10 @@ impl Store for MemoryStore {
         kept.then(|| Arc::new(trash::MemoryTrash(self.clone())) as Arc<dyn Trash>)
     }
 
+    fn round_trip(&self) -> Option<std::time::Duration> {
+        None
+    }
+
     fn upkeep(&self) -> Option<Arc<dyn Upkeep>> {
         let kept = self.shared.state().tree.held.is_some();
         kept.then(|| Arc::new(trash::MemoryTrash(self.clone())) as Arc<dyn Upkeep>)
