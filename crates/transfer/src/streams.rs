@@ -176,7 +176,9 @@ impl Streams {
                 self.set(state, fewer);
             }
             // What waits before the link shows that it is full; more streams would wait with it.
-            None if state.far && state.lately.is_some_and(|took| took > full(state.empty)) => {}
+            _ if state.far && state.lately.is_some_and(|took| took > full(state.empty)) => {
+                state.before = None;
+            }
             Some(_) | None if state.limit < state.most => {
                 state.before = Some((rate, state.limit));
                 let (more, settling) = if state.far {
@@ -302,6 +304,20 @@ mod tests {
             }
             assert_eq!(streams.limit(), limit);
         }
+        // Nor when what was added last had paid: it filled the line.
+        let streams = Streams::new(None);
+        streams.far(Duration::from_millis(100));
+        let mut held = all(&streams).await;
+        while streams.limit() == FAR_STREAMS.0 {
+            window(&streams, 100_000 * held.len() as u64).await;
+            held.extend(all(&streams).await);
+        }
+        streams.answered(Duration::from_millis(190));
+        for _ in 0..20 {
+            window(&streams, 100_000 * held.len() as u64).await;
+            held.extend(all(&streams).await);
+        }
+        assert_eq!(streams.limit(), 2 * FAR_STREAMS.0);
     }
 
     #[tokio::test(start_paused = true)]
