@@ -157,7 +157,13 @@ impl Keeping {
         change: Change,
     ) -> Result<(), Error> {
         let (file, about) = (self.file.clone(), name.to_owned());
-        let changed = tokio::task::spawn_blocking(move || file.change(&about, &change)).await;
+        // One that went is not begun anew: all that it said would be gone for good.
+        let in_force = !self.seen.lock().await.book.records.is_empty();
+        let changed = tokio::task::spawn_blocking(move || match file.stamp() {
+            None if in_force => Err(file.gone()),
+            _ => file.change(&about, &change),
+        })
+        .await;
         let changed = match changed {
             Ok(Ok(_)) => self.look(Look::Told(Box::new(by))).await.map(|_| ()),
             Ok(Err(problem)) => Err(problem),
@@ -381,6 +387,13 @@ mod tests {
         assert!(!keeping.look(Look::Again).await.unwrap());
         keeping.look(Look::Again).await.unwrap_err();
         assert!(!keeping.look(Look::Again).await.unwrap());
+        // Nor is it begun anew with who is added.
+        let problem = keeping
+            .change(AuditBody::default(), "ana", Change::Remove)
+            .await
+            .unwrap_err();
+        assert_eq!(problem.kind(), ErrorKind::Io);
+        assert!(keeping.file.stamp().is_none());
         assert!(keeping.accounts().find("ana").is_some());
         // Whoever says so means it; but nobody is let in who was not before.
         assert!(keeping.look(Look::Told(Box::default())).await.unwrap());
