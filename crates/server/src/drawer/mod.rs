@@ -99,7 +99,7 @@ impl Drawer {
         entrance: Entrance,
         limits: UploadLimits,
     ) -> Arc<Self> {
-        let keys = Keys::in_memory(Arc::clone(&entrance.accounts));
+        let keys = Keys::open(None, Arc::clone(&entrance.accounts)).unwrap();
         Self::keeping(store, entrance, limits, keys, Audit::default())
     }
 

@@ -209,6 +209,18 @@ fn kind(headers: &HeaderMap) -> &str {
         .unwrap_or_default()
 }
 
+/// Reads the fields of a small form of ours.
+///
+/// # Errors
+/// As [`is_ours`] and [`read`]; `BadRequest` for one with files.
+pub(crate) async fn small(headers: &HeaderMap, body: Lent) -> Result<Query> {
+    is_ours(headers)?;
+    match read(headers, body).await? {
+        Form::Fields(given) => Ok(given),
+        Form::Parts(_) => Err(Error::bad_request("a small form")),
+    }
+}
+
 /// Reads a form: its fields at once, its files as they are asked for.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::base;
 use super::body::{Body, empty, full};
 use super::content::{refuse, small_body};
-use super::error;
+use super::error::{self, Refusal};
 use super::headers::prefers_html;
 use crate::drawer::View;
 use crate::drawer::keys::desk::What;
@@ -44,11 +44,7 @@ pub(crate) async fn serve(request: Request<Incoming>, view: &View) -> Response<B
     match answer(request, view).await {
         Ok(response) => response,
         Err(failed) if failed.kind() == ErrorKind::Unsupported => {
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            let mut response = error::answer_with(&failed, status, html);
-            let allow = HeaderValue::from_static("GET, HEAD, POST, DELETE");
-            response.headers_mut().insert(header::ALLOW, allow);
-            response
+            Refusal::method("GET, HEAD, POST, DELETE").answer_as(html)
         }
         Err(failed) => error::answer(&failed, html),
     }

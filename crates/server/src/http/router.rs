@@ -16,6 +16,7 @@ use super::base::{self, Within};
 use super::body::{Body, empty, full};
 use super::caller::Caller;
 use super::content::refuse;
+use super::error::Refusal;
 use super::headers::{everywhere, prefers_html};
 use super::html::Wants;
 use super::{
@@ -253,12 +254,7 @@ fn health(house: &House, view: &View) -> Response<Body> {
 
 fn wrong_method(request: Request<Incoming>, allow: &'static str, html: Wants) -> Response<Body> {
     refuse(request);
-    let failed = Error::new(ErrorKind::Unsupported);
-    let mut response = error::answer_with(&failed, StatusCode::METHOD_NOT_ALLOWED, html);
-    response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allow));
-    response
+    Refusal::method(allow).answer_as(html)
 }
 
 /// Who asks. A browser's session that has ended is a visitor's who only looks.

@@ -438,6 +438,8 @@ async fn a_link_is_made_only_of_what_its_maker_may_and_by_himself() {
             "way=get&seconds=99999999999999999999",
             400,
         ),
+        ("boss", "?at=&name=top.txt", "way=dance", 400),
+        ("boss", "?at=&name=top.txt", "limit=1", 400),
         ("boss", "?at=", "way=drop", 200),
     ] {
         let at = format!("/.gaveta/share{at}");

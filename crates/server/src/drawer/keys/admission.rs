@@ -83,17 +83,6 @@ impl Keys {
         }))
     }
 
-    /// None yet, and none is kept.
-    #[cfg(test)]
-    pub(crate) fn in_memory(accounts: Arc<Accounts>) -> Arc<Self> {
-        Arc::new(Self {
-            tokens: Arc::new(Tokens::open(None).unwrap()),
-            shares: Arc::new(Shares::open(None).unwrap()),
-            accounts,
-            _lock: None,
-        })
-    }
-
     /// Something was revoked: whoever is here by it goes.
     pub(crate) fn changed(&self) {
         self.accounts.changes().happened();

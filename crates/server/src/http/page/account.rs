@@ -35,6 +35,9 @@ pub(super) fn one(asked: &Asked<'_>, name: &str, said: Option<&Markup>) -> Resul
             (grants(asked, text, &person, &action, changes && !me && !person.is_built_in()))
             @if me { p.quiet-text { (text.say("page-account-own", &[])) } }
             @if changes && !me && !person.is_built_in() { (limits(text, &person, &action)) }
+            @if changes && person.is_built_in() && accounts.is_eased() {
+                p.quiet-text { (text.say("page-account-first", &[])) }
+            }
             @if changes { (password(text, me, &action)) }
             @if changes && !me && !person.is_built_in() {
                 @if name == Account::ADMIN {

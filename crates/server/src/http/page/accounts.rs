@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use gaveta_core::{Account, Actions, Error, ErrorKind, Path, Result, Role};
+use gaveta_core::{Account, Actions, ErrorKind, Path, Result, Role};
 use gaveta_text::Text;
 use gaveta_wire::url;
 use http::{Response, StatusCode};
@@ -17,7 +17,7 @@ use crate::drawer::accounts::{Change, Person};
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::error;
-use crate::http::form::{self, Form};
+use crate::http::form;
 use crate::http::html::{icon, language, notice, sheet, shown, texts, time};
 
 /// How many accounts one page shows.
@@ -59,9 +59,7 @@ pub(super) fn account(asked: &Asked<'_>) -> Result<Response<Body>> {
 pub(super) async fn change(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>> {
     let me = asked.view.keeper()?;
     let keeping = keeping(asked)?;
-    let Form::Fields(given) = form::read(&asked.head.headers, body).await? else {
-        return Err(Error::bad_request("a small form"));
-    };
+    let given = form::small(&asked.head.headers, body).await?;
     let named = asked.query.get("name");
     let name = named
         .or_else(|| given.get("name"))

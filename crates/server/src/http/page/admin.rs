@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::{ADMIN, ADMIN_ACCOUNTS, ADMIN_LINKS, Asked, see_other};
 use crate::http::body::Body;
 use crate::http::content::Lent;
-use crate::http::form::{self, Form};
+use crate::http::form;
 use crate::http::html::{icon, language, sheet, shown, texts, time};
 
 /// How many uploads under way are shown.
@@ -72,9 +72,7 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
 /// As [`admin`]; `UnknownUpload`.
 pub(super) async fn end(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>> {
     allowed(asked)?;
-    let Form::Fields(given) = form::read(&asked.head.headers, body).await? else {
-        return Err(Error::bad_request("a small form"));
-    };
+    let given = form::small(&asked.head.headers, body).await?;
     let id = UploadId::parse(given.get("end").unwrap_or_default())?;
     asked.view.upload(&id, None).await?.discard().await?;
     Ok(see_other(ADMIN))

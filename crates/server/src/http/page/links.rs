@@ -12,7 +12,7 @@ use super::{ADMIN_LINKS, Asked, see_other};
 use crate::drawer::keys::desk::What;
 use crate::http::body::Body;
 use crate::http::content::Lent;
-use crate::http::form::{self, Form};
+use crate::http::form;
 use crate::http::html::{icon, language, sheet, shown, texts, time};
 
 /// How many of each are shown.
@@ -66,9 +66,7 @@ pub(super) fn links(asked: &Asked<'_>) -> Result<Response<Body>> {
 /// As [`links`]; `NotFound`.
 pub(super) async fn end(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>> {
     asked.view.keeper()?;
-    let Form::Fields(given) = form::read(&asked.head.headers, body).await? else {
-        return Err(Error::bad_request("a small form"));
-    };
+    let given = form::small(&asked.head.headers, body).await?;
     match (given.get("end"), given.get("end-token")) {
         (Some(id), None) => asked.view.end_key(What::Shares, id).await?,
         (None, Some(id)) => asked.view.end_key(What::Tokens, id).await?,

@@ -156,36 +156,21 @@ async fn route(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>, Refusal>
     match path {
         ASK if reads => Ok(ask::ask(asked)?),
         ADMIN if reads => Ok(admin::admin(asked).await?),
-        ADMIN if sends => {
-            form::is_ours(&asked.head.headers)?;
-            Ok(admin::end(asked, body).await?)
-        }
+        ADMIN if sends => Ok(admin::end(asked, body).await?),
         ADMIN_LINKS if reads => Ok(links::links(asked)?),
-        ADMIN_LINKS if sends => {
-            form::is_ours(&asked.head.headers)?;
-            Ok(links::end(asked, body).await?)
-        }
+        ADMIN_LINKS if sends => Ok(links::end(asked, body).await?),
         ADMIN_ACCOUNTS if reads => Ok(accounts::accounts(asked)?),
         ADMIN_ACCOUNT if reads => Ok(accounts::account(asked)?),
-        ADMIN_ACCOUNTS | ADMIN_ACCOUNT if sends => {
-            form::is_ours(&asked.head.headers)?;
-            Ok(accounts::change(asked, body).await?)
-        }
+        ADMIN_ACCOUNTS | ADMIN_ACCOUNT if sends => Ok(accounts::change(asked, body).await?),
         SHARE if reads => Ok(share::share(asked).await?),
-        SHARE if sends => {
-            form::is_ours(&asked.head.headers)?;
-            Ok(share::change(asked, body).await?)
-        }
+        SHARE if sends => Ok(share::change(asked, body).await?),
         SIGN_IN if reads => Ok(settle::sign_in(asked)),
         SEARCH if reads => Ok(search::search(asked).await?),
         FORM if sends => {
             form::is_ours(&asked.head.headers)?;
             send::form(asked, body).await
         }
-        LANGUAGE if sends => {
-            form::is_ours(&asked.head.headers)?;
-            Ok(settle::keep_language(asked, body).await?)
-        }
+        LANGUAGE if sends => Ok(settle::keep_language(asked, body).await?),
         ADMIN | ADMIN_LINKS | ADMIN_ACCOUNTS | ADMIN_ACCOUNT | SHARE | SIGN_IN => {
             Err(Refusal::method("GET, HEAD, POST"))
         }

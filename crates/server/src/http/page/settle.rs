@@ -10,14 +10,12 @@ use crate::http::back::way_back;
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::fields;
-use crate::http::form::{self, Form};
+use crate::http::form;
 use crate::http::html::{LANGUAGE_COOKIE, language, texts};
 
 /// Keeps the language in a cookie for a year and leads back.
 pub(super) async fn keep_language(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>> {
-    let Form::Fields(given) = form::read(&asked.head.headers, body).await? else {
-        return Err(Error::bad_request("a small form"));
-    };
+    let given = form::small(&asked.head.headers, body).await?;
     let lang = given
         .get("to")
         .and_then(Lang::parse)

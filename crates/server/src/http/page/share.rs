@@ -13,11 +13,11 @@ use maud::{Markup, html};
 
 use super::qr::qr;
 use super::{Asked, SHARE, see_other};
-use crate::drawer::keys::desk::{What, way_body};
+use crate::drawer::keys::desk::What;
 use crate::drawer::keys::shares::Way;
 use crate::http::body::Body;
 use crate::http::content::Lent;
-use crate::http::form::{self, Form};
+use crate::http::form;
 use crate::http::html::{entry_icon, folder_url, icon, language, sheet, shown, texts, time};
 use crate::http::query::Query;
 
@@ -50,9 +50,7 @@ pub(super) async fn share(asked: &Asked<'_>) -> Result<Response<Body>> {
 /// As [`share`]; those of [`View::make_share`](crate::drawer::View::make_share).
 pub(super) async fn change(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>> {
     asked.view.by_himself()?;
-    let Form::Fields(given) = form::read(&asked.head.headers, body).await? else {
-        return Err(Error::bad_request("a small form"));
-    };
+    let given = form::small(&asked.head.headers, body).await?;
     let path = target(asked)?;
     if let Some(id) = given.get("end") {
         asked.view.end_key(What::Shares, id).await?;
@@ -95,10 +93,11 @@ fn plan(given: &Query, entry: &Entry) -> Result<NewShareBody> {
         .filter(|password| !password.is_empty());
     Ok(NewShareBody {
         path: entry.path.as_str().to_owned(),
-        way: way_body(match given.get("way") {
-            Some("drop") => Way::Drop,
-            _ => Way::Get,
-        }),
+        way: match given.get("way") {
+            Some("get") => WayBody::Get,
+            Some("drop") => WayBody::Drop,
+            _ => return Err(Error::bad_request("way is get or drop")),
+        },
         seconds: number("seconds")?,
         password: password.map(str::to_owned),
         limit: number("limit")?,
