@@ -37,7 +37,7 @@ use gaveta_core::Result;
 use gaveta_text::Text;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::fault::{Fault, Outcome};
+use crate::fault::{Ended, Fault, Outcome};
 use crate::terminal;
 
 /// When to use colours.
@@ -349,6 +349,22 @@ impl Printer {
     /// [`Fault::Closed`] when nobody reads any more.
     pub fn finish(&self) -> Outcome {
         self.lock().flush().map_err(closed)
+    }
+
+    /// Tells what failed, writes what is buffered, and says how it ended: that nobody reads any more
+    /// is no failure of what was done.
+    pub fn ended(&self, outcome: Outcome<Ended>) -> Ended {
+        let ended = match outcome {
+            Ok(ended) => ended,
+            Err(fault) => match self.fault(&fault) {
+                Err(Fault::Closed) => Ended::Done,
+                _ => Ended::of(&fault),
+            },
+        };
+        match self.finish() {
+            Err(fault) if ended == Ended::Done => Ended::of(&fault),
+            _ => ended,
+        }
     }
 
     /// Asks a question, the bars away meanwhile. None at the end of the input. One question at a

@@ -56,7 +56,7 @@ use futures_util::future::BoxFuture;
 use gaveta_text::{Lang, Text};
 use gaveta_wire::fingerprint::Fingerprint;
 
-use crate::fault::{Ended, Fault, Outcome};
+use crate::fault::{Ended, Outcome};
 
 pub use context::{Context, PASSWORD_VARIABLE, USER_VARIABLE};
 pub use language::in_language;
@@ -253,23 +253,8 @@ impl Verb {
     /// When the arguments are not those of [`Verb::command`].
     pub async fn run(&self, matches: &ArgMatches, context: Context) -> Result<Ended, clap::Error> {
         let printer = Arc::clone(&context.printer);
-        let mut ended = match (self.start)(matches, context)?.await {
-            Ok(ended) => ended,
-            Err(fault) => {
-                let told = printer.fault(&fault);
-                if matches!(told, Err(Fault::Closed)) {
-                    Ended::Done
-                } else {
-                    Ended::of(&fault)
-                }
-            }
-        };
-        if let Err(fault) = printer.finish()
-            && ended == Ended::Done
-        {
-            ended = Ended::of(&fault);
-        }
-        Ok(ended)
+        let outcome = (self.start)(matches, context)?.await;
+        Ok(printer.ended(outcome))
     }
 }
 

@@ -89,30 +89,16 @@ pub(crate) async fn run(
         true => done(verb, matches, &place, context),
         // What says where the state is means this machine.
         false if place.is_given() => {
-            return Some(Ok(told(context, Err(Fault::usage("offline-no-folder")))));
+            return Some(Ok(context
+                .printer
+                .ended(Err(Fault::usage("offline-no-folder")))));
         }
         false => return None,
     };
     Some(match done.await {
-        Ok(outcome) => Ok(told(context, outcome)),
+        Ok(outcome) => Ok(context.printer.ended(outcome)),
         Err(error) => Err(error),
     })
-}
-
-/// Prints the rest, and says how it ended.
-fn told(context: &Context, outcome: Outcome<Ended>) -> Ended {
-    let printer = &context.printer;
-    let ended = match outcome {
-        Ok(ended) => ended,
-        Err(fault) => {
-            let _ = printer.fault(&fault);
-            Ended::of(&fault)
-        }
-    };
-    match printer.finish() {
-        Err(fault) if ended == Ended::Done => Ended::of(&fault),
-        _ => ended,
-    }
 }
 
 async fn done(

@@ -30,17 +30,7 @@ pub(crate) fn is_here(place: &str) -> bool {
 
 /// Reads it, tells what is wrong, and says how it ended.
 pub(crate) async fn run(matches: &ArgMatches, printer: Arc<Printer>) -> Ended {
-    let ended = match verify(matches, &printer).await {
-        Ok(ended) => ended,
-        Err(fault) => {
-            let _ = printer.fault(&fault);
-            Ended::of(&fault)
-        }
-    };
-    match printer.finish() {
-        Err(fault) if ended == Ended::Done => Ended::of(&fault),
-        _ => ended,
-    }
+    printer.ended(verify(matches, &printer).await)
 }
 
 async fn verify(matches: &ArgMatches, printer: &Printer) -> Outcome<Ended> {
