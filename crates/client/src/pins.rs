@@ -3,12 +3,13 @@
 //! `HOST:PORT SHA256:…`; empty lines and those that begin with `#` mean nothing. The file is
 //! replaced whole, under a lock, and is for nobody else to write.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gaveta_core::ErrorKind;
-use gaveta_disk::{make_private, replace_private};
+use gaveta_disk::{Hold, lock_private, make_private, replace_private};
 use gaveta_wire::fingerprint::Fingerprint;
 
 use crate::fault::{Fault, Outcome, Sentence};
@@ -18,6 +19,8 @@ use crate::remote;
 const LONGEST: u64 = 1024 * 1024;
 /// The file's name.
 const FILE: &str = "known_servers";
+/// How long another who changes the file is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The servers that are known.
 #[derive(Debug, Clone)]
@@ -96,7 +99,8 @@ impl Pins {
         let path = self.path();
         let named = |error: io::Error| failed(&path, &error);
         make_private(&self.folder).map_err(named)?;
-        let _lock = lock(&self.folder.join(format!(".{FILE}.lock"))).map_err(named)?;
+        let lock = self.folder.join(format!(".{FILE}.lock"));
+        let _lock = lock_private(&lock, Hold::Alone, PATIENCE).map_err(named)?;
         let name = server.to_string();
         let old = self.read()?;
         let mut known = false;
@@ -150,17 +154,6 @@ fn is_exposed(about: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_exposed(_: &fs::Metadata) -> bool {
     false
-}
-
-/// Held until it is dropped. Who holds it only reads and writes a small file, so the wait is short.
-fn lock(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
-    file.lock()?;
-    Ok(file)
 }
 
 #[cfg(test)]

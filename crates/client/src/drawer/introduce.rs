@@ -114,8 +114,6 @@ async fn try_with(server: &Server, trust: Trust, sign_in: Option<SignIn>) -> Res
             Ok(remote) => {
                 if let Some(SignIn { name, password }) = &sign_in {
                     remote.sign_in(name, password).await?;
-                    // The greeting was for a visitor.
-                    let _ = remote.greeted();
                 }
                 return Ok(remote);
             }

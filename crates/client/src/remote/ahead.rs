@@ -44,10 +44,10 @@ impl<S: Send + 'static> Ahead<S> {
         });
     }
 
-    /// How many may still be of use, of which each was ready within `limit`; closes the others.
-    pub(super) fn prune(&self, limit: Duration) -> usize {
+    /// How many were begun just now; closes the others.
+    pub(super) fn prune(&self) -> usize {
         let mut begun = self.begun();
-        begun.retain(|(since, _)| since.elapsed() < limit + FRESH);
+        begun.retain(|(since, _)| since.elapsed() < FRESH);
         begun.len()
     }
 
@@ -86,10 +86,13 @@ mod tests {
         ahead.begin(async { Ok::<_, ()>(3) });
         // The third is waited for, so the last is old then.
         assert_eq!(ahead.take().await, Some(2));
-        assert_eq!(ahead.prune(FRESH), 0);
+        assert_eq!(ahead.prune(), 0);
         assert_eq!(ahead.take().await, None);
         ahead.begin(async { Ok::<_, ()>(4) });
-        assert_eq!(ahead.prune(FRESH), 1);
+        assert_eq!(ahead.prune(), 1);
         assert_eq!(ahead.take().await, Some(4));
+        ahead.begin(async { Ok::<_, ()>(5) });
+        tokio::time::sleep(FRESH).await;
+        assert_eq!(ahead.prune(), 0);
     }
 }

@@ -115,7 +115,7 @@ impl Connector {
     /// Opens connections for those who will ask, until so many wait. Must run within a tokio
     /// runtime.
     pub(super) fn open_ahead(&self, uri: &Uri, many: usize) {
-        for _ in self.ahead.prune(2 * self.limit)..many {
+        for _ in self.ahead.prune()..many {
             self.ahead.begin(self.clone().open(uri.clone()));
         }
     }

@@ -84,7 +84,7 @@ impl Memory for Journal {
         let text = format!("{FORM}\n{}\n{}", what.id, what.mark);
         let file = self.file(&to);
         let kept = self.blocking(move |this| {
-            make_folder(&this.folder)?;
+            gaveta_disk::make_private(&this.folder)?;
             write(&this.file(&to), &text)
         });
         kept.await?;
@@ -138,14 +138,6 @@ fn write(file: &OsPath, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&beside);
     }
     written
-}
-
-fn make_folder(folder: &OsPath) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Removes what nobody came back for.

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use gaveta_core::{Command, Content, Entry, Error, ErrorKind, Path, Result};
+use gaveta_core::{Command, Content, Entry, Error, ErrorKind, FAR, Path, Result};
 use gaveta_wire::route;
 use gaveta_wire::session::{
     AccountBody, AnswerBody, Call, Outcome, Reply, Request as Asked, Secret,
@@ -41,8 +41,6 @@ const FEW: usize = 2;
 /// What may come over the shared connection unread, in bytes: of one answer, and of all.
 const STREAM_WINDOW: u32 = 1 << 20;
 const SHARED_WINDOW: u32 = 8 << 20;
-/// From this round trip on, connections are opened before they are wanted.
-const FAR: Duration = Duration::from_millis(15);
 /// How many connections are opened ahead, then: for the streams of a transfer, and a question.
 const AHEAD: usize = 9;
 /// How long what a greeting told is news.
@@ -188,6 +186,7 @@ impl Line {
 
     pub(super) fn sign_out(&self) {
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.greeting().take();
     }
 
     /// Does what is sent travel encrypted?
@@ -216,7 +215,16 @@ impl Line {
                 .map_err(|refused| refused.error)?,
         )?;
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = Some(signed);
+        self.news(&account);
         Ok(account)
+    }
+
+    /// The server has just said whom it takes us for.
+    fn news(&self, account: &AccountBody) {
+        *self.greeting() = Some(Greeting {
+            account: account.clone(),
+            at: Instant::now(),
+        });
     }
 
     pub(super) async fn whoami(&self) -> Result<AccountBody> {
@@ -231,10 +239,7 @@ impl Line {
             Ok(answer) => {
                 let told = account_of(answer);
                 if let Ok(account) = &told {
-                    *self.greeting() = Some(Greeting {
-                        account: account.clone(),
-                        at: Instant::now(),
-                    });
+                    self.news(account);
                 }
                 told
             }

@@ -43,16 +43,14 @@ fn file() -> Option<PathBuf> {
 
 /// Makes the file, for its owner alone, and takes the others' rights away from one that is there.
 fn private(file: &Path) -> std::io::Result<()> {
-    let mut folder = std::fs::DirBuilder::new();
     let mut open = std::fs::OpenOptions::new();
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        folder.mode(0o700);
+        use std::os::unix::fs::OpenOptionsExt;
         open.mode(0o600);
     }
     if let Some(parent) = file.parent() {
-        folder.recursive(true).create(parent)?;
+        gaveta_disk::make_private(parent)?;
     }
     let file = open.append(true).create(true).open(file)?;
     #[cfg(unix)]
