@@ -198,7 +198,7 @@ impl Doorkeeper {
         self.guesses.count(name, from);
         let somebody = known.is_some();
         let hash = known.unwrap_or_else(|| Arc::clone(&self.nobody));
-        let right = computed(turn, move || hash.is(&password)).await?;
+        let (right, turn) = computed(turn, move || hash.is(&password)).await?;
         if !right || !somebody {
             let name = gaveta_text::escape(name)
                 .chars()
@@ -209,6 +209,8 @@ impl Doorkeeper {
         }
         self.guesses.right(name, from);
         self.remember(mark);
+        // Only now: whoever comes next with the same finds it remembered and is not counted.
+        drop(turn);
         Ok(())
     }
 
@@ -219,8 +221,8 @@ impl Doorkeeper {
     pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String> {
         let making = self.makers.next().await?;
         let turns = (making, self.turns.next().await?);
-        let hashed = computed(turns, move || AdminPassword::new(&password)).await??;
-        Ok(hashed.hash)
+        let (hashed, _turns) = computed(turns, move || AdminPassword::new(&password)).await?;
+        Ok(hashed?.hash)
     }
 
     /// A name, a password and what it is compared with, as a MAC under this process's own key:
@@ -280,16 +282,13 @@ impl Drop for Doorkeeper {
     }
 }
 
-/// Computes a hash. Its turn ends with it, also when nobody waits for it any more.
-async fn computed<T: Send + 'static>(
-    turn: impl Send + 'static,
+/// Computes a hash, and gives the turn back with it. When nobody waits for it any more, the turn
+/// ends with the computing.
+async fn computed<T: Send + 'static, P: Send + 'static>(
+    turn: P,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T> {
-    let computing = tokio::task::spawn_blocking(move || {
-        let done = work();
-        drop(turn);
-        done
-    });
+) -> Result<(T, P)> {
+    let computing = tokio::task::spawn_blocking(move || (work(), turn));
     computing
         .await
         .map_err(|error| Error::new(ErrorKind::Io).because(error))
@@ -427,6 +426,17 @@ mod tests {
             .compare("ana", secret("right one"), Some(&ana), ME)
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn many_at_once_with_the_right_password_are_no_guesses() {
+        for _ in 0..100 {
+            let keeper = Doorkeeper::new().unwrap();
+            let asked = (0..50).map(|_| tried(&keeper, "admin", "right one", ME));
+            for entered in futures_util::future::join_all(asked).await {
+                entered.unwrap();
+            }
+        }
     }
 
     #[tokio::test]
