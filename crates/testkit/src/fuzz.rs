@@ -88,8 +88,27 @@ pub fn run(name: &str, seeds: &[&[u8]], words: &[&[u8]], mut target: impl FnMut(
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let seed = number("GAVETA_FUZZ_SEED").unwrap_or(now.as_nanos() as u64) | 1;
-    let mut dice = Dice(seed);
+    let seed = number("GAVETA_FUZZ_SEED").unwrap_or(now.as_nanos() as u64);
+    let began = Instant::now();
+    // The clock is looked at now and then; a target may be slow.
+    let enough = |count: u64| count.is_multiple_of(64) && began.elapsed() >= lasts;
+    let count = try_many((name, seed), enough, seeds, words, &mut target);
+    eprintln!(
+        "{name}: {count} inputs in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+}
+
+/// Tries the seeds and what becomes of them until that is enough; how many inputs there were. The
+/// same number leads to the same inputs.
+fn try_many(
+    (name, seed): (&str, u64),
+    enough: impl Fn(u64) -> bool,
+    seeds: &[&[u8]],
+    words: &[&[u8]],
+    target: &mut impl FnMut(&[u8]),
+) -> u64 {
+    let mut dice = Dice(seed | 1);
     let mut try_one = |input: &[u8]| {
         if let Err(broken) = catch_unwind(AssertUnwindSafe(|| target(input))) {
             eprintln!(
@@ -104,10 +123,8 @@ pub fn run(name: &str, seeds: &[&[u8]], words: &[&[u8]], mut target: impl FnMut(
     for seed in kept.clone() {
         try_one(&seed);
     }
-    let began = Instant::now();
     let mut count = 0u64;
-    // The clock is looked at now and then; a target may be slow.
-    while !count.is_multiple_of(64) || began.elapsed() < lasts {
+    while !enough(count) {
         count += 1;
         let from = dice.below(kept.len());
         let mut input = kept.get(from).cloned().unwrap_or_default();
@@ -128,10 +145,7 @@ pub fn run(name: &str, seeds: &[&[u8]], words: &[&[u8]], mut target: impl FnMut(
             }
         }
     }
-    eprintln!(
-        "{name}: {count} inputs in {:.1} s",
-        began.elapsed().as_secs_f64()
-    );
+    count
 }
 
 fn mutate(input: &mut Vec<u8>, kept: &[Vec<u8>], words: &[&[u8]], dice: &mut Dice) {
@@ -185,14 +199,17 @@ mod tests {
     #[test]
     fn what_a_target_stumbles_over_is_found() {
         let found = catch_unwind(|| {
-            run("stumble", &[b"length=1"], &[b"length="], |input| {
+            let few = |count| count >= 2_000_000;
+            let words: &[&[u8]] = &[b"length="];
+            let mut target = |input: &[u8]| {
                 let text = String::from_utf8_lossy(input);
                 if let Some(number) = text.strip_prefix("length=") {
                     // Adds one to a number that may be the largest.
                     let number: u64 = number.parse().unwrap_or(0);
                     assert!(number.checked_add(1).is_some());
                 }
-            });
+            };
+            try_many(("stumble", 7), few, &[b"length=1"], words, &mut target)
         });
         assert!(found.is_err());
     }
