@@ -8,6 +8,11 @@ use gaveta_testkit::terminal::{Key, Mark, Plan};
 use crate::common::{House, content, tree};
 use crate::harness::{LOCALES, Line, SECRET, Shell, command, either, says};
 
+/// Bytes a second on each connection, so few that nothing ends before it has been looked at, be
+/// the machine ever so busy; and for a big file, of which some chunks are to arrive.
+const SLOW: u64 = 40 << 10;
+const BIG_SLOW: u64 = 512 << 10;
+
 /// A slow line, and ten files to send over it.
 fn ten_files() -> (House, Line, &'static str) {
     let house = House::open_with(SECRET);
@@ -60,7 +65,7 @@ fn ctrl_c_stops_the_transfer_and_not_the_shell() {
     for locale in LOCALES {
         let (house, line, names) = ten_files();
         let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
-        line.proxy.pace(Direction::Up, 400 << 10);
+        line.proxy.pace(Direction::Up, SLOW);
         let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
         wait_for_bars(&shell, mark);
         bars_are_whole(&shell);
@@ -93,7 +98,7 @@ fn ctrl_c_stops_a_download_too_and_leaves_no_half_file() {
         // Small enough not to be kept for going on with.
         house.serve_file("big.bin", content(3 << 20));
         let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
-        line.proxy.pace(Direction::Down, 200 << 10);
+        line.proxy.pace(Direction::Down, SLOW);
         let mark = shell.enter(&format!("{} big.bin", either(locale, "baixar", "get")));
         shell.terminal.wait_until("a bar", |screen| {
             let rows = screen.lines_from(mark.next());
@@ -115,7 +120,7 @@ fn a_new_window_size_in_the_middle_of_a_bar_breaks_nothing() {
     for locale in LOCALES {
         let (house, line, names) = ten_files();
         let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
-        line.proxy.pace(Direction::Up, 300 << 10);
+        line.proxy.pace(Direction::Up, SLOW);
         let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
         wait_for_bars(&shell, mark);
         for (rows, columns) in [(24, 40), (16, 20), (30, 120), (24, 80)] {
@@ -144,7 +149,7 @@ fn what_others_do_meanwhile_does_not_tear_the_bars() {
         let (house, line, names) = ten_files();
         house.write("other.txt", "x");
         let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
-        line.proxy.pace(Direction::Up, 300 << 10);
+        line.proxy.pace(Direction::Up, SLOW);
         let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
         wait_for_bars(&shell, mark);
         house.run(["send", "other.txt", &house.at("")]).ok();
@@ -179,7 +184,7 @@ fn after_ctrl_c_one_line_says_how_to_go_on() {
         let line = Line::to(&house);
         house.write("a big.bin", content(24 << 20));
         let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
-        line.proxy.pace(Direction::Up, 1 << 20);
+        line.proxy.pace(Direction::Up, BIG_SLOW);
         let typed = either(locale, "enviar 'a big.bin'", "send 'a big.bin'");
         let mark = shell.enter(typed);
         let before = line.proxy.forwarded(Direction::Up);
@@ -225,7 +230,7 @@ fn a_second_ctrl_c_in_a_hung_transfer_asks() {
         // Nothing can be remembered: what was begun is of no use later.
         command.env_remove("HOME").env_remove("XDG_STATE_HOME");
         let shell = Shell::start(command, Plan::default());
-        line.proxy.pace(Direction::Up, 1 << 20);
+        line.proxy.pace(Direction::Up, BIG_SLOW);
         let mark = shell.enter(either(locale, "enviar big.bin", "send big.bin"));
         shell.terminal.wait_until("a bar", |screen| {
             let rows = screen.lines_from(mark.next());
@@ -253,7 +258,7 @@ fn ctrl_c_takes_no_row_away_that_stood_above_the_bars() {
     for locale in LOCALES {
         let (house, line, names) = ten_files();
         let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
-        line.proxy.pace(Direction::Up, 400 << 10);
+        line.proxy.pace(Direction::Up, SLOW);
         let mark = shell.enter(&format!("{} {names}", either(locale, "enviar", "send")));
         wait_for_bars(&shell, mark);
         // A terminal that is busy with something else while more is drawn.
@@ -285,7 +290,7 @@ fn an_upload_whose_line_is_lost_says_how_to_go_on_and_goes_on() {
         let line = Line::to(&house);
         house.write("big.bin", content(24 << 20));
         let shell = Shell::start(command(&house, locale, line.port()), Plan::default());
-        line.proxy.pace(Direction::Up, 1 << 20);
+        line.proxy.pace(Direction::Up, BIG_SLOW);
         let send = format!("{} big.bin", either(locale, "enviar", "send"));
         let mark = shell.enter(&send);
         shell.terminal.wait_until("a part of it", |screen| {
