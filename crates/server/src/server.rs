@@ -22,7 +22,7 @@ use crate::drawer::keys::admission::Keys;
 use crate::drawer::ledger::UploadLimits;
 use crate::drawer::limits::Shares;
 use crate::drawer::meters::Totals;
-use crate::drawer::password::AdminPassword;
+use crate::drawer::password::HashedPassword;
 use crate::drawer::quota::Quotas;
 use crate::http::FilesSettings;
 use crate::http::base::BasePath;
@@ -43,7 +43,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The administrator's password, unless the accounts have one of that name.
-    pub admin: Option<AdminPassword>,
+    pub admin: Option<HashedPassword>,
     /// Who else may sign in.
     pub accounts: Book,
     /// The file that the accounts follow from then on.
@@ -138,7 +138,7 @@ impl Config {
     /// `BadRequest` when the password is empty or too long.
     pub fn for_tests(password: &str) -> Result<Self> {
         Ok(Self {
-            admin: Some(AdminPassword::cheap(password)?),
+            admin: Some(HashedPassword::cheap(password)?),
             ..Self::default()
         })
     }

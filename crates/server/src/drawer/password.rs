@@ -18,7 +18,7 @@ use super::guesses::Guesses;
 pub use super::secrets::{Kept, Known, PasswordProblem, Source, is_weak};
 
 /// A hash of a password that nobody knows.
-static NOBODY: OnceLock<Arc<AdminPassword>> = OnceLock::new();
+static NOBODY: OnceLock<Arc<HashedPassword>> = OnceLock::new();
 /// The longest password, in bytes.
 pub(super) const LONGEST: usize = 1024;
 /// What comparing with a hash may cost at most: KiB of memory, and passes over it.
@@ -33,13 +33,13 @@ const TURN: Duration = Duration::from_secs(10);
 const REMEMBERED_FOR: Duration = Duration::from_secs(5 * 60);
 const REMEMBERED: usize = 1024;
 
-/// The administrator's password, as its hash.
+/// A password of an account or a share, as its hash.
 #[derive(Clone)]
-pub struct AdminPassword {
+pub struct HashedPassword {
     hash: String,
 }
 
-impl AdminPassword {
+impl HashedPassword {
     /// Hashes a password with argon2id at the recommended cost (OWASP: 19 MiB, 2 passes).
     ///
     /// # Errors
@@ -48,11 +48,11 @@ impl AdminPassword {
         Self::with_params(password, Params::DEFAULT)
     }
 
-    /// As [`AdminPassword::new`] at the lowest cost there is: for tests, where the password is no
+    /// As [`HashedPassword::new`] at the lowest cost there is: for tests, where the password is no
     /// secret.
     ///
     /// # Errors
-    /// As [`AdminPassword::new`].
+    /// As [`HashedPassword::new`].
     pub fn cheap(password: &str) -> Result<Self> {
         let params = Params::new(Params::MIN_M_COST, 1, 1, None)
             .map_err(|error| Error::new(ErrorKind::Io).because(error.to_string()))?;
@@ -112,16 +112,16 @@ impl AdminPassword {
 }
 
 /// The hash does not show either.
-impl fmt::Debug for AdminPassword {
+impl fmt::Debug for HashedPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdminPassword(***)")
+        f.write_str("HashedPassword(***)")
     }
 }
 
 /// Compares passwords: without haste, few at once, and counting the guesses.
 pub(crate) struct Doorkeeper {
     /// Nobody's hash, for names that are not there: a guess takes as long as any.
-    nobody: Arc<AdminPassword>,
+    nobody: Arc<HashedPassword>,
     guesses: Guesses,
     turns: Turns,
     /// Of these, those that make a hash: not all, lest they keep others from signing in.
@@ -151,7 +151,7 @@ impl Doorkeeper {
             Some(nobody) => Arc::clone(nobody),
             None => {
                 let nobodys = blake3::Hash::from_bytes(random()?).to_hex();
-                let made = Arc::new(AdminPassword::new(&nobodys)?);
+                let made = Arc::new(HashedPassword::new(&nobodys)?);
                 Arc::clone(NOBODY.get_or_init(|| made))
             }
         };
@@ -176,7 +176,7 @@ impl Doorkeeper {
         &self,
         name: &str,
         password: Zeroizing<String>,
-        known: Option<&AdminPassword>,
+        known: Option<&HashedPassword>,
         from: IpAddr,
     ) -> Result<()> {
         self.guesses.may_try(name, from)?;
@@ -221,16 +221,16 @@ impl Doorkeeper {
     pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String> {
         let making = self.makers.next().await?;
         let turns = (making, self.turns.next().await?);
-        let (hashed, _turns) = computed(turns, move || AdminPassword::new(&password)).await?;
+        let (hashed, _turns) = computed(turns, move || HashedPassword::new(&password)).await?;
         Ok(hashed?.hash)
     }
 
     /// A name, a password and what it is compared with, as a MAC under this process's own key:
     /// whoever gets another password is not remembered by the old one. Found by a hash table, so
     /// its comparison need not take constant time: without the key nobody can choose it.
-    fn mark(&self, name: &str, password: &str, known: Option<&AdminPassword>) -> blake3::Hash {
+    fn mark(&self, name: &str, password: &str, known: Option<&HashedPassword>) -> blake3::Hash {
         let mut mac = blake3::Hasher::new_keyed(&self.key);
-        for part in [name, known.map_or("", AdminPassword::hash), password] {
+        for part in [name, known.map_or("", HashedPassword::hash), password] {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part.as_bytes());
         }
@@ -351,8 +351,8 @@ mod tests {
         Zeroizing::new(text.to_owned())
     }
 
-    fn right() -> AdminPassword {
-        AdminPassword::cheap("right one").unwrap()
+    fn right() -> HashedPassword {
+        HashedPassword::cheap("right one").unwrap()
     }
 
     async fn tried(keeper: &Doorkeeper, name: &str, password: &str, from: IpAddr) -> Result<()> {
@@ -363,18 +363,18 @@ mod tests {
 
     #[test]
     fn a_hash_leads_back_and_shows_nothing() {
-        let password = AdminPassword::new("segredo é bom").unwrap();
+        let password = HashedPassword::new("segredo é bom").unwrap();
         assert!(
             password
                 .hash()
                 .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
         );
-        let kept = AdminPassword::from_hash(password.hash()).unwrap();
+        let kept = HashedPassword::from_hash(password.hash()).unwrap();
         assert!(kept.is("segredo é bom") && !kept.is("segredo e bom") && !kept.is(""));
-        assert_eq!(format!("{kept:?}"), "AdminPassword(***)");
-        assert!(AdminPassword::from_hash("nonsense").is_err());
-        assert!(AdminPassword::new("").is_err());
-        assert!(AdminPassword::new(&"x".repeat(LONGEST + 1)).is_err());
+        assert_eq!(format!("{kept:?}"), "HashedPassword(***)");
+        assert!(HashedPassword::from_hash("nonsense").is_err());
+        assert!(HashedPassword::new("").is_err());
+        assert!(HashedPassword::new(&"x".repeat(LONGEST + 1)).is_err());
     }
 
     #[tokio::test]
@@ -443,7 +443,7 @@ mod tests {
     async fn another_password_is_not_remembered_by_the_old_one() {
         let keeper = Doorkeeper::new().unwrap();
         tried(&keeper, "admin", "right one", ME).await.unwrap();
-        let other = AdminPassword::cheap("another").unwrap();
+        let other = HashedPassword::cheap("another").unwrap();
         let old = keeper.compare("admin", secret("right one"), Some(&other), ME);
         assert_eq!(old.await.unwrap_err().kind(), ErrorKind::WrongPassword);
     }
@@ -491,7 +491,7 @@ mod tests {
             let _ = tokio::time::timeout(Duration::from_millis(1), left).await;
         }
         let hash = keeper.hash(secret("a new one")).await.unwrap();
-        assert!(AdminPassword::from_hash(&hash).unwrap().is("a new one"));
+        assert!(HashedPassword::from_hash(&hash).unwrap().is("a new one"));
         let empty = keeper.hash(secret("")).await.unwrap_err();
         assert_eq!(empty.kind(), ErrorKind::BadRequest);
     }
@@ -500,7 +500,7 @@ mod tests {
     fn a_hash_that_costs_too_much_is_none() {
         for costs in ["m=4194304,t=2,p=1", "m=19456,t=1000,p=1"] {
             let hash = format!("$argon2id$v=19${costs}$c29tZXNhbHQ$qc0KxBMYEMfBGHLI8vPyUQ");
-            assert!(AdminPassword::from_hash(&hash).is_err(), "{costs}");
+            assert!(HashedPassword::from_hash(&hash).is_err(), "{costs}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_server::{AccountsFile, AdminPassword, AuditPlan, control};
+use gaveta_server::{AccountsFile, AuditPlan, HashedPassword, control};
 use gaveta_testkit::http::Connection;
 use serde_json::json;
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ pub(crate) struct Team {
 }
 
 fn hash(password: &str) -> String {
-    AdminPassword::cheap(password).unwrap().hash().to_owned()
+    HashedPassword::cheap(password).unwrap().hash().to_owned()
 }
 
 /// The same for all, so that a file that is written again has the same.

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use gaveta_core::{Account, AccountKind, Action, Actions, Grant, Grants, Operation, Path};
-use gaveta_server::{AdminPassword, Book, Record};
+use gaveta_server::{Book, HashedPassword, Record};
 use gaveta_wire::route;
 use gaveta_wire::session::CALLS;
 
@@ -550,7 +550,7 @@ fn refusal(account: &Account, row: &Row) -> Option<u16> {
 }
 
 async fn house() -> House {
-    let password = AdminPassword::cheap(PASSWORD).unwrap();
+    let password = HashedPassword::cheap(PASSWORD).unwrap();
     let mut book = Book::default();
     for (name, rules) in ROLES {
         match *name {

@@ -254,7 +254,7 @@ impl Steward for Keeping {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AdminPassword, Base, SignedIn};
+    use super::super::{Base, HashedPassword, SignedIn};
     use super::*;
     use crate::drawer::entrance::Entrance;
     use crate::drawer::keys::desk;
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(keeping.tokens(), ["bia"]);
         keeping.found(&both).await;
         assert_eq!(keeping.tokens(), ["bia"]);
-        let hash = AdminPassword::cheap("another").unwrap();
+        let hash = HashedPassword::cheap("another").unwrap();
         let other = format!("{bia}password = '{}'\n", hash.hash());
         keeping.found(&other).await;
         assert!(keeping.tokens().is_empty());

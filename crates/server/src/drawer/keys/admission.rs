@@ -19,7 +19,7 @@ use super::tokens::{Token, Tokens};
 use crate::drawer::accounts::Accounts;
 use crate::drawer::entrance::{Admission, Credential};
 use crate::drawer::pass::{By, Origin, Standing};
-use crate::drawer::password::{AdminPassword, Doorkeeper};
+use crate::drawer::password::{Doorkeeper, HashedPassword};
 
 /// How often it is looked whether something expired, and counts are kept.
 const TICK: Duration = Duration::from_millis(500);
@@ -229,7 +229,7 @@ impl Keys {
             let Some(password) = password.filter(|password| !password.is_empty()) else {
                 return Err(Error::new(ErrorKind::SignInNeeded));
             };
-            let known = AdminPassword::from_hash(hash)?;
+            let known = HashedPassword::from_hash(hash)?;
             let from = origin.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
             let name = standing_name(&share);
             keeper.compare(&name, password, Some(&known), from).await?;
