@@ -21,6 +21,7 @@ mod reading;
 mod secrets;
 mod share;
 mod sight;
+pub(crate) mod stamp;
 mod telling;
 mod trash;
 mod upload;
@@ -99,7 +100,12 @@ impl Drawer {
         entrance: Entrance,
         limits: UploadLimits,
     ) -> Arc<Self> {
-        let keys = Keys::open(None, Arc::clone(&entrance.accounts)).unwrap();
+        let keys = Keys::open(
+            None,
+            Arc::clone(&entrance.accounts),
+            keys::sheet::Using::Serving,
+        )
+        .unwrap();
         Self::keeping(store, entrance, limits, keys, Audit::default())
     }
 
