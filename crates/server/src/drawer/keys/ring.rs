@@ -70,7 +70,7 @@ type Keys<K> = HashMap<Hash, Arc<K>>;
 
 /// How the file looked; `None` where it was not there.
 #[derive(Debug)]
-struct Seen {
+pub(super) struct Seen {
     /// When it was read, or written, last.
     read: Option<Stamp>,
     /// When it was found to make no sense, or gone, which was told.
@@ -78,7 +78,7 @@ struct Seen {
 }
 
 /// Whoever has it changes and keeps; others are kept from the file.
-type Turn<'a> = (MutexGuard<'a, Seen>, Option<File>);
+pub(super) type Turn<'a> = (MutexGuard<'a, Seen>, Option<File>);
 
 #[derive(Debug)]
 struct Book<K: Key> {
@@ -139,7 +139,7 @@ impl<K: Key> Ring<K> {
     ///
     /// # Errors
     /// `ReadOnly` when a server has the file that writes; `Io`.
-    fn turn(&self, patience: Duration) -> Result<Turn<'_>> {
+    pub(super) fn turn(&self, patience: Duration) -> Result<Turn<'_>> {
         let mut seen = self.changing();
         let held = self.sheet.hold(patience)?;
         if held.is_some() {
@@ -339,14 +339,14 @@ impl<K: Key> Ring<K> {
 
     /// All of them, and how many changes there had been at that moment: what changes afterwards is
     /// still to be kept.
-    fn all(&self) -> (Keys<K>, u64) {
+    pub(super) fn all(&self) -> (Keys<K>, u64) {
         let book = self.book();
         (book.keys.clone(), book.changes)
     }
 
     /// Writes these, as they were after so many changes, with what is beside them, and forgets that
     /// of all others.
-    fn keep(&self, turn: &mut Turn<'_>, next: &Keys<K>, seen: u64) -> Result<()> {
+    pub(super) fn keep(&self, turn: &mut Turn<'_>, next: &Keys<K>, seen: u64) -> Result<()> {
         let mut keys: Vec<&Arc<K>> = next.values().collect();
         keys.sort_by(|a, b| (a.created(), a.id()).cmp(&(b.created(), b.id())));
         let records = {

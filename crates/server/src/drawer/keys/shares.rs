@@ -560,9 +560,11 @@ mod tests {
         let shares = Arc::new(Shares::open(Some(path.clone())).unwrap());
         let (_, secret) = shares.add(plan("a", None)).unwrap();
         // Somebody looked at all of them, and this one ends before they are written.
+        let mut turn = shares.0.turn(Duration::ZERO).unwrap();
         let (next, seen) = shares.0.all();
         assert_eq!(shares.gone(&Path::parse("a").unwrap()).len(), 1);
-        shares.0.keep(&next, seen).unwrap();
+        shares.0.keep(&mut turn, &next, seen).unwrap();
+        drop(turn);
         assert!(shares.has_news());
         shares.keep_counts().unwrap();
         assert!(!shares.has_news());
