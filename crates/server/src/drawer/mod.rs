@@ -9,6 +9,7 @@ pub(crate) mod entrance;
 pub(crate) mod gate;
 pub(crate) mod guard;
 pub(crate) mod guesses;
+mod hashers;
 mod keeping;
 pub(crate) mod keys;
 pub(crate) mod ledger;

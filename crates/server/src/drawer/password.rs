@@ -1,5 +1,6 @@
 //! Passwords: kept as argon2id hashes, compared without haste, remembered for minutes.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -7,14 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use gaveta_core::{Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::guesses::Guesses;
+use super::hashers::{AT_ONCE, computed};
 pub use super::secrets::{Kept, Known, PasswordProblem, Source, is_weak};
 
 /// A hash of a password that nobody knows.
@@ -24,8 +26,6 @@ pub(super) const LONGEST: usize = 1024;
 /// What comparing with a hash may cost at most: KiB of memory, and passes over it.
 const COSTLIEST: u32 = 256 * 1024;
 const SLOWEST: u32 = 16;
-/// Hashes computed at once, for all: each takes 19 MiB and tens of milliseconds.
-const AT_ONCE: usize = 2;
 /// How many may wait for their turn, and how long.
 const WAITING: usize = 64;
 const TURN: Duration = Duration::from_secs(10);
@@ -67,9 +67,16 @@ impl HashedPassword {
             |error: &dyn fmt::Display| Error::new(ErrorKind::Io).because(error.to_string());
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| failed(&error))?;
-        let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_with_salt(password.as_bytes(), &salt)
-            .map_err(|error| failed(&error))?;
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        let hashed = hashed((version, &params), password, &salt, length);
+        let hash = PasswordHash {
+            algorithm: algorithm.into(),
+            version: Some(version.into()),
+            params: (&params).try_into().map_err(|error| failed(&error))?,
+            salt: Some(Salt::new(&salt).map_err(|error| failed(&error))?),
+            hash: Some(hashed.ok_or(ErrorKind::Io)?),
+        };
         Ok(Self {
             hash: hash.to_string(),
         })
@@ -102,13 +109,49 @@ impl HashedPassword {
 
     /// Is this the password? Takes tens of milliseconds of computing, right or wrong.
     pub fn is(&self, password: &str) -> bool {
-        let Ok(hash) = PasswordHash::new(&self.hash) else {
+        let Ok(known) = PasswordHash::new(&self.hash) else {
             return false;
         };
-        Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok()
+        let version = known
+            .version
+            .map_or(Ok(Version::default()), Version::try_from);
+        let (Ok(version), Ok(params)) = (version, Params::try_from(&known)) else {
+            return false;
+        };
+        let (Some(salt), Some(hash)) = (&known.salt, &known.hash) else {
+            return false;
+        };
+        // Compared in constant time.
+        hashed((version, &params), password, salt, hash.len()).is_some_and(|found| found == *hash)
     }
+}
+
+thread_local! {
+    /// What the hashes of a thread are computed in, one after the other: taken from the allocator
+    /// for each, aligned as it must be, it would come from another place every time.
+    static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The argon2id hash of this length; none for parameters that do not fit.
+fn hashed(
+    (version, params): (Version, &Params),
+    password: &str,
+    salt: &[u8],
+    length: usize,
+) -> Option<Output> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, version, params.clone());
+    let mut out = Zeroizing::new(vec![0; length]);
+    MEMORY
+        .with_borrow_mut(|memory| {
+            let blocks = params.block_count();
+            if memory.len() < blocks {
+                memory.resize(blocks, Block::new());
+            }
+            let memory = memory.as_mut_slice();
+            argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, memory)
+        })
+        .ok()?;
+    Output::new(&out).ok()
 }
 
 /// The hash does not show either.
@@ -280,18 +323,6 @@ impl Drop for Doorkeeper {
     fn drop(&mut self) {
         self.key.zeroize();
     }
-}
-
-/// Computes a hash, and gives the turn back with it. When nobody waits for it any more, the turn
-/// ends with the computing.
-async fn computed<T: Send + 'static, P: Send + 'static>(
-    turn: P,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<(T, P)> {
-    let computing = tokio::task::spawn_blocking(move || (work(), turn));
-    computing
-        .await
-        .map_err(|error| Error::new(ErrorKind::Io).because(error))
 }
 
 /// So many at once, and a bounded queue before them.
