@@ -417,14 +417,17 @@ impl Drawer {
         asked(&self.printer, &question, sign_in).await
     }
 
-    /// Signs in at once when a password was given in so many words: then it must be right.
+    /// Signs in at once when a password was given in so many words: then it must be right. Once:
+    /// who is signed in by it already was told that it is.
     ///
     /// # Errors
     /// As [`Drawer::need`].
     pub(crate) async fn use_given(&self) -> Outcome {
         match &self.passwords.given {
-            Some(password) => self.sign_in(&password.clone()).await,
-            None => Ok(()),
+            Some(password) if !self.remote.is_signed_in(Account::ADMIN, password) => {
+                self.sign_in(&password.clone()).await
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -599,6 +602,46 @@ mod tests {
         assert_eq!(found(&passwords).as_deref(), Some("variable"));
         passwords.variable = None;
         assert_eq!(found(&passwords), None);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_lent_is_shown_once() {
+        let config = gaveta_server::Config::for_tests("right one").unwrap();
+        let store = Arc::new(gaveta_testkit::MemoryStore::new());
+        let house = gaveta_server::Server::bind(config, store).await.unwrap();
+        let house = house.spawn();
+        let server = Address::parse(&format!("http://{}/", house.address()));
+        let server = server.unwrap().server;
+        let secret = |text: &str| Some(Secret(text.to_owned()));
+        let open = async |given: Option<Secret>| {
+            let text = Text::new(gaveta_text::Lang::English);
+            let printer = Arc::new(Printer::new(text, crate::printer::Style::default()));
+            let passwords = Passwords {
+                given,
+                ..Passwords::default()
+            };
+            Drawer::open(&server, passwords, None, printer)
+                .await
+                .unwrap()
+        };
+        let asked = || house.stats().requests;
+        let visitor = open(None).await;
+        let lent = visitor.lent(&Secret("right one".into())).await.unwrap();
+        let before = asked();
+        lent.use_given().await.unwrap();
+        lent.need(Action::Delete).await.unwrap();
+        lent.use_given().await.unwrap();
+        assert_eq!(asked(), before, "it was shown when it was lent");
+        // Given with the verb: the first time it must be right, and then that is known.
+        let given = open(secret("right one")).await;
+        let before = asked();
+        given.use_given().await.unwrap();
+        given.need(Action::Delete).await.unwrap();
+        given.use_given().await.unwrap();
+        assert_eq!(asked(), before + 1);
+        let wrong = open(secret("wrong")).await;
+        let refused = wrong.use_given().await.unwrap_err();
+        assert_eq!(refused.kind(), Some(ErrorKind::WrongPassword));
     }
 
     #[test]

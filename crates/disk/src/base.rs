@@ -276,13 +276,6 @@ impl Base {
         }
     }
 
-    /// Makes the trash give way until so many bytes are free, where it may.
-    pub(crate) fn make_room(&self, bytes: u64) {
-        if let Some(bin) = self.bin() {
-            bin.make_room(&mut |_| self.free() >= bytes);
-        }
-    }
-
     /// How much can be written; 0 when the system does not say.
     pub(crate) fn free(&self) -> u64 {
         let Ok(all) = rustix::fs::fstatvfs(&self.root) else {

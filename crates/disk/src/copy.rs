@@ -26,6 +26,8 @@ use crate::{note, os, remove};
 const STEP: u64 = 8 << 20;
 /// How much is read at once where the kernel cannot copy.
 const PIECE: u64 = 1 << 20;
+/// How much is copied before it counts as done where there may be no room.
+const ROOMY_STEP: u64 = 32 << 20;
 /// Deeper trees are refused: each level holds two folders open.
 const MAX_LEVELS: usize = 256;
 
@@ -125,6 +127,28 @@ pub(crate) fn copy_span(
             to.write_all_at(&read_range(from, at..at + step)?, written + done)?;
             done += step;
         }
+    }
+    Ok(())
+}
+
+/// As [`copy_span`] to where so much may lie, in steps: where there is no room for one, the trash
+/// gives way ([`Base::roomy`]). What the file system shares takes none, however much is free.
+///
+/// # Errors
+/// As [`copy_span`]; `NoSpace`.
+pub(crate) fn copy_roomy(
+    base: &Base,
+    (from, read): (&File, u64),
+    (to, written): (&File, u64),
+    length: u64,
+) -> Result<()> {
+    let never = AtomicBool::new(false);
+    let mut done = 0;
+    while done < length {
+        let step = (length - done).min(ROOMY_STEP);
+        // A step that failed in its middle is done again from its beginning.
+        base.roomy(|| copy_span((from, read + done), (to, written + done), step, &never))?;
+        done += step;
     }
     Ok(())
 }

@@ -1,22 +1,31 @@
 //! Small files for their owner alone, each replaced whole: keys, passwords, what is known of others.
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use crate::locks::lock;
+use crate::staged::random_bytes;
+
 /// How often a lock that is waited for is tried.
 const STEP: Duration = Duration::from_millis(20);
 /// Tries in a row that found a lock shared: by then it is no other who only looked.
 const SHARED: u32 = 5;
+/// How the names end of what is not yet in its place.
+const NEW: &str = ".new";
+/// Whatever is older has nobody who writes it.
+const OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes a folder for its owner alone, and those above it, where there is none. What root makes
 /// belongs to whom the nearest folder belongs that was there: who uses it may be somebody else.
@@ -168,10 +177,9 @@ fn publish(
 ) -> io::Result<()> {
     let folder = folder_of(path);
     let owner = fs::metadata(path).or_else(|_| fs::metadata(folder))?;
-    let staged = beside(path);
+    sweep_once(folder);
+    let staged = beside(path)?;
     let written = (|| {
-        // One that a crash left, of a process that had our number.
-        let _ = fs::remove_file(&staged);
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -191,14 +199,61 @@ fn publish(
     written
 }
 
-/// A hidden name in the same folder that nobody else uses.
-fn beside(path: &Path) -> PathBuf {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+/// A hidden name in the same folder that nobody else uses, nor guesses.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    let random = random_bytes().map_err(|error| io::Error::other(error.chain()))?;
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.{number}.new", std::process::id()));
-    path.with_file_name(name)
+    name.push(format!(".{:032x}{NEW}", u128::from_le_bytes(random)));
+    Ok(path.with_file_name(name))
+}
+
+/// Is this a name that [`beside`] makes?
+fn is_beside(name: &OsStr) -> bool {
+    let rest = name
+        .as_bytes()
+        .strip_prefix(b".")
+        .and_then(|rest| rest.strip_suffix(NEW.as_bytes()));
+    let Some((rest, random)) = rest.and_then(|rest| rest.split_last_chunk::<32>()) else {
+        return false;
+    };
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    rest.len() > 1 && rest.ends_with(b".") && random.iter().all(is_hex)
+}
+
+/// Throws away what crashes left in a folder, before this process writes there for the first time.
+/// What cannot be thrown away stays.
+fn sweep_once(folder: &Path) {
+    static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if lock(&SWEPT).insert(folder.to_owned()) {
+        let _ = sweep(folder, SystemTime::now());
+    }
+}
+
+/// Removes the files that [`publish`] left in a folder, as far as they are ours and, at this time,
+/// so old that nobody writes them any more.
+fn sweep(folder: &Path, now: SystemTime) -> io::Result<()> {
+    let (user, owner) = (geteuid(), fs::metadata(folder)?.uid());
+    // What root writes belongs to the folder's owner.
+    let is_ours = |uid| uid == user.as_raw() || user.is_root() && uid == owner;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !is_beside(&entry.file_name()) {
+            continue;
+        }
+        // Of the name itself, whatever it leads to.
+        let Ok(about) = entry.metadata() else {
+            continue;
+        };
+        let age = about.modified().and_then(|modified| {
+            let age = now.duration_since(modified);
+            age.map_err(io::Error::other)
+        });
+        if about.is_file() && is_ours(about.uid()) && age.is_ok_and(|age| age > OLD) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -237,6 +292,68 @@ mod tests {
         fs::create_dir(folder.join("folder")).unwrap();
         assert!(replace_private(&folder.join("folder"), b"x").is_err());
         assert_eq!(names(&folder), ["folder", "key"]);
+    }
+
+    #[test]
+    fn what_a_crash_left_goes_once_it_is_old_and_nothing_else_does() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path();
+        let path = folder.join("known");
+        let (one, another) = (beside(&path).unwrap(), beside(&path).unwrap());
+        assert_ne!(one, another);
+        assert!(is_beside(one.file_name().unwrap()));
+        let random = "0123456789abcdef0123456789abcdef";
+        let others = [
+            "known".to_owned(),
+            "x.new".to_owned(),
+            ".known.new".to_owned(),
+            format!(".{random}.new"),
+            format!("..{random}.new"),
+            format!("known.{random}.new"),
+            format!(".known.{random}"),
+            format!(".known.{}.new", random.to_uppercase()),
+            format!(".known-{random}.new"),
+        ];
+        let old = SystemTime::now() - 2 * OLD;
+        for name in &others {
+            let file = File::create(folder.join(name)).unwrap();
+            file.set_modified(old).unwrap();
+        }
+        File::create(&one).unwrap().set_modified(old).unwrap();
+        // Somebody writes it now, or by a clock that went ahead.
+        File::create(&another).unwrap();
+        let ahead = beside(&path).unwrap();
+        let tomorrow = SystemTime::now() + OLD;
+        File::create(&ahead)
+            .unwrap()
+            .set_modified(tomorrow)
+            .unwrap();
+        let link = beside(&path).unwrap();
+        std::os::unix::fs::symlink("known", &link).unwrap();
+        let folder_of_the_name = beside(&path).unwrap();
+        fs::create_dir(&folder_of_the_name).unwrap();
+        replace_private(&path, b"first").unwrap();
+        assert!(!one.exists());
+        for name in &others {
+            assert!(folder.join(name).exists(), "{name}");
+        }
+        for path in [&another, &ahead, &folder_of_the_name] {
+            assert!(path.exists(), "{path:?}");
+        }
+        assert!(fs::symlink_metadata(&link).is_ok());
+        // Once for each process: what is left later waits for the next.
+        File::create(&one).unwrap().set_modified(old).unwrap();
+        replace_private(&path, b"second").unwrap();
+        assert!(one.exists());
+        sweep(folder, SystemTime::now() + 2 * OLD).unwrap();
+        assert!(!one.exists() && !another.exists());
+        if geteuid().is_root() {
+            // Another user's, in a folder that is not his.
+            File::create(&one).unwrap().set_modified(old).unwrap();
+            std::os::unix::fs::chown(&one, Some(12_345), None).unwrap();
+            sweep(folder, SystemTime::now()).unwrap();
+            assert!(one.exists());
+        }
     }
 
     #[test]

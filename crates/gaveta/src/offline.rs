@@ -16,7 +16,7 @@ use gaveta_client::verbs::{self, Context};
 use gaveta_core::{Error, ErrorKind, Kind, Path, Result};
 use gaveta_server::offline::Offline;
 use gaveta_server::{
-    AccountsFile, AdminPassword, AuditReader, Book, Kept, Source, control, drawer_folder,
+    AccountsFile, AuditReader, Book, HashedPassword, Kept, Source, control, drawer_folder,
 };
 use gaveta_text::Text;
 
@@ -232,7 +232,7 @@ async fn open(place: &Where, folder: PathBuf) -> Outcome<Files> {
 
 impl Files {
     /// The accounts, and the administrator's password; else why they are not known.
-    fn known(&self) -> std::result::Result<(Book, Option<AdminPassword>), String> {
+    fn known(&self) -> std::result::Result<(Book, Option<HashedPassword>), String> {
         let book = self.accounts.read().map_err(|error| error.to_string())?;
         let kept = Kept::in_folder(self.state.clone());
         let admin = kept.know(Source::Kept { make: false });

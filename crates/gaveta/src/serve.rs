@@ -89,6 +89,7 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
         accounts,
         accounts_file: Some(accounts_file),
         keys: Some(gaveta_server::drawer_folder(&state, &folder)),
+        read_only: args.read_only,
         audit: audit(&args, &state, &folder, text)?,
         // Nobody brings anything here, and the file may be that of a server beside.
         usage: (!args.read_only).then(|| place::usage(&state, &folder)),

@@ -16,7 +16,8 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime};
 
-use common::{House, PASSWORD, Run, content, tree, wait};
+use common::{House, Line, PASSWORD, Run, content, tree, wait};
+use gaveta_testkit::proxy::Direction;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -395,4 +396,132 @@ fn changes_at_the_server_come_down_until_it_is_stopped() {
     house.admin(["rm", "-r", &house.at("m/e")]).ok();
     until(|| tree(&back) == ["a"]);
     watching.stop();
+}
+
+/// What is done here while the line is cut goes up once it is back.
+#[test]
+fn a_line_that_is_cut_keeps_no_change_from_going_up() {
+    let house = House::open();
+    house.write("src/a", "1");
+    house.write("src/gone/b", "2");
+    let line = Line::to(&house);
+    let mut watching = Watching::start(&house, &["src", &line.at("m")]);
+    let served = house.served.path().join("m");
+    let source = house.home.path().join("src");
+    assert_eq!(tree(&served), tree(&source));
+    // In the middle of a file: it goes on where it was.
+    line.proxy.cut_after(Direction::Up, 2_000_000);
+    house.write("src/large", content(5_000_000));
+    until(|| line.proxy.forwarded(Direction::Up) > 2_000_000);
+    line.cut();
+    house.write("src/a", "changed");
+    house.write("src/new/deep/c", "3");
+    fs::remove_dir_all(source.join("gone")).unwrap();
+    watching.says(|said| said["type"] == "error");
+    assert!(!served.join("new").exists());
+    line.mend();
+    until(|| tree(&served) == tree(&source));
+    until(|| fs::read(served.join("a")).is_ok_and(|bytes| bytes == b"changed"));
+    assert!(fs::read(served.join("large")).unwrap() == content(5_000_000));
+    // And so it stays.
+    house.write("src/later", "4");
+    until(|| tree(&served) == tree(&source));
+    watching.stop();
+}
+
+/// What is done there while the line is cut comes down once it is back.
+#[test]
+fn a_line_that_is_cut_keeps_no_change_from_coming_down() {
+    let house = House::open();
+    house.serve_file("m/a", "1");
+    house.serve_file("m/gone/b", "2");
+    house.write("c", "changed");
+    house.write("large", content(5_000_000));
+    let line = Line::to(&house);
+    let mut watching = Watching::start(&house, &[&line.at("m"), "back"]);
+    let (source, target) = (
+        house.served.path().join("m"),
+        house.home.path().join("back"),
+    );
+    assert_eq!(tree(&target), tree(&source));
+    line.proxy.cut_after(Direction::Down, 2_000_000);
+    house.admin(["send", "large", &house.at("m/large")]).ok();
+    until(|| line.proxy.forwarded(Direction::Down) > 2_000_000);
+    line.cut();
+    house
+        .admin(["send", "--replace", "c", &house.at("m/a")])
+        .ok();
+    house.admin(["send", "c", &house.at("m/new/deep/c")]).ok();
+    house.admin(["rm", "-r", &house.at("m/gone")]).ok();
+    watching.says(|said| said["type"] == "error");
+    assert!(!target.join("new").exists());
+    line.mend();
+    until(|| tree(&target) == tree(&source));
+    until(|| fs::read(target.join("a")).is_ok_and(|bytes| bytes == b"changed"));
+    assert!(fs::read(target.join("large")).unwrap() == content(5_000_000));
+    house.admin(["send", "c", &house.at("m/later")]).ok();
+    until(|| tree(&target) == tree(&source));
+    watching.stop();
+}
+
+/// Seconds from 1970, either way.
+fn at(seconds: i64) -> SystemTime {
+    let span = Duration::from_secs(seconds.unsigned_abs());
+    match seconds {
+        0.. => SystemTime::UNIX_EPOCH + span,
+        _ => SystemTime::UNIX_EPOCH - span,
+    }
+}
+
+#[test]
+fn times_of_clocks_that_are_wrong_are_mirrored_once_and_what_differs_goes() {
+    let house = House::open();
+    // 1901 and 1950; before and after the second 0; 2038, 2106 and 2300; now is among them.
+    let times = [
+        -2_147_483_648,
+        -631_152_000,
+        -1,
+        0,
+        2_147_483_648,
+        4_294_967_296,
+        10_413_792_000,
+    ];
+    let source = house.home.path().join("src");
+    for time in times {
+        let name = format!("src/{time}");
+        house.write(&name, "one");
+        let path = house.home.path().join(&name);
+        set_modified(&path, at(time));
+        assert_eq!(modified(&path), at(time), "this file system cannot keep it");
+    }
+    let many = times.len() as u64;
+    let up = || {
+        let run = house.admin(["mirror", "src", &house.at("m"), "--json"]);
+        counts(&run.ok())
+    };
+    let down = || {
+        let run = house.admin(["mirror", &house.at("m"), "back", "--json"]);
+        counts(&run.ok())
+    };
+    for mirror in [&up as &dyn Fn() -> [u64; 5], &down] {
+        assert_eq!(mirror(), [many, 0, 0, 0, 0]);
+        assert_eq!(mirror(), [0, many, 0, 0, 0], "it is equal");
+    }
+    for time in times {
+        let back = house.home.path().join(format!("back/{time}"));
+        assert_eq!(modified(&back), at(time));
+    }
+    // Another content of the same size, written by a clock that was set back, or ahead.
+    for (n, time) in times.into_iter().enumerate() {
+        let path = source.join(time.to_string());
+        fs::write(&path, "two").unwrap();
+        set_modified(&path, at(times[(n + 1) % times.len()]));
+    }
+    for mirror in [&up as &dyn Fn() -> [u64; 5], &down] {
+        assert_eq!(mirror(), [many, 0, 0, 0, 0]);
+        assert_eq!(mirror(), [0, many, 0, 0, 0]);
+    }
+    for time in times {
+        assert_eq!(house.local(&format!("back/{time}")), b"two");
+    }
 }

@@ -26,7 +26,7 @@ pub use drawer::keys::drawer_folder;
 pub use drawer::ledger::UploadLimits;
 pub use drawer::limits::Shares;
 pub use drawer::meters::Totals;
-pub use drawer::password::{AdminPassword, Kept, Known, PasswordProblem, Source, is_weak};
+pub use drawer::password::{HashedPassword, Kept, Known, PasswordProblem, Source, is_weak};
 pub use drawer::verify::Verification;
 pub use http::base::{BasePath, NoBasePath};
 pub use ipnet::IpNet;

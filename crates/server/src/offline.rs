@@ -19,7 +19,7 @@ use crate::drawer::keys::desk::{self, What};
 use crate::drawer::keys::drawers;
 use crate::drawer::keys::sheet::Using;
 use crate::drawer::pass::Door;
-use crate::drawer::password::AdminPassword;
+use crate::drawer::password::HashedPassword;
 
 /// How long another command is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ impl Offline {
     pub fn open(
         folder: &FsPath,
         book: &Book,
-        admin: Option<AdminPassword>,
+        admin: Option<HashedPassword>,
         log: Option<&FsPath>,
     ) -> Result<Self> {
         let base = Base {
@@ -106,7 +106,7 @@ impl Offline {
     fn share(&self, new: NewShareBody, of: &str, kind: Kind) -> Result<ShareBody> {
         let (mut plan, password) = desk::plan_share(&self.keys, new, of, kind)?;
         if let Some(password) = password {
-            plan.password = Some(AdminPassword::new(&password)?.hash().to_owned());
+            plan.password = Some(HashedPassword::new(&password)?.hash().to_owned());
         }
         desk::add_share(&self.keys, plan, kind)
     }

@@ -19,10 +19,11 @@ use crate::drawer::accounts::{Accounts, AccountsFile, Base, Book};
 use crate::drawer::audit::{Audit, AuditPlan};
 use crate::drawer::entrance::Entrance;
 use crate::drawer::keys::admission::Keys;
+use crate::drawer::keys::sheet::Using;
 use crate::drawer::ledger::UploadLimits;
 use crate::drawer::limits::Shares;
 use crate::drawer::meters::Totals;
-use crate::drawer::password::AdminPassword;
+use crate::drawer::password::HashedPassword;
 use crate::drawer::quota::Quotas;
 use crate::http::FilesSettings;
 use crate::http::base::BasePath;
@@ -43,7 +44,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The administrator's password, unless the accounts have one of that name.
-    pub admin: Option<AdminPassword>,
+    pub admin: Option<HashedPassword>,
     /// Who else may sign in.
     pub accounts: Book,
     /// The file that the accounts follow from then on.
@@ -56,6 +57,9 @@ pub struct Config {
     pub ease: bool,
     /// The folder where tokens and shares are kept; none: they are forgotten with the server.
     pub keys: Option<PathBuf>,
+    /// Nothing is changed in the store here. Tokens, shares and accounts too are another server's,
+    /// while one runs that writes: what it changes is followed.
+    pub read_only: bool,
     /// The audit log; none is kept without.
     pub audit: Option<AuditPlan>,
     /// The largest file that is taken, in bytes.
@@ -107,6 +111,7 @@ impl Default for Config {
             anonymous: None,
             ease: true,
             keys: None,
+            read_only: false,
             audit: None,
             max_file_size: None,
             uploads: UploadLimits::default(),
@@ -138,7 +143,7 @@ impl Config {
     /// `BadRequest` when the password is empty or too long.
     pub fn for_tests(password: &str) -> Result<Self> {
         Ok(Self {
-            admin: Some(AdminPassword::cheap(password)?),
+            admin: Some(HashedPassword::cheap(password)?),
             ..Self::default()
         })
     }
@@ -302,7 +307,15 @@ impl Server {
         let accounts = Accounts::new(base, &config.accounts);
         let entrance = Entrance::new(accounts)?;
         let quotas = Quotas::open(config.usage)?;
-        let keys = Keys::open(config.keys.as_deref(), Arc::clone(&entrance.accounts))?;
+        let using = match config.read_only {
+            true => Using::Reading,
+            false => Using::Serving,
+        };
+        let keys = Keys::open(
+            config.keys.as_deref(),
+            Arc::clone(&entrance.accounts),
+            using,
+        )?;
         let audit = match &config.audit {
             Some(plan) => Audit::open(plan).map_err(|error| {
                 let path = plan.path.display();

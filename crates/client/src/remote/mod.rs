@@ -259,6 +259,12 @@ impl Remote {
         self.line.sign_in(name, password).await
     }
 
+    /// Is this what every request is signed in by?
+    pub fn is_signed_in(&self, name: &str, password: &Secret) -> bool {
+        let signed = self.line.signed_in();
+        signed.is_some_and(|signed| signed.name == name && signed.password.0 == password.0)
+    }
+
     /// Is a visitor again.
     pub fn sign_out(&self) {
         self.line.sign_out();

@@ -7,7 +7,7 @@ use gaveta_core::{ChunkHasher, Entry, Error, ErrorKind, Outline, Path, Result, S
 
 use super::sums::{Sum, touched};
 use super::{Body, Origin};
-use crate::copy::{copy_content, copy_span};
+use crate::copy::{copy_content, copy_roomy};
 use crate::errno::Os;
 use crate::locks::lock;
 use crate::os;
@@ -123,18 +123,15 @@ impl Body {
         let digest = crate::note::read(file, meta);
         let outlines = self.base.outlines();
         let known = outlines.and_then(|all| all.read(&origin.version, meta.size, digest));
-        let never = AtomicBool::new(false);
-        let missing = gaps.iter().map(|gap| gap.end - gap.start).sum();
-        self.base.make_room(missing);
         for gap in &gaps {
             // A state that is saved meanwhile does not list these.
             lock(&self.progress).sums.forget(gap);
             let count = gap.end - gap.start;
-            copy_span(
+            copy_roomy(
+                &self.base,
                 (file, gap.start),
                 (&self.staged.file, gap.start),
                 count,
-                &never,
             )
             .map_err(|error| match error.kind() {
                 ErrorKind::LengthMismatch => changed().because(error),

@@ -1,7 +1,6 @@
 //! Uploads that are made of others, one after another: the concatenation of tus.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use gaveta_core::{Error, ErrorKind, Result, UploadId, WritePlan};
 use tokio::sync::OwnedRwLockReadGuard;
@@ -9,7 +8,7 @@ use tokio::sync::OwnedRwLockReadGuard;
 use super::kept::{self, MAX_PARTS};
 use super::{Body, DiskUpload, Phase, take_up};
 use crate::base::Base;
-use crate::copy::copy_span;
+use crate::copy::copy_roomy;
 use crate::locks::lock;
 
 /// A complete part. Nobody commits or drops it while it is held here.
@@ -70,7 +69,6 @@ pub(super) fn length(parts: &[Part]) -> Result<u64> {
 impl Body {
     /// Fills a new upload with its parts.
     pub(super) fn assemble(&self, parts: &[Part]) -> Result<()> {
-        self.base.make_room(length(parts)?);
         let mut at = 0;
         for part in parts {
             let staged = &part.upload.body.staged;
@@ -78,8 +76,7 @@ impl Body {
             // arrived. A flush tells.
             staged.flush(&self.base)?;
             let from = &staged.file;
-            let never = AtomicBool::new(false);
-            copy_span((from, 0), (&self.staged.file, at), part.length, &never)?;
+            copy_roomy(&self.base, (from, 0), (&self.staged.file, at), part.length)?;
             at += part.length;
         }
         // Kept uploads hash their chunks now; others with the commit.

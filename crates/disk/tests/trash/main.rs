@@ -21,8 +21,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt, TryStreamExt};
 use gaveta_core::{
-    Cause, Check, ErrorKind, Health, ListPlan, Listed, OrderBy, Owner, Path, RemovePlan, Replace,
-    RestorePlan, Seal, Store, Trash, TrashPlan, Trashed, WritePlan,
+    Cause, Check, ErrorKind, Health, ListPlan, Listed, OnDrop, OrderBy, Owner, Path, RemovePlan,
+    Replace, RestorePlan, Seal, Store, Trash, TrashPlan, Trashed, WritePlan,
 };
 use gaveta_disk::{DiskStore, Durability, Options, TrashOptions};
 use gaveta_testkit::{content, stream_of};

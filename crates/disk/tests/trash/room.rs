@@ -219,6 +219,124 @@ async fn a_word_about_a_length_empties_no_trash() {
     drop((much, trash, store));
 }
 
+/// A store on a small file system, whose trash may give way and has 1 MiB in each of so many things.
+async fn with_trash(small: &Small, things: u64) -> (DiskStore, Arc<dyn Trash>) {
+    let options = TrashOptions {
+        share: 100,
+        yields: true,
+        ..TrashOptions::default()
+    };
+    let store = open_with(small.0.path(), options);
+    let trash = store.trash().unwrap();
+    for n in 0..things {
+        put(&store, &format!("{n}"), content(1 << 20, n))
+            .await
+            .unwrap();
+        delete(&store, &format!("{n}")).await;
+    }
+    eventually("all is counted", async || {
+        !trash.state().await.unwrap().counting
+    })
+    .await;
+    (store, trash)
+}
+
+/// What a delta leaves out is taken from what is there.
+#[tokio::test]
+async fn the_trash_gives_way_to_what_is_copied_only_when_there_is_no_room() {
+    const MIB: usize = 1 << 20;
+    // 16 MiB, of which the base takes 6, and as much again will be wanted.
+    for (things, stays) in [(2u64, true), (9, false)] {
+        let Some(small) = Small::new(16) else { return };
+        let (store, trash) = with_trash(&small, things).await;
+        let bytes = content(6 * MIB, 77);
+        put(&store, "file", bytes.clone()).await.unwrap();
+        let base = store.stat(&p("file")).await.unwrap().version;
+        let plan = WritePlan {
+            base: Some(base),
+            length: Some(6 * MIB as u64),
+            replace: Replace::Always,
+            ..WritePlan::new(p("file"), Owner("ana".into()))
+        };
+        let before = listed(&trash).await.len();
+        assert_eq!(before, things as usize, "the base itself fits");
+        let upload = store.begin(plan).await.unwrap();
+        let first = content(MIB, 78);
+        upload
+            .write(0, stream_of(first.clone(), 100_000), Check::None)
+            .await
+            .unwrap();
+        upload.commit(Seal::default()).await.unwrap();
+        let expected = [first, bytes[MIB..].to_vec()].concat();
+        assert!(fs::read(small.0.path().join("file")).unwrap() == expected);
+        // The replaced file is in the trash now too, unless that gave way as well.
+        let left = listed(&trash).await;
+        let old = left.iter().filter(|one| one.cause == Cause::Deleted);
+        assert_eq!(old.count() == things as usize, stays, "{}", left.len());
+        drop((upload, trash, store));
+    }
+}
+
+/// What takes no room needs none: the room of the first 4 MiB was taken when the upload began.
+#[tokio::test]
+async fn a_copy_that_fits_where_room_was_taken_empties_no_trash() {
+    const MIB: usize = 1 << 20;
+    let Some(small) = Small::new(16) else { return };
+    let (store, trash) = with_trash(&small, 6).await;
+    let bytes = content(4 * MIB, 77);
+    put(&store, "file", bytes.clone()).await.unwrap();
+    let plan = WritePlan {
+        base: Some(store.stat(&p("file")).await.unwrap().version),
+        length: Some(4 * MIB as u64),
+        replace: Replace::Always,
+        ..WritePlan::new(p("file"), Owner("ana".into()))
+    };
+    // 6 in the trash, 4 live, 4 taken: less than 2 are free, and 3 are copied.
+    let upload = store.begin(plan).await.unwrap();
+    upload
+        .write(0, stream_of(content(MIB, 78), 100_000), Check::None)
+        .await
+        .unwrap();
+    upload.commit(Seal::default()).await.unwrap();
+    let left = listed(&trash).await;
+    assert_eq!(left.len(), 7, "all of it, and the replaced file");
+    drop((upload, trash, store));
+}
+
+#[tokio::test]
+async fn the_trash_gives_way_to_parts_that_are_put_together() {
+    const MIB: usize = 1 << 20;
+    for (things, stays) in [(4u64, true), (8, false)] {
+        let Some(small) = Small::new(16) else { return };
+        let (store, trash) = with_trash(&small, things).await;
+        let mut parts = Vec::new();
+        for n in 0..2 {
+            let plan = WritePlan {
+                target: None,
+                length: Some(2 * MIB as u64),
+                on_drop: OnDrop::Keep,
+                ..WritePlan::new(p("x"), Owner("ana".into()))
+            };
+            let part = store.begin(plan).await.unwrap();
+            part.write(0, stream_of(content(2 * MIB, n), 100_000), Check::None)
+                .await
+                .unwrap();
+            parts.push(part.state().await.unwrap().id);
+        }
+        assert_eq!(listed(&trash).await.len(), things as usize);
+        let plan = WritePlan {
+            parts,
+            ..WritePlan::new(p("whole"), Owner("ana".into()))
+        };
+        let whole = store.begin(plan).await.unwrap();
+        assert_eq!(listed(&trash).await.len() == things as usize, stays);
+        whole.commit(Seal::default()).await.unwrap();
+        let expected = [content(2 * MIB, 0), content(2 * MIB, 1)].concat();
+        assert!(fs::read(small.0.path().join("whole")).unwrap() == expected);
+        drop((whole, trash, store));
+    }
+}
+
 #[tokio::test]
 async fn the_oldest_go_when_all_takes_more_than_its_share() {
     let Some(small) = Small::new(40) else { return };

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use gaveta_client::printer::Printer;
-use gaveta_server::{AdminPassword, is_weak};
+use gaveta_server::{HashedPassword, is_weak};
 use gaveta_text::escape;
 use zeroize::Zeroizing;
 
@@ -31,7 +31,7 @@ pub(super) fn hash(
     if is_weak(&password) {
         printer.note(&printer.text().say("account-weak", &[]));
     }
-    let hashed = AdminPassword::new(&password);
+    let hashed = HashedPassword::new(&password);
     let hashed = hashed.map_err(|_| (Exit::Usage, "serve-password-unusable"))?;
     Ok(hashed.hash().to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use gaveta_server::{AdminPassword, Kept, PasswordProblem, Source};
+use gaveta_server::{HashedPassword, Kept, PasswordProblem, Source};
 use gaveta_text::Text;
 
 use super::args::ServeArgs;
@@ -31,7 +31,7 @@ pub(super) fn administrator(
     kept: &Kept,
     source: Source,
     text: &Text,
-) -> Result<Option<AdminPassword>, Refusal> {
+) -> Result<Option<HashedPassword>, Refusal> {
     let known = kept
         .know(source)
         .map_err(|problem| cannot_know(text, &problem))?;

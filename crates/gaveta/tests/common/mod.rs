@@ -2,6 +2,11 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+mod line;
+
+#[allow(unused_imports, reason = "each test file uses its part")]
+pub use line::Line;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

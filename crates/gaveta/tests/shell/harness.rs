@@ -1,12 +1,11 @@
-//! A shell on a terminal, and lines that are slow or cut.
+//! A shell on a terminal.
 
-use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use gaveta_testkit::proxy::CuttingProxy;
 use gaveta_testkit::terminal::{Key, Mark, Plan, Screen, Terminal};
 
+pub use crate::common::Line;
 use crate::common::{House, gaveta};
 
 /// Both languages, by the locale of an operating system.
@@ -171,33 +170,6 @@ pub fn plain(house: &House, locale: &str) -> Command {
         .env("LC_ALL", locale)
         .env("TZ", "UTC");
     command
-}
-
-/// A line to the server that a test may slow, stall and cut.
-pub struct Line {
-    pub proxy: CuttingProxy,
-    // After the proxy, which lives in it.
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl Line {
-    pub fn to(house: &House) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let target = (Ipv4Addr::LOCALHOST, house.port).into();
-        let proxy = runtime.block_on(CuttingProxy::start(target)).unwrap();
-        Self {
-            proxy,
-            _runtime: runtime,
-        }
-    }
-
-    pub fn port(&self) -> u16 {
-        self.proxy.address().port()
-    }
 }
 
 /// Do these lines say so, anywhere?

@@ -9,6 +9,7 @@ pub(crate) mod entrance;
 pub(crate) mod gate;
 pub(crate) mod guard;
 pub(crate) mod guesses;
+mod hashers;
 mod keeping;
 pub(crate) mod keys;
 pub(crate) mod ledger;
@@ -21,6 +22,7 @@ mod reading;
 mod secrets;
 mod share;
 mod sight;
+pub(crate) mod stamp;
 mod telling;
 mod trash;
 mod upload;
@@ -99,7 +101,12 @@ impl Drawer {
         entrance: Entrance,
         limits: UploadLimits,
     ) -> Arc<Self> {
-        let keys = Keys::open(None, Arc::clone(&entrance.accounts)).unwrap();
+        let keys = Keys::open(
+            None,
+            Arc::clone(&entrance.accounts),
+            keys::sheet::Using::Serving,
+        )
+        .unwrap();
         Self::keeping(store, entrance, limits, keys, Audit::default())
     }
 

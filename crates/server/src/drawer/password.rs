@@ -1,5 +1,6 @@
 //! Passwords: kept as argon2id hashes, compared without haste, remembered for minutes.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -7,25 +8,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use gaveta_core::{Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::guesses::Guesses;
+use super::hashers::{AT_ONCE, computed};
 pub use super::secrets::{Kept, Known, PasswordProblem, Source, is_weak};
 
 /// A hash of a password that nobody knows.
-static NOBODY: OnceLock<Arc<AdminPassword>> = OnceLock::new();
+static NOBODY: OnceLock<Arc<HashedPassword>> = OnceLock::new();
 /// The longest password, in bytes.
 pub(super) const LONGEST: usize = 1024;
 /// What comparing with a hash may cost at most: KiB of memory, and passes over it.
 const COSTLIEST: u32 = 256 * 1024;
 const SLOWEST: u32 = 16;
-/// Hashes computed at once, for all: each takes 19 MiB and tens of milliseconds.
-const AT_ONCE: usize = 2;
 /// How many may wait for their turn, and how long.
 const WAITING: usize = 64;
 const TURN: Duration = Duration::from_secs(10);
@@ -33,13 +33,13 @@ const TURN: Duration = Duration::from_secs(10);
 const REMEMBERED_FOR: Duration = Duration::from_secs(5 * 60);
 const REMEMBERED: usize = 1024;
 
-/// The administrator's password, as its hash.
+/// A password of an account or a share, as its hash.
 #[derive(Clone)]
-pub struct AdminPassword {
+pub struct HashedPassword {
     hash: String,
 }
 
-impl AdminPassword {
+impl HashedPassword {
     /// Hashes a password with argon2id at the recommended cost (OWASP: 19 MiB, 2 passes).
     ///
     /// # Errors
@@ -48,11 +48,11 @@ impl AdminPassword {
         Self::with_params(password, Params::DEFAULT)
     }
 
-    /// As [`AdminPassword::new`] at the lowest cost there is: for tests, where the password is no
+    /// As [`HashedPassword::new`] at the lowest cost there is: for tests, where the password is no
     /// secret.
     ///
     /// # Errors
-    /// As [`AdminPassword::new`].
+    /// As [`HashedPassword::new`].
     pub fn cheap(password: &str) -> Result<Self> {
         let params = Params::new(Params::MIN_M_COST, 1, 1, None)
             .map_err(|error| Error::new(ErrorKind::Io).because(error.to_string()))?;
@@ -67,9 +67,16 @@ impl AdminPassword {
             |error: &dyn fmt::Display| Error::new(ErrorKind::Io).because(error.to_string());
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| failed(&error))?;
-        let hash: PasswordHash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_with_salt(password.as_bytes(), &salt)
-            .map_err(|error| failed(&error))?;
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        let hashed = hashed((version, &params), password, &salt, length);
+        let hash = PasswordHash {
+            algorithm: algorithm.into(),
+            version: Some(version.into()),
+            params: (&params).try_into().map_err(|error| failed(&error))?,
+            salt: Some(Salt::new(&salt).map_err(|error| failed(&error))?),
+            hash: Some(hashed.ok_or(ErrorKind::Io)?),
+        };
         Ok(Self {
             hash: hash.to_string(),
         })
@@ -102,26 +109,62 @@ impl AdminPassword {
 
     /// Is this the password? Takes tens of milliseconds of computing, right or wrong.
     pub fn is(&self, password: &str) -> bool {
-        let Ok(hash) = PasswordHash::new(&self.hash) else {
+        let Ok(known) = PasswordHash::new(&self.hash) else {
             return false;
         };
-        Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok()
+        let version = known
+            .version
+            .map_or(Ok(Version::default()), Version::try_from);
+        let (Ok(version), Ok(params)) = (version, Params::try_from(&known)) else {
+            return false;
+        };
+        let (Some(salt), Some(hash)) = (&known.salt, &known.hash) else {
+            return false;
+        };
+        // Compared in constant time.
+        hashed((version, &params), password, salt, hash.len()).is_some_and(|found| found == *hash)
     }
 }
 
+thread_local! {
+    /// What the hashes of a thread are computed in, one after the other: taken from the allocator
+    /// for each, aligned as it must be, it would come from another place every time.
+    static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The argon2id hash of this length; none for parameters that do not fit.
+fn hashed(
+    (version, params): (Version, &Params),
+    password: &str,
+    salt: &[u8],
+    length: usize,
+) -> Option<Output> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, version, params.clone());
+    let mut out = Zeroizing::new(vec![0; length]);
+    MEMORY
+        .with_borrow_mut(|memory| {
+            let blocks = params.block_count();
+            if memory.len() < blocks {
+                memory.resize(blocks, Block::new());
+            }
+            let memory = memory.as_mut_slice();
+            argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, memory)
+        })
+        .ok()?;
+    Output::new(&out).ok()
+}
+
 /// The hash does not show either.
-impl fmt::Debug for AdminPassword {
+impl fmt::Debug for HashedPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdminPassword(***)")
+        f.write_str("HashedPassword(***)")
     }
 }
 
 /// Compares passwords: without haste, few at once, and counting the guesses.
 pub(crate) struct Doorkeeper {
     /// Nobody's hash, for names that are not there: a guess takes as long as any.
-    nobody: Arc<AdminPassword>,
+    nobody: Arc<HashedPassword>,
     guesses: Guesses,
     turns: Turns,
     /// Of these, those that make a hash: not all, lest they keep others from signing in.
@@ -151,7 +194,7 @@ impl Doorkeeper {
             Some(nobody) => Arc::clone(nobody),
             None => {
                 let nobodys = blake3::Hash::from_bytes(random()?).to_hex();
-                let made = Arc::new(AdminPassword::new(&nobodys)?);
+                let made = Arc::new(HashedPassword::new(&nobodys)?);
                 Arc::clone(NOBODY.get_or_init(|| made))
             }
         };
@@ -176,7 +219,7 @@ impl Doorkeeper {
         &self,
         name: &str,
         password: Zeroizing<String>,
-        known: Option<&AdminPassword>,
+        known: Option<&HashedPassword>,
         from: IpAddr,
     ) -> Result<()> {
         self.guesses.may_try(name, from)?;
@@ -221,16 +264,16 @@ impl Doorkeeper {
     pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String> {
         let making = self.makers.next().await?;
         let turns = (making, self.turns.next().await?);
-        let (hashed, _turns) = computed(turns, move || AdminPassword::new(&password)).await?;
+        let (hashed, _turns) = computed(turns, move || HashedPassword::new(&password)).await?;
         Ok(hashed?.hash)
     }
 
     /// A name, a password and what it is compared with, as a MAC under this process's own key:
     /// whoever gets another password is not remembered by the old one. Found by a hash table, so
     /// its comparison need not take constant time: without the key nobody can choose it.
-    fn mark(&self, name: &str, password: &str, known: Option<&AdminPassword>) -> blake3::Hash {
+    fn mark(&self, name: &str, password: &str, known: Option<&HashedPassword>) -> blake3::Hash {
         let mut mac = blake3::Hasher::new_keyed(&self.key);
-        for part in [name, known.map_or("", AdminPassword::hash), password] {
+        for part in [name, known.map_or("", HashedPassword::hash), password] {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part.as_bytes());
         }
@@ -280,18 +323,6 @@ impl Drop for Doorkeeper {
     fn drop(&mut self) {
         self.key.zeroize();
     }
-}
-
-/// Computes a hash, and gives the turn back with it. When nobody waits for it any more, the turn
-/// ends with the computing.
-async fn computed<T: Send + 'static, P: Send + 'static>(
-    turn: P,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<(T, P)> {
-    let computing = tokio::task::spawn_blocking(move || (work(), turn));
-    computing
-        .await
-        .map_err(|error| Error::new(ErrorKind::Io).because(error))
 }
 
 /// So many at once, and a bounded queue before them.
@@ -351,8 +382,8 @@ mod tests {
         Zeroizing::new(text.to_owned())
     }
 
-    fn right() -> AdminPassword {
-        AdminPassword::cheap("right one").unwrap()
+    fn right() -> HashedPassword {
+        HashedPassword::cheap("right one").unwrap()
     }
 
     async fn tried(keeper: &Doorkeeper, name: &str, password: &str, from: IpAddr) -> Result<()> {
@@ -363,18 +394,18 @@ mod tests {
 
     #[test]
     fn a_hash_leads_back_and_shows_nothing() {
-        let password = AdminPassword::new("segredo é bom").unwrap();
+        let password = HashedPassword::new("segredo é bom").unwrap();
         assert!(
             password
                 .hash()
                 .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
         );
-        let kept = AdminPassword::from_hash(password.hash()).unwrap();
+        let kept = HashedPassword::from_hash(password.hash()).unwrap();
         assert!(kept.is("segredo é bom") && !kept.is("segredo e bom") && !kept.is(""));
-        assert_eq!(format!("{kept:?}"), "AdminPassword(***)");
-        assert!(AdminPassword::from_hash("nonsense").is_err());
-        assert!(AdminPassword::new("").is_err());
-        assert!(AdminPassword::new(&"x".repeat(LONGEST + 1)).is_err());
+        assert_eq!(format!("{kept:?}"), "HashedPassword(***)");
+        assert!(HashedPassword::from_hash("nonsense").is_err());
+        assert!(HashedPassword::new("").is_err());
+        assert!(HashedPassword::new(&"x".repeat(LONGEST + 1)).is_err());
     }
 
     #[tokio::test]
@@ -443,7 +474,7 @@ mod tests {
     async fn another_password_is_not_remembered_by_the_old_one() {
         let keeper = Doorkeeper::new().unwrap();
         tried(&keeper, "admin", "right one", ME).await.unwrap();
-        let other = AdminPassword::cheap("another").unwrap();
+        let other = HashedPassword::cheap("another").unwrap();
         let old = keeper.compare("admin", secret("right one"), Some(&other), ME);
         assert_eq!(old.await.unwrap_err().kind(), ErrorKind::WrongPassword);
     }
@@ -491,7 +522,7 @@ mod tests {
             let _ = tokio::time::timeout(Duration::from_millis(1), left).await;
         }
         let hash = keeper.hash(secret("a new one")).await.unwrap();
-        assert!(AdminPassword::from_hash(&hash).unwrap().is("a new one"));
+        assert!(HashedPassword::from_hash(&hash).unwrap().is("a new one"));
         let empty = keeper.hash(secret("")).await.unwrap_err();
         assert_eq!(empty.kind(), ErrorKind::BadRequest);
     }
@@ -500,7 +531,7 @@ mod tests {
     fn a_hash_that_costs_too_much_is_none() {
         for costs in ["m=4194304,t=2,p=1", "m=19456,t=1000,p=1"] {
             let hash = format!("$argon2id$v=19${costs}$c29tZXNhbHQ$qc0KxBMYEMfBGHLI8vPyUQ");
-            assert!(AdminPassword::from_hash(&hash).is_err(), "{costs}");
+            assert!(HashedPassword::from_hash(&hash).is_err(), "{costs}");
         }
     }
 }

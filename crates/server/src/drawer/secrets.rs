@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use gaveta_disk::{make_private, replace_private};
 use zeroize::Zeroizing;
 
-use super::password::{AdminPassword, LONGEST};
+use super::password::{HashedPassword, LONGEST};
 
 /// The name of the file that holds the hash, in the state folder.
 const FILE: &str = "admin.hash";
@@ -93,7 +93,7 @@ impl fmt::Debug for Source {
 /// The administrator's password as found at the start.
 pub struct Known {
     /// The password; none when there is no administrator.
-    pub password: Option<AdminPassword>,
+    pub password: Option<HashedPassword>,
     /// It was made just now: to be shown once.
     pub made: Option<Zeroizing<String>>,
     /// It is weak: to be warned of. Known only where it was read in clear.
@@ -210,7 +210,7 @@ impl Kept {
         self.folder.join(FILE)
     }
 
-    fn read(&self) -> Result<Option<AdminPassword>, PasswordProblem> {
+    fn read(&self) -> Result<Option<HashedPassword>, PasswordProblem> {
         let path = self.path();
         let failed = |error| PasswordProblem::File(path.clone(), error);
         let file = match File::open(&path) {
@@ -230,13 +230,13 @@ impl Kept {
             }
             Err(error) => return Err(failed(error)),
         }
-        AdminPassword::from_hash(text.trim_end())
+        HashedPassword::from_hash(text.trim_end())
             .map(Some)
             .map_err(|_| PasswordProblem::Damaged(path))
     }
 
-    fn keep(&self, password: &str) -> Result<AdminPassword, PasswordProblem> {
-        let hashed = AdminPassword::new(password).map_err(|_| PasswordProblem::Random)?;
+    fn keep(&self, password: &str) -> Result<HashedPassword, PasswordProblem> {
+        let hashed = HashedPassword::new(password).map_err(|_| PasswordProblem::Random)?;
         self.write(hashed.hash())
             .map_err(|error| PasswordProblem::File(self.path(), error))?;
         Ok(hashed)

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gaveta_server::{AccountsFile, AdminPassword, AuditPlan};
+use gaveta_server::{AccountsFile, AuditPlan, HashedPassword};
 use gaveta_testkit::http::Response;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ impl Office {
     async fn new() -> Self {
         let state = tempfile::tempdir().unwrap();
         let file = AccountsFile::at(state.path().join("gaveta.toml"));
-        let hash = AdminPassword::cheap("secret").unwrap().hash().to_owned();
+        let hash = HashedPassword::cheap("secret").unwrap().hash().to_owned();
         let account = |name: &str, grants: &str| {
             format!("[account.{name}]\npassword = '{hash}'\ngrants = {{ {grants} }}\n")
         };

@@ -81,6 +81,15 @@ impl Dirty {
         self.everything |= self.folders.len() > FOLDERS;
     }
 
+    /// What could not be mirrored.
+    fn again(&mut self, scope: Scope) {
+        if scope.folder.is_root() && scope.deep {
+            self.everything = true;
+        } else {
+            self.scope(scope);
+        }
+    }
+
     /// All of it, nothing twice, what is above before what is below.
     fn take(&mut self) -> Vec<Scope> {
         let folders = std::mem::take(&mut self.folders);
@@ -137,9 +146,19 @@ impl Mirror {
             let mut failed = false;
             for scope in dirty.take() {
                 let scope = context.stoppable(nearest(sides, scope)).await?;
-                let mirrored = self
+                let mirrored = match self
                     .mirror(context, sides, exclude, &scope, &mut consent)
-                    .await?;
+                    .await
+                {
+                    // The line was cut in the middle: what is left comes once it is back.
+                    Err(fault) if !*first && fault.kind().is_some_and(ErrorKind::is_transient) => {
+                        context.printer.fault(&fault)?;
+                        failed = true;
+                        dirty.again(scope);
+                        continue;
+                    }
+                    mirrored => mirrored?,
+                };
                 if *first || mirrored.is_news() {
                     self.tell(context, &mirrored)?;
                 }
@@ -148,11 +167,7 @@ impl Mirror {
                 }
                 if mirrored.tally.count > 0 {
                     failed = true;
-                    if scope.folder.is_root() && scope.deep {
-                        dirty.everything = true;
-                    } else {
-                        dirty.scope(scope);
-                    }
+                    dirty.again(scope);
                 }
             }
             if *first {

@@ -23,7 +23,7 @@ use gaveta_core::grant::fold;
 use gaveta_core::{Account, Actions, Grant, Grants, Path};
 use toml_edit::{Document, Item, TableLike};
 
-use super::super::password::AdminPassword;
+use super::super::password::HashedPassword;
 
 /// The largest file that is read, in bytes.
 pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
@@ -48,7 +48,7 @@ pub struct Record {
     /// The name that signs in.
     pub name: String,
     /// The password's hash; without one nobody signs in by a password.
-    pub password: Option<AdminPassword>,
+    pub password: Option<HashedPassword>,
     /// What it may do where.
     pub grants: Grants,
     /// How many bytes it may keep.
@@ -312,7 +312,7 @@ impl Reader<'_> {
             let at = item.span();
             match key {
                 "password" => {
-                    let hash = AdminPassword::from_hash(self.text(item)?)
+                    let hash = HashedPassword::from_hash(self.text(item)?)
                         .map_err(|_| self.problem(ProblemKind::BadHash, at, name))?;
                     record.password = Some(hash);
                 }

@@ -6,7 +6,7 @@ use gaveta_core::{Account, Actions, Grants, Path};
 use gaveta_text::exact_time;
 use gaveta_wire::audit::{AuditBody, DONE};
 
-use super::{AdminPassword, Book, Record, SshKey};
+use super::{Book, HashedPassword, Record, SshKey};
 
 /// What is different in the new book, in the order of its accounts; those that are gone come last.
 /// Who did it and how is still to be said.
@@ -75,7 +75,7 @@ fn body(operation: &str, about: String) -> AuditBody {
 }
 
 fn hash(record: &Record) -> Option<&str> {
-    record.password.as_ref().map(AdminPassword::hash)
+    record.password.as_ref().map(HashedPassword::hash)
 }
 
 fn changed(old: &Record, new: &Record, told: &mut Vec<AuditBody>) {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn each_change_is_told_once_and_no_secret_with_it() {
-        let hash = super::super::AdminPassword::cheap("a").unwrap();
+        let hash = super::super::HashedPassword::cheap("a").unwrap();
         let ana = format!(
             "[account.ana]\npassword = '{}'\nquota = '1k'\nkeys = ['{KEY}']\n\
              grants = {{ '/' = 'viewer', '/team' = 'editor' }}\n",

@@ -14,6 +14,7 @@ use toml_edit::DocumentMut;
 
 use super::book::{Book, LARGEST, Problem};
 use super::change::Change;
+use crate::drawer::stamp::Stamp;
 
 /// How long an edit waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,15 +63,6 @@ impl fmt::Display for FileProblem {
 
 impl std::error::Error for FileProblem {}
 
-/// What tells one state of the file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 impl AccountsFile {
     /// The file at this path.
     pub fn at(path: impl Into<PathBuf>) -> Self {
@@ -84,13 +76,7 @@ impl AccountsFile {
 
     /// What it looks like from outside; none when it is not there.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
-        let about = fs::metadata(&self.path).ok()?;
-        Some(Stamp {
-            inode: about.ino(),
-            size: about.size(),
-            modified: (about.mtime(), about.mtime_nsec()),
-            changed: (about.ctime(), about.ctime_nsec()),
-        })
+        Stamp::of(&self.path)
     }
 
     /// All that it says; nobody, when it is not there.

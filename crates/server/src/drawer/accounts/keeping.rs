@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{sleep, timeout};
 
-use super::file::{AccountsFile, FileProblem, Stamp};
+use super::file::{AccountsFile, FileProblem};
 use super::{Accounts, Book, Change, changes};
 use crate::control::{Answer, Steward};
 use crate::drawer::Drawer;
 use crate::drawer::keys::admission::Whose;
 use crate::drawer::pass::Door;
+use crate::drawer::stamp::Stamp;
 
 /// How often the file is looked at. A look is one `stat`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -149,7 +150,8 @@ impl Keeping {
     ///
     /// # Errors
     /// `Exists` where the name is taken, `NotFound` where there is no such account or key, `Busy`
-    /// where somebody else is changing the file, `Io`; then the file is as it was.
+    /// where somebody else is changing the file, `ReadOnly` where another server writes, `Io`; then the
+    /// file is as it was.
     pub(crate) async fn change(
         &self,
         by: AuditBody,
@@ -159,15 +161,20 @@ impl Keeping {
         let (file, about) = (self.file.clone(), name.to_owned());
         // One that went is not begun anew: all that it said would be gone for good.
         let in_force = !self.seen.lock().await.book.records.is_empty();
-        let changed = tokio::task::spawn_blocking(move || match file.stamp() {
-            None if in_force => Err(file.gone()),
-            _ => file.change(&about, &change),
+        let keys = Arc::clone(&self.drawer.keys);
+        let changed = tokio::task::spawn_blocking(move || {
+            // Whoever only reads changes nothing while another server writes.
+            let _alone = keys.alone()?;
+            Ok(match file.stamp() {
+                None if in_force => Err(file.gone()),
+                _ => file.change(&about, &change),
+            })
         })
         .await;
-        let changed = match changed {
-            Ok(Ok(_)) => self.look(Look::Told(Box::new(by))).await.map(|_| ()),
-            Ok(Err(problem)) => Err(problem),
-            Err(error) => return Err(Error::new(ErrorKind::Io).because(error)),
+        let changed = changed.unwrap_or_else(|error| Err(Error::new(ErrorKind::Io).because(error)));
+        let changed = match changed? {
+            Ok(_) => self.look(Look::Told(Box::new(by))).await.map(|_| ()),
+            Err(problem) => Err(problem),
         };
         changed.map_err(|problem| {
             let kind = match &problem {
@@ -254,7 +261,7 @@ impl Steward for Keeping {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AdminPassword, Base, SignedIn};
+    use super::super::{Base, HashedPassword, SignedIn};
     use super::*;
     use crate::drawer::entrance::Entrance;
     use crate::drawer::keys::desk;
@@ -340,7 +347,7 @@ mod tests {
         assert_eq!(keeping.tokens(), ["bia"]);
         keeping.found(&both).await;
         assert_eq!(keeping.tokens(), ["bia"]);
-        let hash = AdminPassword::cheap("another").unwrap();
+        let hash = HashedPassword::cheap("another").unwrap();
         let other = format!("{bia}password = '{}'\n", hash.hash());
         keeping.found(&other).await;
         assert!(keeping.tokens().is_empty());

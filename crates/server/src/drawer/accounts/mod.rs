@@ -16,7 +16,7 @@ use gaveta_core::grant::fold;
 use gaveta_core::{Account, Actions, Error, ErrorKind, Grants, Path, PathProblem, Role};
 
 use super::pass::{Changes, Standing};
-use super::password::AdminPassword;
+use super::password::HashedPassword;
 pub use book::{Book, Problem, ProblemKind, Record, SshKey};
 pub use change::{BadSetting, Change, Settings};
 pub use file::{AccountsFile, FileProblem};
@@ -25,7 +25,7 @@ pub use file::{AccountsFile, FileProblem};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Base {
     /// The administrator's password, unless the file has an account of that name.
-    pub(crate) admin: Option<AdminPassword>,
+    pub(crate) admin: Option<HashedPassword>,
     /// Only this machine can call: until there has been an account, everybody lists, reads and
     /// sends.
     pub(crate) ease: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Base {
 /// One who may sign in.
 pub(crate) struct Person {
     account: Account,
-    password: Option<AdminPassword>,
+    password: Option<HashedPassword>,
     disabled: bool,
     expires: Option<SystemTime>,
     /// Another password, another mark.
@@ -46,7 +46,7 @@ pub(crate) struct Person {
 
 impl Person {
     fn new(record: &Record) -> Self {
-        let hash = record.password.as_ref().map_or("", AdminPassword::hash);
+        let hash = record.password.as_ref().map_or("", HashedPassword::hash);
         Self {
             account: Account::named(&record.name, record.grants.clone()).with_quota(record.quota),
             password: record.password.clone(),
@@ -58,7 +58,7 @@ impl Person {
     }
 
     /// The password; none when nobody can sign in by one.
-    pub(crate) fn password(&self) -> Option<&AdminPassword> {
+    pub(crate) fn password(&self) -> Option<&HashedPassword> {
         self.password.as_ref()
     }
 

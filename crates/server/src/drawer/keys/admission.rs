@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path as FsPath;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use zeroize::Zeroizing;
 
 use super::secret::{Kind, Secret};
 use super::shares::{Share, Shares};
-use super::sheet::{self, Using};
+use super::sheet::{self, Sheet, Using};
 use super::tokens::{Token, Tokens};
 use crate::drawer::accounts::Accounts;
 use crate::drawer::entrance::{Admission, Credential};
 use crate::drawer::pass::{By, Origin, Standing};
-use crate::drawer::password::{AdminPassword, Doorkeeper};
+use crate::drawer::password::{Doorkeeper, HashedPassword};
 
 /// How often it is looked whether something expired, and counts are kept.
 const TICK: Duration = Duration::from_millis(500);
@@ -32,6 +32,8 @@ pub(crate) struct Keys {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) shares: Arc<Shares>,
     accounts: Arc<Accounts>,
+    /// Where others may change the files: the folder.
+    followed: Option<PathBuf>,
     /// Keeps others from the files.
     _lock: Option<File>,
 }
@@ -51,13 +53,18 @@ impl Keys {
     ///
     /// # Errors
     /// `Io` when a file cannot be read or is damaged; `Locked`.
-    pub(crate) fn open(folder: Option<&FsPath>, accounts: Arc<Accounts>) -> Result<Arc<Self>> {
+    pub(crate) fn open(
+        folder: Option<&FsPath>,
+        accounts: Arc<Accounts>,
+        using: Using,
+    ) -> Result<Arc<Self>> {
         match folder {
-            Some(folder) => Self::open_for(folder, accounts, Using::Serving, PATIENCE),
+            Some(folder) => Self::open_for(folder, accounts, using, PATIENCE),
             None => Ok(Arc::new(Self {
                 tokens: Arc::new(Tokens::open(None)?),
                 shares: Arc::new(Shares::open(None)?),
                 accounts,
+                followed: None,
                 _lock: None,
             })),
         }
@@ -75,12 +82,55 @@ impl Keys {
     ) -> Result<Arc<Self>> {
         // First the lock: what is read is what nobody else changes.
         let lock = sheet::lock(folder, using, patience)?;
+        let sheet = |name: &str| match using {
+            Using::Reading => Sheet::of_others(folder.join(name)),
+            Using::Serving | Using::Alone => Sheet::at(Some(folder.join(name))),
+        };
         Ok(Arc::new(Self {
-            tokens: Arc::new(Tokens::open(Some(folder.join("tokens.json")))?),
-            shares: Arc::new(Shares::open(Some(folder.join("shares.json")))?),
+            tokens: Arc::new(Tokens::on(sheet("tokens.json"))?),
+            shares: Arc::new(Shares::on(sheet("shares.json"))?),
             accounts,
-            _lock: Some(lock),
+            followed: (using == Using::Reading).then(|| folder.to_owned()),
+            _lock: lock,
         }))
+    }
+
+    /// Keeps servers that write from the state of this drawer while the answer is held; none where
+    /// it is this one that writes. Blocks.
+    ///
+    /// # Errors
+    /// `ReadOnly` when there is another one that writes; `Io`.
+    pub(crate) fn alone(&self) -> Result<Option<File>> {
+        let folder = self.followed.as_deref();
+        folder
+            .map(|folder| sheet::alone(folder, PATIENCE))
+            .transpose()
+    }
+
+    /// Takes over what others wrote since: whoever is here by what ended goes.
+    async fn follow(self: Arc<Self>) {
+        if self.followed.is_none() {
+            return;
+        }
+        let keys = Arc::clone(&self);
+        let looked =
+            tokio::task::spawn_blocking(move || [keys.tokens.follow(), keys.shares.follow()]);
+        let Ok(looked) = looked.await else { return };
+        let mut news = false;
+        for look in looked {
+            match look {
+                Ok(new) => news |= new,
+                Err(error) => {
+                    let why = gaveta_text::escape(&error.chain()).into_owned();
+                    tracing::error!(
+                        target: "gaveta::shares", why, "tokens or shares stay as they were"
+                    );
+                }
+            }
+        }
+        if news {
+            self.changed();
+        }
     }
 
     /// Something was revoked: whoever is here by it goes.
@@ -141,6 +191,7 @@ impl Keys {
         let mut next = self.next_end();
         loop {
             tokio::time::sleep(TICK).await;
+            Arc::clone(&self).follow().await;
             // By the clock that says what has expired: what was next is no longer to come.
             let now = self.next_end();
             if next.is_some() && now != next {
@@ -229,7 +280,7 @@ impl Keys {
             let Some(password) = password.filter(|password| !password.is_empty()) else {
                 return Err(Error::new(ErrorKind::SignInNeeded));
             };
-            let known = AdminPassword::from_hash(hash)?;
+            let known = HashedPassword::from_hash(hash)?;
             let from = origin.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
             let name = standing_name(&share);
             keeper.compare(&name, password, Some(&known), from).await?;
@@ -377,7 +428,7 @@ mod tests {
     fn what_ends_is_over_at_once_and_kept_as_soon_as_that_can_be() {
         let home = tempfile::tempdir().unwrap();
         let accounts = Accounts::new(Base::default(), &Book::default());
-        let open = || Keys::open(Some(home.path()), Arc::clone(&accounts)).unwrap();
+        let open = || Keys::open(Some(home.path()), Arc::clone(&accounts), Using::Serving).unwrap();
         let keys = open();
         let made = keys.tokens.add(TokenPlan {
             name: "robot".to_owned(),

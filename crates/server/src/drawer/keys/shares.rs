@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ring::{Key, Ring};
 use super::secret::{Hash, Kind, Secret, make_id};
+use super::sheet::Sheet;
 
 /// One download, in the parts that are counted: a billionth of a file. A part is rounded up, so
 /// that none is too small to count.
@@ -85,6 +86,8 @@ pub(super) struct Count {
     used: u64,
     /// On its way: counted until it is known how much was sent.
     taken: u64,
+    /// What of it the file says: the rest was used here.
+    kept: u64,
 }
 
 impl Count {
@@ -123,12 +126,28 @@ pub(super) struct Record {
 }
 
 impl Shares {
-    /// As [`Ring::open`].
+    /// Those of a file that nobody else changes; in memory alone without one.
     ///
     /// # Errors
     /// As [`Ring::open`].
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self> {
-        Ring::open(path).map(Self)
+        Self::on(Sheet::at(path))
+    }
+
+    /// As [`Ring::open`].
+    ///
+    /// # Errors
+    /// As [`Ring::open`].
+    pub(super) fn on(sheet: Sheet) -> Result<Self> {
+        Ring::open(sheet).map(Self)
+    }
+
+    /// As [`Ring::follow`].
+    ///
+    /// # Errors
+    /// As [`Ring::follow`].
+    pub(super) fn follow(&self) -> Result<bool> {
+        self.0.follow()
     }
 
     /// Makes one. Blocks.
@@ -394,15 +413,34 @@ impl Key for Share {
             limit: record.limit,
             hash: Hash::from_hex(&record.hash)?,
         };
+        let used = match format {
+            1 => record.used.saturating_mul(1000),
+            _ => record.used,
+        };
         let count = Count {
-            used: match format {
-                1 => record.used.saturating_mul(1000),
-                _ => record.used,
-            },
+            used,
             taken: 0,
+            kept: used,
         };
         counts.0.insert(share.id.clone(), count);
         Some(share)
+    }
+
+    /// What was used here counts beside what others used.
+    fn follow(counts: &mut Counts, fresh: Counts) {
+        for (id, Count { used, .. }) in fresh.0 {
+            let count = counts.0.entry(id).or_default();
+            count.used = used.saturating_add(count.used).saturating_sub(count.kept);
+            count.kept = used;
+        }
+    }
+
+    fn kept(counts: &mut Counts, records: &[Record]) {
+        for record in records {
+            if let Some(count) = counts.0.get_mut(&record.id) {
+                count.kept = record.used;
+            }
+        }
     }
 
     fn forget(counts: &mut Counts, still: &HashSet<&str>) {
@@ -522,9 +560,11 @@ mod tests {
         let shares = Arc::new(Shares::open(Some(path.clone())).unwrap());
         let (_, secret) = shares.add(plan("a", None)).unwrap();
         // Somebody looked at all of them, and this one ends before they are written.
+        let mut turn = shares.0.turn(Duration::ZERO).unwrap();
         let (next, seen) = shares.0.all();
         assert_eq!(shares.gone(&Path::parse("a").unwrap()).len(), 1);
-        shares.0.keep(&next, seen).unwrap();
+        shares.0.keep(&mut turn, &next, seen).unwrap();
+        drop(turn);
         assert!(shares.has_news());
         shares.keep_counts().unwrap();
         assert!(!shares.has_news());

@@ -11,16 +11,60 @@ use gaveta_disk::{Hold, lock_private, make_private, replace_private};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::drawer::stamp::Stamp;
+
 /// The largest document that is read, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Where a document lies; nowhere, in tests and where nothing is to be kept.
 #[derive(Debug, Clone)]
-pub(super) struct Sheet(Option<PathBuf>);
+pub(super) struct Sheet {
+    path: Option<PathBuf>,
+    /// Nobody else changes it.
+    ours: bool,
+}
 
 impl Sheet {
+    /// One that nobody else changes.
     pub(super) fn at(path: Option<PathBuf>) -> Self {
-        Self(path)
+        Self { path, ours: true }
+    }
+
+    /// One that others may change.
+    pub(super) fn of_others(path: PathBuf) -> Self {
+        Self {
+            path: Some(path),
+            ours: false,
+        }
+    }
+
+    /// Does nobody else change it?
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours
+    }
+
+    /// How it looks from outside; none when it is not there. Blocks.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        Stamp::of(self.path.as_deref()?)
+    }
+
+    /// That it is not there any more.
+    pub(super) fn gone(&self) -> Error {
+        let path = self.path.as_deref().unwrap_or(Path::new(""));
+        let why = io::Error::from(io::ErrorKind::NotFound);
+        Error::new(ErrorKind::Io).because(format!("{}: {why}", path.display()))
+    }
+
+    /// Keeps others from it while the answer is held; none where nobody else changes it anyway.
+    /// Blocks, at most so long.
+    ///
+    /// # Errors
+    /// `ReadOnly` when a server has it that writes; `Io`.
+    pub(super) fn hold(&self, patience: Duration) -> Result<Option<File>> {
+        match self.path.as_deref().and_then(Path::parent) {
+            Some(folder) if !self.ours => alone(folder, patience).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Reads it; none when it is not there.
@@ -29,7 +73,9 @@ impl Sheet {
     /// `Io` with the file's name: it cannot be read, makes no sense, or others than its owner may
     /// write it.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<Option<T>> {
-        let Some(path) = &self.0 else { return Ok(None) };
+        let Some(path) = &self.path else {
+            return Ok(None);
+        };
         let failed =
             |why: String| Error::new(ErrorKind::Io).because(format!("{}: {why}", path.display()));
         let file = match File::open(path) {
@@ -55,7 +101,9 @@ impl Sheet {
     /// # Errors
     /// `Io`; then what was kept before is still there.
     pub(super) fn write<T: Serialize>(&self, document: &T) -> Result<()> {
-        let Some(path) = &self.0 else { return Ok(()) };
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Io).because(format!("{}: {error}", path.display()))
         };
@@ -69,27 +117,52 @@ impl Sheet {
 /// Who uses the documents of a folder at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Using {
-    /// A server, which has them in memory; beside others that only read what is served.
+    /// A server, which has them in memory and writes them.
     Serving,
+    /// A server that only reads what is served: it follows what others write, holds nothing, and
+    /// changes them for a moment, as a command does, while no server writes them.
+    Reading,
     /// A command that changes them while no server has them.
     Alone,
 }
 
-/// Locks the documents of a folder, which is made where there is none, for as long as the file is
-/// held. Waits for a command that is there, not for servers ([`lock_private`]). Blocks.
+/// Locks the documents of a folder for as long as the file is held.
+///
+/// # Errors
+/// As [`hold`].
+pub(super) fn lock(folder: &Path, using: Using, patience: Duration) -> Result<Option<File>> {
+    match using {
+        Using::Serving => hold(folder, Hold::Shared, patience).map(Some),
+        Using::Alone => hold(folder, Hold::Alone, patience).map(Some),
+        // Each document is replaced whole: whoever reads needs no lock.
+        Using::Reading => Ok(None),
+    }
+}
+
+/// Locks the documents of a folder for a moment, for who only reads otherwise. Blocks.
+///
+/// # Errors
+/// `ReadOnly` when a server has them that writes; `Io`.
+pub(super) fn alone(folder: &Path, patience: Duration) -> Result<File> {
+    hold(folder, Hold::Alone, patience).map_err(|error| match error.kind() {
+        ErrorKind::Locked => {
+            Error::new(ErrorKind::ReadOnly).because("another server writes what is kept here")
+        }
+        _ => error,
+    })
+}
+
+/// Locks the documents of a folder, which is made where there is none. Waits for a command that is
+/// there, not for servers ([`lock_private`]). Blocks.
 ///
 /// # Errors
 /// `Locked`, `Io`.
-pub(super) fn lock(folder: &Path, using: Using, patience: Duration) -> Result<File> {
+fn hold(folder: &Path, how: Hold, patience: Duration) -> Result<File> {
     let failed = |error: io::Error| {
         Error::new(ErrorKind::Io).because(format!("{}: {error}", folder.display()))
     };
     make_private(folder).map_err(failed)?;
-    let hold = match using {
-        Using::Serving => Hold::Shared,
-        Using::Alone => Hold::Alone,
-    };
-    lock_private(&folder.join("lock"), hold, patience).map_err(|error| match error.kind() {
+    lock_private(&folder.join("lock"), how, patience).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => ErrorKind::Locked.into(),
         _ => failed(error),
     })

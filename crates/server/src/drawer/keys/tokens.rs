@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ring::{Key, Ring};
 use super::secret::{Hash, Kind, Secret, make_id};
+use super::sheet::Sheet;
 use super::{Narrow, NarrowRecord};
 
 /// The longest name, in bytes.
@@ -64,12 +65,28 @@ pub(super) struct Record {
 }
 
 impl Tokens {
-    /// As [`Ring::open`].
+    /// Those of a file that nobody else changes; in memory alone without one.
     ///
     /// # Errors
     /// As [`Ring::open`].
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self> {
-        Ring::open(path).map(Self)
+        Self::on(Sheet::at(path))
+    }
+
+    /// As [`Ring::open`].
+    ///
+    /// # Errors
+    /// As [`Ring::open`].
+    pub(super) fn on(sheet: Sheet) -> Result<Self> {
+        Ring::open(sheet).map(Self)
+    }
+
+    /// As [`Ring::follow`].
+    ///
+    /// # Errors
+    /// As [`Ring::follow`].
+    pub(super) fn follow(&self) -> Result<bool> {
+        self.0.follow()
     }
 
     /// Makes one. Blocks.
@@ -226,6 +243,11 @@ impl Key for Token {
             hash: Hash::from_hex(&record.hash)?,
         })
     }
+
+    /// Uses are not kept.
+    fn follow(_: &mut Self::Beside, _: Self::Beside) {}
+
+    fn kept(_: &mut Self::Beside, _: &[Record]) {}
 
     fn forget(used: &mut Self::Beside, still: &HashSet<&str>) {
         used.retain(|id, _| still.contains(id.as_str()));
