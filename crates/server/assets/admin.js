@@ -1,7 +1,7 @@
 // The administrator's corner, live: what travels now and how fast, and what happens.
 
 import { own } from "./api.js";
-import { el, find, icon } from "./dom.js";
+import { el, find, icon, parsed } from "./dom.js";
 import { size, t } from "./text.js";
 
 /** How often the server is asked, and for how long back the graph shows it. */
@@ -62,6 +62,19 @@ async function look() {
   before = { at, received: now.received, sent: now.sent };
 }
 
+/** Takes over what the server's page now says of who is connected and what is under way. */
+async function lookAgain() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10_000) }).catch(() => null);
+  if (!answer?.ok) return;
+  const page = parsed(await answer.text());
+  for (const part of ["#connected", "#uploads"]) {
+    const [old, fresh] = [find(part), find(part, page)];
+    // Whoever is about to press something there is not disturbed.
+    if (!old || !fresh || old.contains(document.activeElement) || old.innerHTML === fresh.innerHTML) continue;
+    old.replaceWith(document.adoptNode(fresh));
+  }
+}
+
 /** @param {{what: string, path: string, by: string, entry?: {path: string}}} event */
 export function happened(event) {
   const list = find("#events");
@@ -75,6 +88,10 @@ export function happened(event) {
 export function start() {
   graph();
   look();
-  setInterval(() => document.hidden || look(), EVERY);
+  setInterval(() => {
+    if (document.hidden) return;
+    look();
+    lookAgain();
+  }, EVERY);
   find("#happened")?.removeAttribute("hidden");
 }

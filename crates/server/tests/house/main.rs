@@ -13,6 +13,7 @@ mod accounts;
 mod audit;
 mod badinput;
 mod beneath;
+mod connected;
 mod desk;
 mod ends;
 mod harness;
