@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Requests under way and open sessions, those first that came first; without the request that
-/// asks.
+/// Requests under way, then open sessions, each from the first that came; without the request
+/// that asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectedBody {
     /// Each of them.

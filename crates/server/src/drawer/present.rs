@@ -80,13 +80,17 @@ impl Present {
         }
     }
 
-    /// Those who came first, but for this one, and how many more there are.
+    /// Requests, then sessions, each from the first that came, but for this one; and how many more
+    /// there are.
     fn told(&self, but: Option<&Guest>) -> ConnectedBody {
         let but = but.map(|guest| guest.number);
         let visits = self.visits();
         let others =
             visits.here.len() - usize::from(but.is_some_and(|n| visits.here.contains_key(&n)));
-        let told: Vec<Arc<Guest>> = (visits.here.values())
+        let asking = visits.here.values().filter(|guest| guest.asked.is_some());
+        let sessions = visits.here.values().filter(|guest| guest.asked.is_none());
+        let told: Vec<Arc<Guest>> = asking
+            .chain(sessions)
             .filter(|guest| Some(guest.number) != but)
             .take(TOLD)
             .cloned()

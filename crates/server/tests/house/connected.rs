@@ -82,7 +82,9 @@ async fn each_request_and_session_is_told_with_what_it_moves_until_it_ends() {
         all.iter().any(|visit| visit["sent"].as_u64() > Some(0))
     })
     .await;
-    assert_eq!(all[2]["share"], made["id"]);
+    // Requests come before sessions.
+    assert_eq!(all[1]["share"], made["id"]);
+    assert!(is(&all[2], "door", "session"));
     let text = Value::from(all).to_string();
     let secret = link
         .rsplit('/')

@@ -56,7 +56,7 @@ fn row(text: &Text, visit: &VisitBody) -> Markup {
         li {
             (icon(drawing(visit)))
             div.what {
-                span { bdi { (name) } @if let Some(key) = key { " · " (key) } }
+                b { bdi { (name) } @if let Some(key) = key { " · " (key) } }
                 span.detail {
                     @match (&visit.method, &visit.path) {
                         (Some(method), Some(path)) => { (shown(method)) " " bdi { (shown(&plain(path))) } },
