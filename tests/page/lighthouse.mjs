@@ -1,7 +1,7 @@
 // What Lighthouse says of the main views: wants lighthouse 13 where LIGHTHOUSE points to, and a quiet machine.
 //
 //   npm install --prefix /tmp/lighthouse lighthouse@13.5.0
-//   GAVETA=… LIGHTHOUSE=/tmp/lighthouse/node_modules/lighthouse/cli/index.js node lighthouse.mjs [phone|desktop]
+//   GAVETA=… LIGHTHOUSE=/tmp/lighthouse/node_modules/lighthouse/cli/index.js node lighthouse.mjs [phone|desktop [PART_OF_THE_PATH]]
 //
 // Prints the scores and each audit that is not passed; fails below 95. The views of who is signed in are looked
 // at with the administrator's cookie.
@@ -17,6 +17,7 @@ import { Drawer, share, visit } from "./harness.mjs";
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const CATEGORIES = ["performance", "accessibility", "best-practices"];
 const FORMS = process.argv[2] ? [process.argv[2]] : ["phone", "desktop"];
+const ONLY = process.argv[3] ?? "";
 
 test("lighthouse", { skip: !process.env.LIGHTHOUSE && "LIGHTHOUSE is not set" }, async () => {
   const to = await mkdtemp(join(tmpdir(), "gaveta-lighthouse-"));
@@ -28,6 +29,7 @@ test("lighthouse", { skip: !process.env.LIGHTHOUSE && "LIGHTHOUSE is not set" },
   const shared = (await share(drawer, { path: "many" })).page;
   const low = [];
   for (const [path, signed] of [["/many/", false], ["/", true], ["/.gaveta/sign-in", false], ["/.gaveta/admin", true], ["/.gaveta/admin/accounts", true], [shared, false]]) {
+    if (!String(path).includes(ONLY)) continue;
     for (const form of FORMS) {
       const file = join(to, "report.json");
       const args = [process.env.LIGHTHOUSE, drawer.url + path, "--quiet", "--output=json", `--output-path=${file}`, `--only-categories=${CATEGORIES}`, "--chrome-flags=--headless --no-sandbox --disable-gpu", "--locale=en", "--max-wait-for-load=20000"];

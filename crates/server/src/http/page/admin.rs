@@ -63,7 +63,7 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
                     @if more { p.quiet-text { "…" } }
                 }
             }
-            section.card.wide-card #happened hidden {
+            section.card.wide-card.scripted {
                 h2 { (text.say("page-admin-events", &[])) }
                 ol.events #events {}
             }
