@@ -2,7 +2,7 @@
 
 import { own } from "./api.js";
 import { el, find, icon, parsed } from "./dom.js";
-import { size, t } from "./text.js";
+import { size, spelled, t } from "./text.js";
 
 /** How often the server is asked, and for how long back the graph shows it. */
 const EVERY = 2000;
@@ -80,8 +80,8 @@ export function happened(event) {
   const list = find("#events");
   const sign = { created: "send", changed: "rename", deleted: "delete", renamed: "move" }[event.what] ?? "file";
   const clock = new Date().toLocaleTimeString(document.documentElement.lang);
-  const to = event.what === "renamed" && event.entry ? [" → ", el("bdi", {}, `/${event.entry.path}`)] : [];
-  list?.prepend(el("li", {}, icon(sign), el("span", {}, el("bdi", {}, `/${event.path}`), ...to), el("span", { class: "detail" }, `${event.by} · ${clock}`)));
+  const to = event.what === "renamed" && event.entry ? [" → ", el("bdi", {}, spelled(`/${event.entry.path}`))] : [];
+  list?.prepend(el("li", {}, icon(sign), el("span", {}, el("bdi", {}, spelled(`/${event.path}`)), ...to), el("span", { class: "detail" }, `${event.by} · ${clock}`)));
   while (list && list.children.length > EVENTS) list.lastElementChild?.remove();
 }
 
@@ -93,5 +93,4 @@ export function start() {
     look();
     lookAgain();
   }, EVERY);
-  find("#happened")?.removeAttribute("hidden");
 }
