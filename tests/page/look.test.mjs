@@ -51,6 +51,42 @@ test("pictures, sound, text and Markdown are looked at, next and previous by key
   }
 });
 
+test("a film is played, and one that is none is said to be none", async () => {
+  const drawer = await Drawer.open({ "lies.webm": `<html>${"x".repeat(999)}` });
+  // Made by the browser itself.
+  const maker = await visit(drawer);
+  const film = await maker.evaluate(async () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [32, 24];
+    const pen = canvas.getContext("2d");
+    const recorder = new MediaRecorder(canvas.captureStream(25), { mimeType: "video/webm;codecs=vp8" });
+    const pieces = [];
+    recorder.ondataavailable = ({ data }) => pieces.push(data);
+    const over = new Promise((resolve) => (recorder.onstop = resolve));
+    recorder.start();
+    for (let i = 0; i < 20; i += 1) {
+      pen.fillStyle = `rgb(${i * 12} 0 0)`;
+      pen.fillRect(0, 0, 32, 24);
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    recorder.stop();
+    await over;
+    return [...new Uint8Array(await new Blob(pieces).arrayBuffer())];
+  });
+  await drawer.fill({ "film.webm": Buffer.from(film) });
+  for (const view of VIEWS) {
+    const page = await visit(drawer, view);
+    await row(page, "film.webm").getByRole("link").click();
+    await page.waitForFunction(() => document.querySelector("dialog video")?.videoWidth === 32);
+    await page.evaluate(() => Object.assign(document.querySelector("dialog video"), { muted: true }).play());
+    await page.waitForFunction(() => document.querySelector("dialog video").currentTime > 0);
+    await page.keyboard.press("ArrowRight");
+    await page.getByRole("dialog").getByText(view.lang === "en" ? "This cannot be shown" : "Isto não pode ser mostrado").waitFor();
+    await page.keyboard.press("Escape");
+    assert.deepEqual(page.troubles, []);
+  }
+});
+
 /** A page with one word on it. */
 function pdf() {
   const parts = ["%PDF-1.4\n"];

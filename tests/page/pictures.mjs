@@ -1,9 +1,10 @@
 // Pictures of the main views, for the documentation: GAVETA=… node pictures.mjs FOLDER
 
 import { readFile } from "node:fs/promises";
+import { request } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Drawer, follow, row, visit } from "./harness.mjs";
+import { ADMIN, Drawer, follow, row, visit } from "./harness.mjs";
 
 const to = process.argv[2] ?? process.env.PICTURES ?? ".";
 const icon = await readFile(new URL("../../crates/server/assets/icon-512.png", import.meta.url));
@@ -38,6 +39,7 @@ test("pictures", async () => {
 
   const phone = await visit(drawer, { lang: "pt-BR", width: 390, dark: true });
   await phone.screenshot({ path: join(to, "page-phone.png") });
+  await phone.context().close();
 
   const share = await visit(drawer, { lang: "pt-BR", width: 390, dark: true, admin: true });
   await row(share, "Fotos").getByRole("checkbox").check();
@@ -45,6 +47,7 @@ test("pictures", async () => {
   await share.locator("#share .primary").click();
   await share.locator(".qr").waitFor();
   await share.screenshot({ path: join(to, "page-share.png") });
+  await share.context().close();
 
   const look = await visit(drawer, { lang: "pt-BR", width: 1120 });
   await look.setViewportSize({ width: 1120, height: 760 });
@@ -53,13 +56,23 @@ test("pictures", async () => {
   await look.screenshot({ path: join(to, "page-look.png") });
 
   const admin = await visit(drawer, { lang: "en", width: 1120, admin: true, path: "/.gaveta/admin" });
-  await admin.setViewportSize({ width: 1120, height: 760 });
-  for (let i = 0; i < 5; i += 1) {
-    await fetch(`${drawer.url}/event%20${i}.bin`, { method: "PUT", body: new Uint8Array(3_000_000 * (i + 1)) });
-    await fetch(`${drawer.url}/viagem.mp4`).then((answer) => answer.arrayBuffer());
-    await admin.waitForTimeout(2100);
+  await admin.setViewportSize({ width: 1120, height: 1000 });
+  for (let i = 0; i < 9; i += 1) {
+    await fetch(`${drawer.url}/event%20${i % 3}.bin`, { method: "PUT", headers: { Authorization: ADMIN }, body: new Uint8Array(2_000_000 * ((i * 5) % 7 + 1)) });
+    if (i % 2) await fetch(`${drawer.url}/viagem.mp4`).then((answer) => answer.arrayBuffer());
+    await admin.waitForTimeout(2050);
   }
+  // Somebody sends, and does not hurry.
+  const slow = request({ host: "localhost", port: drawer.port, method: "PUT", path: "/f%C3%A9rias%202026.mp4", headers: { Authorization: ADMIN, "Content-Length": 90_000_000, "User-Agent": "curl/8.14.1" } });
+  slow.on("error", () => {});
+  slow.write(Buffer.alloc(31_000_000));
+  await admin.locator("#connected li", { hasText: "férias 2026.mp4" }).waitFor();
+  await admin.waitForTimeout(2500);
   await admin.screenshot({ path: join(to, "page-admin.png") });
+  const pocket = await visit(drawer, { lang: "pt-BR", width: 390, dark: true, admin: true, path: "/.gaveta/admin" });
+  await pocket.waitForTimeout(4500);
+  await pocket.screenshot({ path: join(to, "page-admin-phone.png") });
+  slow.destroy();
 
   const accounts = await visit(drawer, { lang: "en", width: 1120, admin: true, path: "/.gaveta/admin/accounts" });
   await accounts.setViewportSize({ width: 1120, height: 760 });

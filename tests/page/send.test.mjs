@@ -56,6 +56,32 @@ test("files are chosen, and pasted", async () => {
   assert.equal(await page.locator(".tray strong").textContent(), "3 enviados");
 });
 
+test("on a phone a picture is taken and sent; a folder is chosen whole, also on a wide screen", async () => {
+  const folder = await tree("chosen", 9, (i) => i * 37);
+  for (const view of VIEWS) {
+    const drawer = await Drawer.open();
+    const page = await visit(drawer, view);
+    const english = view.lang === "en";
+    const camera = page.getByRole("button", { name: english ? "Take a picture" : "Tirar uma foto" });
+    await page.locator("#send summary").click();
+    assert.equal(await camera.count(), view.width < 500 ? 1 : 0);
+    if (view.width < 500) {
+      const [chooser] = await Promise.all([page.waitForEvent("filechooser"), camera.click()]);
+      assert.equal(chooser.isMultiple(), false);
+      assert.deepEqual(await page.locator("#pick-camera").evaluate((input) => [input.getAttribute("capture"), input.accept]), ["environment", "image/*"]);
+      await chooser.setFiles([{ name: "image.jpg", mimeType: "image/jpeg", buffer: Buffer.from("a picture") }]);
+      await row(page, "image.jpg").waitFor();
+      await page.locator("#send summary").click();
+    }
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.getByRole("button", { name: english ? "A folder…" : "Uma pasta…" }).click()]);
+    await chooser.setFiles(folder);
+    await row(page, "chosen").waitFor();
+    await sent(page);
+    assert.deepEqual(await drawer.digests("chosen"), await digests(folder));
+    assert.deepEqual(page.troubles, []);
+  }
+});
+
 test("names that are taken are asked about once, and the answer holds for all", async () => {
   const folder = join(base, "taken");
   await mkdir(folder, { recursive: true });

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -64,7 +65,7 @@ test("a sign-in that ends in the middle of sending is asked for again, and the f
 
 test("the administrator sees what travels and what is under way, and ends it; nobody else does", async () => {
   const drawer = await Drawer.open();
-  assert.equal((await fetch(`${drawer.url}/.gaveta/admin`, { headers: { Accept: "text/html" } })).status, 401);
+  for (const at of ["admin", "connected"]) assert.equal((await fetch(`${drawer.url}/.gaveta/${at}`, { headers: { Accept: "text/html" } })).status, 401);
   for (const view of VIEWS) {
     const english = view.lang === "en";
     const begun = await fetch(`${drawer.url}/.gaveta/uploads`, { method: "POST", headers: { "Gaveta-Target": "/half.bin", "Upload-Length": "1000000" } });
@@ -76,6 +77,17 @@ test("the administrator sees what travels and what is under way, and ends it; no
     await page.locator("#graph polyline[points]").first().waitFor({ state: "attached" });
     await page.getByRole("button", { name: english ? "End" : "Encerrar" }).click();
     await page.getByText(english ? "None." : "Nenhum.").waitFor();
+    // Who is connected: this page's own session, and whoever comes and goes while it is looked at.
+    await page.locator("#connected li", { hasText: "admin" }).filter({ hasText: "Chrome" }).getByText(english ? "an open page or shell" : "uma página ou um terminal aberto").first().waitFor();
+    const sending = request({ host: "localhost", port: drawer.port, method: "PUT", path: "/%C3%A9%20sl%E2%80%AEow.bin", headers: { "Content-Length": 3_000_000, "User-Agent": "<b>slow</b>/1.0" } });
+    sending.on("error", () => {});
+    sending.write(Buffer.alloc(2_000_000));
+    const guest = page.locator("#connected li", { hasText: "/é sl\\u{202e}ow.bin" });
+    await guest.getByText(english ? "received: 2.0 MB" : "recebido: 2,0 MB").waitFor();
+    for (const words of ["PUT", english ? "not signed in" : "não entrou", "127.0.0.1", "<b>slow</b>/1.0"]) await guest.getByText(words).first().waitFor();
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the screen");
+    sending.destroy();
+    await guest.waitFor({ state: "detached" });
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the screen");
     assert.deepEqual(page.troubles, []);
     await (await fetch(`${drawer.url}/.gaveta/command`, { method: "POST", headers: { "Content-Type": "application/json", Authorization: ADMIN }, body: JSON.stringify({ id: 1, do: "delete", path: "new.txt" }) })).text();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -59,6 +59,37 @@ test("the line goes dead in the middle: that is said, and the file goes on where
   assert.ok(offsets[0] > 0, `it began at ${offsets[0]}`);
   assert.equal((await drawer.digests())["cut.bin"], (await digests(base))["cut.bin"]);
   assert.deepEqual(page.troubles, []);
+});
+
+test("names with control characters, marks that turn the writing round, and ones that nothing can hold", async () => {
+  for (const view of VIEWS) {
+    const drawer = await Drawer.open({ "a.txt": "a", "\u202egnp.exe": "x", "\u2066x\u2069.txt": "x" });
+    await writeFile(join(drawer.folder, "bell\u0007 \u001b[31mred\nline.txt"), "x");
+    await writeFile(Buffer.concat([Buffer.from(`${drawer.folder}/latin `), Buffer.from([0xe9]), Buffer.from(".txt")]), "x");
+    const page = await visit(drawer, view);
+    const english = view.lang === "en";
+    // What is there is told, with nothing of it in force, and leads nowhere that cannot be.
+    const list = await page.locator("#list").textContent();
+    for (const shown of ["\\u{202e}gnp.exe", "\\u{2066}x\\u{2069}.txt", "bell", "latin"]) assert.ok(list.includes(shown), `${shown}: ${list}`);
+    assert.doesNotMatch(list, /[\u0000-\u0009\u000b-\u001f\u202a-\u202e\u2066-\u2069]/);
+    assert.equal(await page.locator("#rows tr").count(), 3);
+    await page.locator("#end .notice", { hasText: "bell" }).filter({ hasText: english ? "More things lie here" : "Há aqui mais coisas" }).waitFor();
+    // What cannot be sent says so, each by its name; what can is sent beside it.
+    await page.evaluate(() => {
+      const data = new DataTransfer();
+      for (const name of ["bell\u0007.txt", "line\nend.txt", "\u202ecod.exe", ".gaveta", "n".repeat(300), "good.txt"]) data.items.add(new File(["x"], name));
+      dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    });
+    await sent(page);
+    assert.equal(await page.locator(".tray strong").textContent(), english ? "2 sent, 4 failed" : "Enviados: 2; falharam: 4");
+    assert.equal(await page.locator(".sending .failed").count(), 4);
+    const tray = await page.locator(".tray").textContent();
+    assert.doesNotMatch(tray, /[\u0000-\u0009\u000b-\u001f\u202a-\u202e\u2066-\u2069]/);
+    assert.deepEqual((await readdir(drawer.folder)).filter((name) => /good|cod|end|nnn/.test(name)).sort(), ["good.txt", "\u202ecod.exe"]);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the screen");
+    assert.deepEqual(page.troubles, []);
+    await page.context().close();
+  }
 });
 
 test("offline: what one asks for fails with its reason, and nothing is lost", async () => {

@@ -1,8 +1,8 @@
 // The administrator's corner, live: what travels now and how fast, and what happens.
 
 import { own } from "./api.js";
-import { el, find, icon } from "./dom.js";
-import { size, t } from "./text.js";
+import { el, find, icon, parsed } from "./dom.js";
+import { size, spelled, t } from "./text.js";
 
 /** How often the server is asked, and for how long back the graph shows it. */
 const EVERY = 2000;
@@ -62,19 +62,35 @@ async function look() {
   before = { at, received: now.received, sent: now.sent };
 }
 
+/** Takes over what the server's page now says of who is connected and what is under way. */
+async function lookAgain() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10_000) }).catch(() => null);
+  if (!answer?.ok) return;
+  const page = parsed(await answer.text());
+  for (const part of ["#connected", "#uploads"]) {
+    const [old, fresh] = [find(part), find(part, page)];
+    // Whoever is about to press something there is not disturbed.
+    if (!old || !fresh || old.contains(document.activeElement) || old.innerHTML === fresh.innerHTML) continue;
+    old.replaceWith(document.adoptNode(fresh));
+  }
+}
+
 /** @param {{what: string, path: string, by: string, entry?: {path: string}}} event */
 export function happened(event) {
   const list = find("#events");
   const sign = { created: "send", changed: "rename", deleted: "delete", renamed: "move" }[event.what] ?? "file";
   const clock = new Date().toLocaleTimeString(document.documentElement.lang);
-  const to = event.what === "renamed" && event.entry ? [" → ", el("bdi", {}, `/${event.entry.path}`)] : [];
-  list?.prepend(el("li", {}, icon(sign), el("span", {}, el("bdi", {}, `/${event.path}`), ...to), el("span", { class: "detail" }, `${event.by} · ${clock}`)));
+  const to = event.what === "renamed" && event.entry ? [" → ", el("bdi", {}, spelled(`/${event.entry.path}`))] : [];
+  list?.prepend(el("li", {}, icon(sign), el("span", {}, el("bdi", {}, spelled(`/${event.path}`)), ...to), el("span", { class: "detail" }, `${event.by} · ${clock}`)));
   while (list && list.children.length > EVENTS) list.lastElementChild?.remove();
 }
 
 export function start() {
   graph();
   look();
-  setInterval(() => document.hidden || look(), EVERY);
-  find("#happened")?.removeAttribute("hidden");
+  setInterval(() => {
+    if (document.hidden) return;
+    look();
+    lookAgain();
+  }, EVERY);
 }

@@ -1,7 +1,7 @@
 // Questions in front of the page: one at a time, closed by Escape, the focus back where it was.
 
 import { button, el } from "./dom.js";
-import { t } from "./text.js";
+import { spelled, t } from "./text.js";
 
 /**
  * Shows a dialog until it is closed.
@@ -90,7 +90,7 @@ export function note(words, { failed = false, act } = {}) {
   const box = el(
     "div",
     { class: failed ? "note failed" : "note", role: failed ? "alert" : "status" },
-    el("span", {}, words),
+    el("span", {}, spelled(words)),
     act ? el("button", { type: "button", onclick: () => { gone(); act.pressed(); } }, act.words) : null,
     button("close", t("js-dismiss"), gone, "bare plain"),
   );

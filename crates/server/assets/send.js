@@ -140,7 +140,7 @@ export function start(may) {
     panel?.replaceChildren(
       ...picker("file", t("js-pick-files"), { id: "pick-files" }),
       ...picker("folder", t("js-pick-folder"), { id: "pick-folder", webkitdirectory: true }),
-      ...(matchMedia("(pointer: coarse)").matches ? picker("camera", t("js-camera"), { id: "pick-camera", accept: "image/*", capture: "environment" }) : []),
+      ...(matchMedia("(pointer: coarse)").matches ? picker("camera", t("js-camera"), { id: "pick-camera", accept: "image/*", capture: "environment", multiple: false }) : []),
       el("p", { class: "quiet-text" }, t("js-or-drop")),
     );
     dragging();

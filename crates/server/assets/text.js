@@ -6,6 +6,19 @@ const lang = document.documentElement.lang;
 const numbers = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat(lang);
 
+/** Controls, marks that turn the direction of writing, and what shows nothing: as the server's pages have it. */
+const UNSEEN = /[\p{Cc}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+/** @type {Record<string, string>} */
+const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/**
+ * A name as it is shown: what could deceive about it is written out.
+ * @param {string} name
+ */
+export function spelled(name) {
+  return name.replace(UNSEEN, (sign) => SHORT[sign] ?? `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 /**
  * A sentence. `n` chooses between one and several.
  * @param {string} key
@@ -16,7 +29,7 @@ export function t(key, args = {}) {
   let text = Array.isArray(said) ? said[args.n === 1 ? 0 : 1] : said;
   if (text === undefined) return `‹${key}›`;
   for (const [name, value] of Object.entries(args)) {
-    text = text.split(`{${name}}`).join(typeof value === "number" ? whole.format(value) : value);
+    text = text.split(`{${name}}`).join(typeof value === "number" ? whole.format(value) : spelled(value));
   }
   return text;
 }

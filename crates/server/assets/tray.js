@@ -5,7 +5,7 @@ import { nameOf, own } from "./api.js";
 import { buttons, note, show } from "./dialog.js";
 import { button, el, find, icon, say } from "./dom.js";
 import * as queue from "./queue.js";
-import { clock, size, t, why } from "./text.js";
+import { clock, size, spelled, t, why } from "./text.js";
 
 /** Rows that are drawn; the rest is counted. */
 const DRAWN = 60;
@@ -97,7 +97,7 @@ function row(item) {
     const text = el("span", { class: "detail" });
     const progress = el("progress", { max: 1, value: 0, "aria-label": nameOf(item.wanted) });
     const mark = { done: "done", failed: "alert", asking: "alert", forgotten: "again" }[/** @type {string} */ (item.state)] ?? "file";
-    const fresh = el("li", { class: item.state }, icon(mark), el("div", { class: "what" }, el("bdi", { title: item.path }, nameOf(item.path)), text, item.state === "sending" || item.state === "paused" ? progress : null), ...actions(item));
+    const fresh = el("li", { class: item.state }, icon(mark), el("div", { class: "what" }, el("bdi", { title: spelled(item.path) }, spelled(nameOf(item.path))), text, item.state === "sending" || item.state === "paused" ? progress : null), ...actions(item));
     one?.row.replaceWith(fresh);
     one = { row: fresh, text, bar: progress, state: item.state };
     drawn.set(item.id, one);
@@ -175,7 +175,7 @@ async function ask() {
   const may = find("#drawer")?.getAttribute("data-may")?.split(" ") ?? [];
   const choice = (/** @type {string} */ value, /** @type {string} */ words, /** @type {boolean} */ on) =>
     el("label", { class: "choice" }, el("input", { type: "radio", name: "taken", value, checked: on }), words);
-  const names = conflicts.slice(0, 8).map((item) => el("li", {}, el("bdi", {}, item.path)));
+  const names = conflicts.slice(0, 8).map((item) => el("li", {}, el("bdi", {}, spelled(item.path))));
   if (conflicts.length > 8) names.push(el("li", {}, t("js-and-more", { n: conflicts.length - 8 })));
   const { dialog, closed } = show(t("js-taken"), [
     el("p", {}, t("js-taken-many", { n: conflicts.length })),

@@ -4,7 +4,7 @@
 import { address, encoded, nameOf, own } from "./api.js";
 import { button, el, icon } from "./dom.js";
 import { focusOn, pathOf, rows } from "./rows.js";
-import { t } from "./text.js";
+import { spelled, t } from "./text.js";
 
 /** How much of a text is shown, in bytes. */
 const TEXT = 512 * 1024;
@@ -59,7 +59,7 @@ export function view(row) {
   const open = (/** @type {string} */ to) => {
     path = to;
     const name = nameOf(path);
-    title.replaceChildren(el("bdi", {}, name));
+    title.replaceChildren(el("bdi", {}, spelled(name)));
     get.href = `${address(path)}?download=true`;
     const all = seen();
     const at = all.findIndex((row) => pathOf(row) === path);
@@ -90,7 +90,7 @@ export function view(row) {
  */
 function shown(path, kind) {
   const href = address(path);
-  const name = nameOf(path);
+  const name = spelled(nameOf(path));
   const broken = () => el("p", { class: "notice", role: "alert" }, icon("alert"), t("js-cannot-show"));
   const fall = (/** @type {Element} */ element) => element.addEventListener("error", () => element.replaceWith(broken()), { once: true });
   switch (kind) {

@@ -5,7 +5,7 @@ import { buttons, line, note, show, sure } from "./dialog.js";
 import { button, el, find, icon } from "./dom.js";
 import { pathOf, refresh, rows } from "./rows.js";
 import { chooseAll, chosen } from "./select.js";
-import { t } from "./text.js";
+import { spelled, t } from "./text.js";
 
 /** Changes at once. */
 const AT_ONCE = 4;
@@ -45,7 +45,7 @@ async function each(paths, does) {
 
 /** @param {string[]} paths */
 function names(paths) {
-  const shown = paths.slice(0, 12).map((path) => el("li", {}, el("bdi", {}, nameOf(path))));
+  const shown = paths.slice(0, 12).map((path) => el("li", {}, el("bdi", {}, spelled(nameOf(path)))));
   if (paths.length > 12) shown.push(el("li", {}, t("js-and-more", { n: paths.length - 12 })));
   return el("ul", { class: "names" }, ...shown);
 }
@@ -141,7 +141,7 @@ async function place(title, yes) {
       return;
     }
     if (wanted !== at) return;
-    const items = folders.map((entry) => el("li", {}, button("folder", nameOf(entry.path), () => go(entry.path), "plain")));
+    const items = folders.map((entry) => el("li", {}, button("folder", spelled(nameOf(entry.path)), () => go(entry.path), "plain")));
     inside.replaceChildren(...(items.length > 0 ? items : [el("li", { class: "quiet-text" }, t("js-no-folders"))]));
   };
   const go = (/** @type {string} */ to) => {

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod body;
 pub mod chunks;
+pub mod connected;
 pub mod digest;
 pub mod fingerprint;
 pub mod header;
@@ -43,6 +44,8 @@ pub mod route {
     pub const SHARED: &str = "/.gaveta/s/";
     /// The audit log, for an administrator.
     pub const AUDIT: &str = "/.gaveta/audit";
+    /// Who is connected, for an administrator.
+    pub const CONNECTED: &str = "/.gaveta/connected";
     /// A file in the trash: this, then its id.
     pub const TRASH: &str = "/.gaveta/trash";
     /// Answers 200 while the server serves.

@@ -14,7 +14,7 @@ use gaveta_wire::route;
 use gaveta_wire::session::{
     AccountBody, AnswerBody, Call, Outcome, Reply, Request as Asked, Secret,
 };
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::request::Builder;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, Uri};
@@ -31,6 +31,8 @@ use super::fault::{self, Refusal};
 use super::lifeline::{Watch, Watched};
 use super::{Address, Deadlines, Options, SignIn};
 
+/// What we call ourselves to servers.
+pub(super) const PROGRAM: &str = concat!("gaveta/", env!("CARGO_PKG_VERSION"));
 /// The longest answer that is kept whole, in bytes: a page of entries fits, a file does not.
 const MAX_ANSWER: usize = 1024 * 1024;
 /// Idle connections are closed before a server of ours would close them.
@@ -359,7 +361,11 @@ impl Line {
             .path_and_query(target)
             .build()
             .map_err(bad)?;
-        begun.uri(uri).body(body).map_err(bad)
+        begun
+            .uri(uri)
+            .header(USER_AGENT, PROGRAM)
+            .body(body)
+            .map_err(bad)
     }
 
     /// Adds the sign-in, if there is one.

@@ -12,6 +12,7 @@ use gaveta_wire::session::{
     AccountBody, AnswerBody, Call, FromServer, Notice, Outcome, Reply, Request,
 };
 use gaveta_wire::{MAX_MESSAGE, PROTOCOL, route};
+use http::header::{HeaderValue, USER_AGENT};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
@@ -21,7 +22,7 @@ use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 
 use super::connector::Stream;
-use super::line::Line;
+use super::line::{Line, PROGRAM};
 use super::{Address, Deadlines, Options, Security, fault};
 
 /// The longest message that is taken from a server, in bytes.
@@ -237,9 +238,11 @@ type Socket = WebSocketStream<Stream>;
 async fn dial(line: &Line) -> Result<Socket> {
     let (address, deadlines) = (line.address(), line.deadlines());
     let stream = line.connection().await?;
-    let request = format!("ws://{address}{}{}", address.base, route::SESSION)
+    let mut request = format!("ws://{address}{}{}", address.base, route::SESSION)
         .into_client_request()
         .map_err(|error| Error::new(ErrorKind::BadRequest).because(error))?;
+    let program = HeaderValue::from_static(PROGRAM);
+    request.headers_mut().insert(USER_AGENT, program);
     let mut config = WebSocketConfig::default();
     config.max_message_size = Some(MAX_TAKEN);
     config.max_frame_size = Some(MAX_TAKEN);

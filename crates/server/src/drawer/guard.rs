@@ -20,6 +20,7 @@ use super::gate::{Allowed, Gate, Need};
 use super::keys::admission::Keys;
 use super::ledger::Finished;
 use super::pass::{Door, Origin, Pass, WhileAllowed};
+use super::present::Guest;
 use super::reading::MeteredReading;
 use super::sight;
 use super::telling::Telling;
@@ -36,11 +37,56 @@ use super::upload::{GuardedUpload, Tale};
 pub(crate) struct View {
     pub(super) drawer: Arc<Drawer>,
     pass: Pass,
+    /// By what request or session it looks.
+    guest: Option<Arc<Guest>>,
 }
 
 impl View {
     pub(super) fn new(drawer: Arc<Drawer>, pass: Pass) -> Self {
-        Self { drawer, pass }
+        let guest = None;
+        Self {
+            drawer,
+            pass,
+            guest,
+        }
+    }
+
+    /// The same, by this request or session, which is told what moves.
+    pub(crate) fn visiting(self, guest: &Arc<Guest>) -> Self {
+        let guest = Some(Arc::clone(guest));
+        Self { guest, ..self }
+    }
+
+    /// By what request or session it looks.
+    pub(super) fn guest(&self) -> Option<&Arc<Guest>> {
+        self.guest.as_ref()
+    }
+
+    /// The same, as whoever holds this pass sees it.
+    pub(crate) fn held_by(&self, pass: Pass) -> Self {
+        if let Some(guest) = &self.guest {
+            guest.becomes(pass.clone());
+        }
+        Self {
+            pass,
+            ..self.clone()
+        }
+    }
+
+    /// So many bytes of content came.
+    pub(super) fn received(&self, bytes: u64) {
+        self.drawer.meters.written(bytes);
+        if let Some(guest) = &self.guest {
+            guest.received(bytes);
+        }
+    }
+
+    /// So many bytes of content left.
+    pub(super) fn sent(&self, bytes: u64) {
+        self.drawer.meters.read(bytes);
+        if let Some(guest) = &self.guest {
+            guest.sent(bytes);
+        }
     }
 
     /// Who looks, as it was known last.
@@ -62,6 +108,7 @@ impl View {
         Self {
             drawer: Arc::clone(&self.drawer),
             pass: self.pass.through(origin),
+            guest: self.guest.clone(),
         }
     }
 

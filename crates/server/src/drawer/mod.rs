@@ -17,6 +17,7 @@ pub(crate) mod limits;
 pub(crate) mod meters;
 pub(crate) mod pass;
 pub(crate) mod password;
+pub(crate) mod present;
 pub(crate) mod quota;
 mod reading;
 mod secrets;
@@ -50,6 +51,7 @@ use ledger::{Ledger, UploadLimits};
 use limits::{Fairness, Shares};
 use meters::Meters;
 use pass::{Origin, Pass};
+use present::Present;
 use quota::Quotas;
 use verifying::Verifier;
 
@@ -77,6 +79,8 @@ pub(crate) struct Drawer {
     large_pages: Arc<Semaphore>,
     /// Counts what goes in and out.
     pub(crate) meters: Meters,
+    /// Who is here now.
+    pub(crate) present: Arc<Present>,
     /// Counts the uploads under way.
     pub(crate) ledger: Arc<Ledger>,
     /// Who has how much of the connections, requests and bytes.
@@ -127,6 +131,7 @@ impl Drawer {
             small_pages: Arc::new(Semaphore::new(SORTED)),
             large_pages: Arc::new(Semaphore::new(SORTED)),
             meters: Meters::default(),
+            present: Arc::default(),
             ledger: Ledger::new(limits),
             fairness: Fairness::new(Shares::default()),
             quotas: Arc::default(),

@@ -80,7 +80,7 @@ impl Reading for MeteredReading {
     }
 
     fn stream(&self, range: std::ops::Range<u64>) -> Content {
-        let drawer = Arc::clone(&self.view.drawer);
+        let view = self.view.clone();
         let taken = match self.take(&range) {
             Ok(taken) => taken,
             Err(error) => return Box::pin(stream::iter([Err(error)])),
@@ -89,14 +89,14 @@ impl Reading for MeteredReading {
         let content = self.view.paced(content, |bytes: &Bytes| bytes.len() as u64);
         let content: Content = Box::pin(content.inspect(move |piece| {
             if let Ok(bytes) = piece {
-                drawer.meters.read(bytes.len() as u64);
+                view.sent(bytes.len() as u64);
             }
         }));
         Box::pin(self.told(content, range, taken))
     }
 
     fn chunks(&self, range: std::ops::Range<u64>) -> Pieces {
-        let drawer = Arc::clone(&self.view.drawer);
+        let view = self.view.clone();
         let taken = match self.take(&range) {
             Ok(taken) => taken,
             Err(error) => return Box::pin(stream::iter([Err(error)])),
@@ -105,7 +105,7 @@ impl Reading for MeteredReading {
         let pieces = self.view.paced(pieces, piece_length);
         let pieces: Pieces = Box::pin(pieces.inspect(move |piece| {
             if let Ok(Piece::Bytes(bytes)) = piece {
-                drawer.meters.read(bytes.len() as u64);
+                view.sent(bytes.len() as u64);
             }
         }));
         Box::pin(self.told(pieces, range, taken))

@@ -92,7 +92,7 @@ impl GuardedUpload {
         let mut end = offset;
         move |bytes| {
             end = end.saturating_add(bytes);
-            view.drawer.meters.written(bytes);
+            view.received(bytes);
             received.fetch_add(bytes, Ordering::Relaxed);
             match (&kept, &holding) {
                 (Some(id), _) => view.drawer.ledger.grow(id, end, view.room()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use gaveta_core::{Action, Error, ErrorKind, Path, Result};
+use gaveta_core::{Error, ErrorKind, Result};
 use gaveta_wire::audit::AuditFilter;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response};
@@ -40,7 +40,7 @@ pub(crate) fn serve(request: Request<Incoming>, view: &View) -> Response<Body> {
 }
 
 fn begin(query: &Query, view: &View, head: bool) -> Result<Response<Body>> {
-    may(view)?;
+    view.manages()?;
     let path = view
         .audit()
         .path()
@@ -77,18 +77,6 @@ fn begin(query: &Query, view: &View, head: bool) -> Result<Response<Body>> {
     Ok(response)
 }
 
-fn may(view: &View) -> Result<()> {
-    let root = Path::root();
-    let account = view.pass().now()?;
-    match account.may(Action::Manage, &root) {
-        true => Ok(()),
-        false if account.kind() == gaveta_core::AccountKind::Visitor => {
-            Err(ErrorKind::SignInNeeded.into())
-        }
-        false => Err(ErrorKind::Denied.into()),
-    }
-}
-
 struct Following {
     /// Away while a thread reads.
     reader: Option<AuditReader>,
@@ -100,7 +88,7 @@ struct Following {
 impl Following {
     async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
-            may(&self.view)?;
+            self.view.manages()?;
             let Some(mut reader) = self.reader.take() else {
                 return Ok(None);
             };

@@ -1,5 +1,7 @@
 //! Header fields that more than one door gives or reads.
 
+use std::borrow::Cow;
+
 use super::html::{Wants, language};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -25,6 +27,14 @@ pub(crate) fn everywhere(headers: &mut HeaderMap) {
             .entry(name)
             .or_insert_with(|| HeaderValue::from_static(value));
     }
+}
+
+/// What the program that asks calls itself (RFC 9110, section 10.1.5); empty where it does not.
+pub(crate) fn program(headers: &HeaderMap) -> Cow<'_, str> {
+    let field = headers.get(header::USER_AGENT);
+    field.map_or_else(Default::default, |name| {
+        String::from_utf8_lossy(name.as_bytes())
+    })
 }
 
 /// Sets what content of a user's carries: a browser shows it in a sandbox, without scripts,

@@ -8,6 +8,7 @@ pub(crate) mod caller;
 pub(crate) mod chunks;
 pub(crate) mod command;
 mod conditional;
+pub(crate) mod connected;
 pub(crate) mod content;
 mod digest;
 pub(crate) mod error;

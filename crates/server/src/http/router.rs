@@ -17,11 +17,11 @@ use super::body::{Body, empty, full};
 use super::caller::Caller;
 use super::content::refuse;
 use super::error::Refusal;
-use super::headers::{everywhere, prefers_html};
+use super::headers::{everywhere, prefers_html, program};
 use super::html::Wants;
 use super::{
-    audit, chunks, command, error, fields, files, keys, page, session, share, sign_in, stranger,
-    trash, unencrypted, uploads, zip,
+    audit, chunks, command, connected, error, fields, files, keys, page, session, share, sign_in,
+    stranger, trash, unencrypted, uploads, zip,
 };
 use crate::drawer::View;
 use crate::drawer::entrance::Credential;
@@ -175,7 +175,10 @@ async fn route(
         }
     };
     log.account(&pass.last());
-    let view = house.drawer.view(pass);
+    let program = program(request.headers());
+    let visit = (house.drawer.present).enter(pass.clone(), &program, Some(log.asked_for()));
+    let view = house.drawer.view(pass).visiting(visit.guest());
+    log.stays(visit);
     if by_a_link {
         return share::serve(request, &view, &house.files).await;
     }
@@ -207,6 +210,8 @@ async fn route(
     match (path_of(&request), request.method()) {
         (route::AUDIT, &Method::GET | &Method::HEAD) => audit::serve(request, &view),
         (route::AUDIT, _) => wrong_method(request, "GET, HEAD", html),
+        (route::CONNECTED, &Method::GET | &Method::HEAD) => connected::serve(request, &view),
+        (route::CONNECTED, _) => wrong_method(request, "GET, HEAD", html),
         (route::SESSION, &Method::GET) => session::open(request, view, line, caller, house),
         (route::COMMAND, &Method::POST) => command::serve(request, &view).await,
         (route::HEALTH, &Method::GET | &Method::HEAD) => health(house, &view),

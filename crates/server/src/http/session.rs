@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::body::{Body, empty};
 use super::caller::Caller;
+use super::headers::program;
 use super::{error, talk};
 use crate::drawer::View;
 use crate::drawer::pass::Door;
@@ -64,6 +65,9 @@ pub(crate) fn open(
     };
     line.switch();
     let view = view.through(Door::Session);
+    let program = program(request.headers());
+    let visit = (house.drawer.present).enter(view.pass().clone(), &program, None);
+    let view = view.visiting(visit.guest());
     let upgrade = hyper::upgrade::on(&mut request);
     let (line, house) = (Arc::clone(line), Arc::clone(house));
     tokio::spawn(async move {
@@ -82,7 +86,7 @@ pub(crate) fn open(
             () = talk::talk(socket, view, &line, caller, &house) => {}
             () = too_late(&house) => {}
         }
-        drop(place);
+        drop((place, visit));
     });
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

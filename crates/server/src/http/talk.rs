@@ -215,7 +215,7 @@ where
     }
 
     fn become_(&mut self, pass: Pass) -> AnswerBody {
-        self.view = self.house.drawer.view(pass);
+        self.view = self.view.held_by(pass);
         let account = self.view.account();
         self.watches.retain(|path| account.grants().shows(path));
         AnswerBody::Account(reply::account(&self.view))

@@ -8,6 +8,7 @@ use gaveta_core::{Account, Error};
 use http::{Method, Request, StatusCode, header};
 
 use super::line::Line;
+use crate::drawer::present::Visit;
 
 /// The longest target that is logged, in bytes.
 const TARGET: usize = 512;
@@ -34,6 +35,8 @@ pub(crate) struct RequestLog {
     failed: Option<String>,
     /// A piece of the answer was given and nobody came back for the next.
     waiting: bool,
+    /// Who asks is here as long as this is.
+    visit: Option<Visit>,
 }
 
 impl RequestLog {
@@ -64,6 +67,7 @@ impl RequestLog {
             whole: false,
             failed: None,
             waiting: false,
+            visit: None,
             line,
         }
     }
@@ -76,6 +80,16 @@ impl RequestLog {
     /// Who asks.
     pub(crate) fn account(&mut self, account: &Account) {
         account.name().clone_into(&mut self.account);
+    }
+
+    /// Method and path, without what is secret.
+    pub(crate) fn asked_for(&self) -> (String, String) {
+        (self.method.to_string(), self.target.clone())
+    }
+
+    /// Who asks is here until the answer has left.
+    pub(crate) fn stays(&mut self, visit: Visit) {
+        self.visit = Some(visit);
     }
 
     /// The head of the answer is known.

@@ -14,6 +14,7 @@ mod audit;
 mod badinput;
 mod beneath;
 mod beside;
+mod connected;
 mod desk;
 mod ends;
 mod harness;

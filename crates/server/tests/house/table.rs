@@ -342,6 +342,60 @@ async fn every_operation_by_a_token_or_a_share_is_what_it_gives() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is no operation on a path: by which address, and what only who manages is told there.
+const OF_WHO_MANAGES: &[(&str, &str)] = &[
+    ("/.gaveta/connected", "\"connected\""),
+    ("/.gaveta/admin", "id=\"connected\""),
+];
+
+#[tokio::test]
+async fn who_is_connected_is_told_to_who_manages_and_to_nobody_else() {
+    let house = house().await;
+    let keys = async |made_at: &str, body: &str| {
+        let boss = sign_in("boss").unwrap();
+        let fields = [
+            ("Authorization", boss.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        let made = house.ask("POST", made_at, &fields, body.as_bytes()).await;
+        let made: serde_json::Value = serde_json::from_slice(&made.body).unwrap();
+        let link = made["link"]
+            .as_str()
+            .and_then(|link| link.split('/').find(|part| part.starts_with("gvs_")));
+        let secret = made["secret"].as_str().or(link);
+        format!("Bearer {}", secret.expect("no secret"))
+    };
+    let mut all: Vec<(String, Option<String>, Grants)> = Vec::new();
+    for (name, rules) in ROLES {
+        all.push(((*name).to_owned(), sign_in(name), grants_of(rules)));
+    }
+    for (made_at, body, rules) in KEYS {
+        let shown = keys(made_at, body).await;
+        all.push(((*body).to_owned(), Some(shown), grants_of(rules)));
+    }
+    for (name, shown, grants) in &all {
+        let manages = grants.allow(Action::Manage, &Path::root());
+        for (at, told) in OF_WHO_MANAGES {
+            let mut fields = vec![("Accept", "text/html")];
+            fields.extend(shown.as_deref().map(|shown| ("Authorization", shown)));
+            let got = house.ask("GET", at, &fields, b"").await;
+            let status = match (manages, name.as_str()) {
+                (true, _) => 200,
+                (false, "visitor") => 401,
+                (false, _) => 403,
+            };
+            assert_eq!(got.status, status, "{name} {at}: {}", got.text());
+            assert_eq!(got.text().contains(told), manages, "{name} {at}");
+        }
+    }
+    assert!(
+        all.iter()
+            .filter(|(.., grants)| grants.allow(Action::Manage, &Path::root()))
+            .count()
+            > 1
+    );
+}
+
 #[test]
 fn nothing_is_without_a_row() {
     let rows: Vec<Row> = Operation::ALL.into_iter().flat_map(rows_of).collect();

@@ -2,7 +2,9 @@
 
 use gaveta_server::Config;
 
-use crate::harness::{ADMIN, House, WRONG, get};
+use gaveta_testkit::http::Connection;
+
+use crate::harness::{ADMIN, HUNG, House, WRONG, get};
 
 fn behind(config: &mut Config) {
     config.tls = None;
@@ -45,6 +47,27 @@ async fn a_password_is_taken_from_a_named_proxy_and_from_no_other() {
         house.plainly(&get("/", "localhost", ADMIN)).await.status,
         426
     );
+}
+
+#[tokio::test]
+async fn who_is_connected_comes_from_where_the_named_proxy_says() {
+    let house = House::with(behind).await;
+    let put = "PUT /a HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.9\r\n";
+    let mut waits = Connection::open(house.address()).await.unwrap();
+    let put = format!("{put}{ADMIN}Content-Length: 9\r\n\r\nhalf");
+    waits.send(put.as_bytes()).await.unwrap();
+    let since = std::time::Instant::now();
+    loop {
+        let asked = get("/.gaveta/connected", "localhost", ADMIN);
+        let told = house.plainly(&asked).await.text();
+        if told.contains("\"received\":4") {
+            assert!(told.contains("\"from\":\"203.0.113.9\""), "{told}");
+            assert!(told.contains("\"account\":\"admin\""), "{told}");
+            break;
+        }
+        assert!(since.elapsed() < HUNG, "{told}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 /// Each address has its own patience, so that one guesser does not lock out all who come through

@@ -84,7 +84,7 @@ pub(super) fn svg(screen: &Screen<'_>, title: &str) -> String {
 <rect width="100%" height="100%" rx="10" fill="{BACKGROUND}"/>
 <circle cx="20" cy="17" r="5.5" fill="#ff5f57"/><circle cx="38" cy="17" r="5.5" fill="#febc2e"/><circle cx="56" cy="17" r="5.5" fill="#28c840"/>
 <text x="50%" y="21.5" fill="#9aa0ab" font-family="sans-serif" font-size="12" text-anchor="middle">{title}</text>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">
 "##
     );
     for row in 0..rows {
@@ -158,11 +158,13 @@ fn draw_run(svg: &mut String, (row, start, length): (u16, u16, u16), text: &str,
     );
 }
 
+/// As XML. Blanks beside each other become ones that no browser takes for one.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+        .replace("  ", "\u{a0}\u{a0}")
 }
 
 #[cfg(test)]
@@ -194,6 +196,7 @@ mod tests {
         assert!(picture.contains(r##"fill="#e06c75""##), "{picture}");
         assert!(picture.contains(">&lt;red&gt;</text>"), "{picture}");
         assert!(picture.contains(">a &amp; b</text>"), "{picture}");
+        assert_eq!(escaped("1   2 3"), "1\u{a0}\u{a0} 2 3");
         assert!(picture.contains("<title>x &lt; y</title>"), "{picture}");
         assert_eq!(picture.matches("<text").count(), 4, "{picture}");
     }

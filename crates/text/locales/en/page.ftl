@@ -36,6 +36,19 @@ page-admin-received = Received
 page-admin-sent = Sent
 page-admin-room = Room
 page-admin-free = { $free } free of { $total }
+page-admin-connected = Who is connected
+page-admin-nobody = Nobody else.
+page-admin-more = { $n ->
+    [one] and { $count } more
+   *[other] and { $count } more
+}
+page-admin-visitor = not signed in
+page-admin-by-token = token { $id }
+page-admin-by-link = link { $id }
+page-admin-session = an open page or shell
+page-admin-since = since
+page-admin-in = received: { $size }
+page-admin-out = sent: { $size }
 page-admin-uploads = Uploads under way
 page-admin-none = None.
 page-admin-end = End

@@ -36,6 +36,19 @@ page-admin-received = Recebido
 page-admin-sent = Enviado
 page-admin-room = Espaço
 page-admin-free = { $free } livres de { $total }
+page-admin-connected = Quem está conectado
+page-admin-nobody = Mais ninguém.
+page-admin-more = { $n ->
+    [one] e mais { $count }
+   *[other] e mais { $count }
+}
+page-admin-visitor = não entrou
+page-admin-by-token = token { $id }
+page-admin-by-link = link { $id }
+page-admin-session = uma página ou um terminal aberto
+page-admin-since = desde
+page-admin-in = recebido: { $size }
+page-admin-out = enviado: { $size }
 page-admin-uploads = Envios em andamento
 page-admin-none = Nenhum.
 page-admin-end = Encerrar

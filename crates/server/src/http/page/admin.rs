@@ -2,12 +2,12 @@
 //! there is.
 
 use futures_util::StreamExt;
-use gaveta_core::{Action, Error, ErrorKind, Path, Result, Space, Store, UploadId, UploadState};
+use gaveta_core::{Path, Result, Space, Store, UploadId, UploadState};
 use gaveta_text::Text;
 use http::Response;
 use maud::{Markup, html};
 
-use super::{ADMIN, ADMIN_ACCOUNTS, ADMIN_LINKS, Asked, see_other};
+use super::{ADMIN, ADMIN_ACCOUNTS, ADMIN_LINKS, Asked, connected, see_other};
 use crate::http::body::Body;
 use crate::http::content::Lent;
 use crate::http::form;
@@ -22,11 +22,12 @@ const SHOWN: usize = 200;
 /// `SignInNeeded` and `Denied` for whoever does not look after the server.
 pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
     let root = Path::root();
-    allowed(asked)?;
+    asked.view.manages()?;
     let text = texts(language(&asked.head.headers));
     let totals = asked.house.drawer.meters.totals();
     let space = asked.view.space().await?;
     let (uploads, more) = under_way(asked).await?;
+    let connected = asked.view.connected()?;
     let title = text.say("page-admin", &[]);
     let fact = |key: &str, id: &'static str, value: String| {
         html! { div { dt { (text.say(key, &[])) } dd data-fact=(id) { (value) } } }
@@ -52,11 +53,17 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
                 (room(text, space))
             }
             section.card.wide-card {
-                h2 { (text.say("page-admin-uploads", &[])) }
-                (table(text, &uploads, &asked.link(ADMIN)))
-                @if more { p.quiet-text { "…" } }
+                h2 { (text.say("page-admin-connected", &[])) }
+                (connected::list(text, &connected))
             }
-            section.card.wide-card #happened hidden {
+            section.card.wide-card {
+                h2 { (text.say("page-admin-uploads", &[])) }
+                div #uploads {
+                    (table(text, &uploads, &asked.link(ADMIN)))
+                    @if more { p.quiet-text { "…" } }
+                }
+            }
+            section.card.wide-card.scripted {
                 h2 { (text.say("page-admin-events", &[])) }
                 ol.events #events {}
             }
@@ -71,7 +78,7 @@ pub(super) async fn admin(asked: &Asked<'_>) -> Result<Response<Body>> {
 /// # Errors
 /// As [`admin`]; `UnknownUpload`.
 pub(super) async fn end(asked: &Asked<'_>, body: Lent) -> Result<Response<Body>> {
-    allowed(asked)?;
+    asked.view.manages()?;
     let given = form::small(&asked.head.headers, body).await?;
     let id = UploadId::parse(given.get("end").unwrap_or_default())?;
     asked.view.upload(&id, None).await?.discard().await?;
@@ -93,16 +100,6 @@ pub(super) fn way(asked: &Asked<'_>, text: &Text, here: &str) -> Markup {
             }
         }
     }
-}
-
-fn allowed(asked: &Asked<'_>) -> Result<()> {
-    if asked.view.may(Action::Manage, &Path::root()) {
-        return Ok(());
-    }
-    Err(Error::new(match asked.view.account().kind() {
-        gaveta_core::AccountKind::Visitor => ErrorKind::SignInNeeded,
-        _ => ErrorKind::Denied,
-    }))
 }
 
 async fn under_way(asked: &Asked<'_>) -> Result<(Vec<UploadState>, bool)> {

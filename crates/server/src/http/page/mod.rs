@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod ask;
 mod assets;
+mod connected;
 mod deed;
 mod links;
 mod preview;
