@@ -150,7 +150,7 @@ impl Drawer {
         printer: Arc<Printer>,
     ) -> Outcome<Self> {
         let token = token_of_environment().map(by_secret);
-        Self::open_as(server, passwords, fingerprint, printer, token).await
+        Self::open_as(server, passwords, fingerprint, printer, token, None).await
     }
 
     /// Connects as whom the link of a share makes of who has it. Where the link wants a password and
@@ -172,7 +172,7 @@ impl Drawer {
                 password,
             };
             let (passwords, printer) = (Passwords::default(), Arc::clone(&printer));
-            Self::open_as(server, passwords, fingerprint, printer, Some(sign_in))
+            Self::open_as(server, passwords, fingerprint, printer, Some(sign_in), None)
         };
         let is = |fault: &Fault, kind| fault.kind() == Some(kind);
         let is_given = given.is_some();
@@ -257,7 +257,7 @@ impl Drawer {
     }
 
     /// Connects, signed in so. Whoever gives a name or a password comes by that, whatever else
-    /// there is.
+    /// there is. `next`: what a transfer that follows asks first ([`remote::Options::next`]).
     ///
     /// # Errors
     /// As [`Drawer::open`].
@@ -267,6 +267,7 @@ impl Drawer {
         fingerprint: Option<Fingerprint>,
         printer: Arc<Printer>,
         sign_in: Option<remote::SignIn>,
+        next: Option<Path>,
     ) -> Outcome<Self> {
         let named_himself = passwords.user.is_some() || passwords.given.is_some();
         let sign_in = sign_in.filter(|_| !named_himself);
@@ -286,7 +287,7 @@ impl Drawer {
             _ => Fault::Store(about(&error, server.to_string())),
         };
         let given = fingerprint;
-        let remote = match introduce::connect(server, fingerprint, sign_in, &printer).await? {
+        let remote = match introduce::connect(server, fingerprint, sign_in, next, &printer).await? {
             Ok(remote) => remote,
             Err(error) => return Err(named(error)),
         };

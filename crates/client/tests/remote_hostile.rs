@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -386,6 +386,7 @@ fn whole() -> ReadPlan {
     ReadPlan {
         version: None,
         first: Some(0..10),
+        ..ReadPlan::default()
     }
 }
 
@@ -447,6 +448,7 @@ async fn a_content_that_contradicts_itself_is_refused() {
     let plan = ReadPlan {
         version: gaveta_core::Version::parse("v0"),
         first: Some(0..10),
+        ..ReadPlan::default()
     };
     assert_eq!(
         fetch(&remote, plan).await.unwrap_err().kind(),
@@ -550,6 +552,7 @@ async fn a_server_that_goes_away_while_content_comes() {
     let plan = ReadPlan {
         version: None,
         first: Some(0..4 << 20),
+        ..ReadPlan::default()
     };
     assert_eq!(
         fetch(&remote, plan).await.unwrap_err().kind(),
@@ -691,6 +694,7 @@ async fn a_lost_answer_to_an_upload_is_looked_up() {
         store: Arc::new(here),
         path: path("a"),
         to: path("a"),
+        entry: None,
     };
     let options = gaveta_transfer::Options::default();
     let observer = Arc::new(Silent);
@@ -708,4 +712,96 @@ async fn a_lost_answer_to_an_upload_is_looked_up() {
         collect(reading.stream(0..100_000)).await.unwrap(),
         content(100_000, 1)
     );
+}
+
+/// What a server was asked: about an entry, and for chunks.
+#[derive(Debug, Default)]
+struct Asked {
+    stats: AtomicUsize,
+    any_stat: tokio::sync::Notify,
+    contents: Mutex<Vec<String>>,
+}
+
+/// A server that greets only when somebody has asked what is at a path, beside the greeting.
+async fn greets_late(mut stream: TcpStream, asked: Arc<Asked>) {
+    let mut text = String::new();
+    loop {
+        let mut piece = [0; 4096];
+        match stream.read(&mut piece).await {
+            Ok(0) | Err(_) => return,
+            Ok(n) => text.push_str(&String::from_utf8_lossy(&piece[..n])),
+        }
+        let is_whole =
+            text.contains("\r\n\r\n") && (text.starts_with("GET") || text.ends_with('}'));
+        if !is_whole {
+            continue;
+        }
+        let answer = if text.contains("whoami") {
+            asked.any_stat.notified().await;
+            json(VISITOR)
+        } else if text.starts_with("GET") {
+            asked.contents.lock().unwrap().push(text.clone());
+            b"HTTP/1.1 412 Precondition Failed\r\ncontent-length: 0\r\n\r\n".to_vec()
+        } else {
+            asked.stats.fetch_add(1, Ordering::SeqCst);
+            asked.any_stat.notify_one();
+            json(&format!(
+                r#"{{"id":1,"ok":{{"is":"entry",{}}}}}"#,
+                &entry("a").trim_matches(['{', '}'])
+            ))
+        };
+        text.clear();
+        if stream.write_all(&answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_first_is_asked_beside_the_greeting_and_told_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
+    let address = address.secured(Security::Plain);
+    let asked = Arc::new(Asked::default());
+    let mut running = JoinSet::new();
+    let heard = Arc::clone(&asked);
+    running.spawn(async move {
+        let mut open = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            open.spawn(greets_late(stream, Arc::clone(&heard)));
+        }
+    });
+    let options = Options {
+        next: Some(path("a")),
+        ..patient()
+    };
+    let remote = Remote::connect(address, options).await.unwrap();
+    let stats = || asked.stats.load(Ordering::SeqCst);
+    let known = remote.stat(&path("a")).await.unwrap();
+    assert_eq!(stats(), 1, "that was the one beside the greeting");
+    remote.stat(&path("a")).await.unwrap();
+    assert_eq!(stats(), 2, "it is news once");
+
+    // What is known of a file is not asked; what changed since is noticed by its version.
+    let plan = ReadPlan {
+        known: Some(known.clone()),
+        ..ReadPlan::default()
+    };
+    let reading = remote.read(&path("a"), plan).await.unwrap();
+    assert_eq!((reading.entry().size, stats()), (known.size, 2));
+    let read = collect(reading.stream(0..known.size)).await;
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::VersionMismatch);
+    let contents = asked.contents.lock().unwrap().clone();
+    let condition = format!("if-match: \"{}\"", known.version);
+    assert!(
+        contents[0].to_lowercase().contains(&condition),
+        "{contents:?}"
+    );
+    // Of another file it says nothing.
+    let plan = ReadPlan {
+        known: Some(known),
+        ..ReadPlan::default()
+    };
+    assert!(remote.read(&path("b"), plan).await.is_err());
+    assert_eq!(stats(), 3);
 }

@@ -160,6 +160,7 @@ async fn copy(
         store: from,
         path: path("a"),
         to: path("a"),
+        entry: None,
     };
     transfer(vec![source], to, how, observer, cancel).await
 }
@@ -501,6 +502,7 @@ async fn many_small_files_share_a_connection() {
             store: from,
             path: path("t"),
             to: path(name),
+            entry: None,
         };
         transfer(vec![source], to, how(None), Arc::new(Silent), Cancel::new())
     };

@@ -339,6 +339,7 @@ async fn a_hint_about_the_first_range_is_only_a_hint() {
         let plan = || ReadPlan {
             version: None,
             first: first.clone(),
+            ..ReadPlan::default()
         };
         let reading = remote.read(&path("a"), plan()).await.unwrap();
         assert_eq!(reading.entry().size, 5000, "{first:?}");
@@ -385,6 +386,7 @@ async fn a_transfer_goes_there_and_back() {
             store,
             path: path("t"),
             to: path("t"),
+            entry: None,
         };
         let options = gaveta_transfer::Options::default();
         transfer(

@@ -37,6 +37,9 @@ pub struct ReadPlan {
     /// What will be streamed first, when the caller knows: a store far away asks for it at once.
     /// Only a hint; a range that lies outside the content is no error here.
     pub first: Option<Range<u64>>,
+    /// What this store told of it just now: one far away may take that for the entry, and ask
+    /// nothing. What is read is of that version then, or fails as a further range of it would.
+    pub known: Option<Entry>,
 }
 
 /// How to remove an entry.

@@ -177,6 +177,7 @@ pub(crate) async fn outline(base: &Arc<Base>, path: &Path, version: &Version) ->
     let plan = ReadPlan {
         version: Some(version.clone()),
         first: None,
+        ..ReadPlan::default()
     };
     let about = |error: Error| error.about(path);
     let reading = Arc::new({

@@ -28,7 +28,11 @@ pub(crate) async fn send(
     begun: &OnceLock<Arc<dyn Upload>>,
 ) -> Result<(Entry, Copied), Stop> {
     let from = &task.entry.path;
-    let reading = task.source.read(from, ReadPlan::default()).await;
+    let plan = ReadPlan {
+        known: task.news().cloned(),
+        ..ReadPlan::default()
+    };
+    let reading = task.source.read(from, plan).await;
     let reading = reading.map_err(|error| Stop::Before(error.about(from)))?;
     let source = reading.entry().clone();
     let opened = opened::open(context, task, &source, replace, delta).await?;

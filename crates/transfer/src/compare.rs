@@ -73,6 +73,7 @@ impl Fingerprint for ReadEverything {
         let plan = ReadPlan {
             version: Some(entry.version.clone()),
             first: Some(range.clone()),
+            ..ReadPlan::default()
         };
         let reading = self.0.read(&entry.path, plan).await?;
         let mut content = reading.stream(range);

@@ -161,7 +161,9 @@ pub(crate) async fn copy(context: &Arc<Context>, task: &Task) -> Ended {
     let passed = Arc::new(AtomicU64::new(0));
     let most = context.options.retries.times;
     loop {
-        let error = match try_once(context, &named, &how, &passed).await {
+        let tried = try_once(context, &named, &how, &passed).await;
+        named.doubted = true;
+        let error = match tried {
             Ok((entry, copied)) => return Ended::Done(entry, copied),
             Err(Stop::Cancelled) => return Ended::Cancelled,
             Err(Stop::Final(error)) => return Ended::Failed(error),
@@ -329,6 +331,7 @@ async fn send(
     let plan = ReadPlan {
         version: None,
         first: Some(0..task.entry.size),
+        ..ReadPlan::default()
     };
     let reading = task
         .source
@@ -486,6 +489,7 @@ async fn hash(store: &dyn Store, entry: &Entry) -> Result<Digest> {
     let plan = ReadPlan {
         version: Some(entry.version.clone()),
         first: Some(0..entry.size),
+        ..ReadPlan::default()
     };
     let reading = store.read(&entry.path, plan).await?;
     let mut content = reading.stream(0..reading.entry().size);

@@ -4,6 +4,7 @@
 //! with the stores the other way round. Every file appears at the target whole and verified or not
 //! at all; one file's failure never stops the others.
 
+mod ahead;
 mod cancel;
 mod chunked;
 mod compare;

@@ -20,6 +20,8 @@ pub struct Source {
     pub path: Path,
     /// Its path at the target: the file's own, or the folder's own (not: the folder to put it in).
     pub to: Path,
+    /// What it is, when that was found out just now: nobody asks again.
+    pub entry: Option<Entry>,
 }
 
 /// How to copy.

@@ -4,10 +4,13 @@ use tokio::time::Instant;
 
 use crate::file::Ended;
 
-/// Small files in flight at the start, there where the link is far, and at most.
+/// Small files in flight at the start, and at most.
 const START: usize = 32;
-const FAR_START: usize = 128;
 const MOST: usize = 192;
+/// There where the link is far: each file is at least one way there and back, however little of the
+/// line it takes.
+const FAR_START: usize = 256;
+const FAR_MOST: usize = 512;
 const LEAST: usize = 4;
 /// Twice as many must bring so much more, in percent, or no more are tried.
 const GAIN: u64 = 10;
@@ -20,6 +23,7 @@ const HELD: u64 = 1 << 20;
 pub(crate) struct Pace {
     fixed: bool,
     limit: usize,
+    most: usize,
     bytes: u64,
     /// Since when, and how many ended since.
     since: Instant,
@@ -35,6 +39,7 @@ impl Pace {
         Self {
             fixed: fixed.is_some(),
             limit: fixed.map_or(START, |fixed| fixed.max(1)),
+            most: MOST,
             bytes: 0,
             since: Instant::now(),
             ended: 0,
@@ -47,6 +52,7 @@ impl Pace {
     pub(crate) fn far(&mut self) {
         if !self.fixed && !self.settled && self.before.is_none() {
             self.limit = self.limit.max(FAR_START);
+            self.most = FAR_MOST;
         }
     }
 
@@ -80,9 +86,9 @@ impl Pace {
         let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         let rate = (self.ended as u64).saturating_mul(1_000_000_000) / micros.max(1);
         let paid = |before: u64| rate > before.saturating_add(before / 100 * GAIN);
-        if self.before.is_none_or(paid) && self.limit < MOST {
+        if self.before.is_none_or(paid) && self.limit < self.most {
             self.before = Some(rate);
-            self.limit = (self.limit * 2).min(MOST);
+            self.limit = (self.limit * 2).min(self.most);
         } else {
             self.settled = true;
         }
@@ -118,10 +124,10 @@ mod tests {
         for _ in 0..10 {
             batch(&mut far, Duration::from_millis(100)).await;
         }
-        assert_eq!(far.limit, MOST);
+        assert_eq!(far.limit, FAR_MOST);
         assert_eq!(near.limit, 2 * START);
         far.ended(0, &Ended::Failed(ErrorKind::Disconnected.into()));
-        assert_eq!(far.limit, MOST / 2);
+        assert_eq!(far.limit, FAR_MOST / 2);
     }
 
     #[tokio::test]

@@ -1,25 +1,24 @@
 //! Finds what there is to copy, as the workers take it.
 //!
 //! A folder is read page by page, in the order of names: no listing stays open while files are
-//! copied (a server would take the reader for dead), and no folder is ever held whole.
+//! copied (a server would take the reader for dead), and no folder is ever held whole. Where the
+//! source is elsewhere, the folders to come are read ahead.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use gaveta_core::{
-    Cursor, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Order, OrderBy, Path, Result, Store,
-};
+use gaveta_core::{Cursor, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Path, Result, Store};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use crate::ahead::{Ahead, Begun, ORDER, PAGE, Page, page, page_size};
 use crate::observer::{FileId, Observer};
 use crate::options::{Item, Retries, Source};
 use crate::summary::{Failed, Skipped, Why};
 
-/// How many entries of a folder are held at once; of one that lies deep, fewer. With the largest
-/// depth of a path this bounds the memory of a walk.
-const PAGE: usize = 10_000;
-const DEEP_PAGE: usize = 500;
-const DEEP: usize = 8;
+/// How long what was found out is news: then it is asked again, before it is begun anew.
+const NEWS: Duration = Duration::from_secs(10);
 
 /// A file to copy.
 #[derive(Debug, Clone)]
@@ -30,6 +29,17 @@ pub(crate) struct Task {
     pub(crate) to: Path,
     /// What has its name at the target, when that was found out: nothing, or this.
     pub(crate) there: Option<Option<Entry>>,
+    /// When the entry was found out.
+    pub(crate) since: Instant,
+    /// A try with it failed, or nobody knows how old it is.
+    pub(crate) doubted: bool,
+}
+
+impl Task {
+    /// The entry, while it is news.
+    pub(crate) fn news(&self) -> Option<&Entry> {
+        (self.since.elapsed() < NEWS && !self.doubted).then_some(&self.entry)
+    }
 }
 
 /// What a walk comes across.
@@ -96,6 +106,8 @@ pub(crate) async fn take(
                     entry,
                     to,
                     there: Some(there),
+                    since: Instant::now(),
+                    doubted: true,
                 })
             }
             Item::Folder { path, to } => Found::Folder {
@@ -125,6 +137,12 @@ struct Frame {
     path: Path,
     to: Path,
     page: std::vec::IntoIter<Entry>,
+    /// When it was read.
+    since: Instant,
+    /// The first page, when it is on its way.
+    begun: Option<Begun>,
+    ahead: Ahead,
+    told: usize,
     after: Option<Cursor>,
     more: bool,
     bare: bool,
@@ -136,6 +154,10 @@ impl Frame {
             path,
             to,
             page: Vec::new().into_iter(),
+            since: Instant::now(),
+            begun: None,
+            ahead: Ahead::default(),
+            told: 0,
             after: None,
             more: true,
             bare: true,
@@ -145,8 +167,17 @@ impl Frame {
 
 impl Walk<'_> {
     async fn source(&mut self, source: Source) -> Result<(), Unwanted> {
-        let Source { store, path, to } = source;
-        let entry = again(self.retries, || store.stat(&path)).await;
+        let Source {
+            store,
+            path,
+            to,
+            entry,
+        } = source;
+        let since = Instant::now();
+        let entry = match entry {
+            Some(entry) => Ok(entry),
+            None => again(self.retries, || store.stat(&path)).await,
+        };
         match entry {
             Err(error) => self.fail(path, to, error).await,
             Ok(entry) if entry.path != path => {
@@ -154,7 +185,7 @@ impl Walk<'_> {
                     .await
             }
             Ok(entry) if entry.is_folder() => self.folder(&store, Frame::new(path, to)).await,
-            Ok(entry) => self.entry(&store, entry, to).await.map(|_| ()),
+            Ok(entry) => self.entry(&store, entry, to, since).await.map(|_| ()),
         }
     }
 
@@ -167,6 +198,11 @@ impl Walk<'_> {
             };
             if let Some(entry) = frame.page.next() {
                 let name = entry.path.name().unwrap_or_default();
+                let begun = match entry.is_folder() {
+                    true => frame.ahead.take(&entry.path),
+                    false => None,
+                };
+                frame.ahead.go_on(store, depth, self.retries);
                 match frame.to.join(name) {
                     Err(error) => {
                         let to = frame.to.clone();
@@ -174,10 +210,14 @@ impl Walk<'_> {
                     }
                     Ok(to) if entry.is_folder() => {
                         frame.bare = false;
-                        stack.push(Frame::new(entry.path, to));
+                        stack.push(Frame {
+                            begun,
+                            ..Frame::new(entry.path, to)
+                        });
                     }
                     Ok(to) => {
-                        if self.entry(store, entry, to).await? {
+                        let since = frame.since;
+                        if self.entry(store, entry, to, since).await? {
                             frame.bare = false;
                         }
                     }
@@ -204,17 +244,16 @@ impl Walk<'_> {
         frame: &mut Frame,
         depth: usize,
     ) -> Result<Result<()>, Unwanted> {
-        let order = Order {
-            by: OrderBy::Name,
-            descending: false,
+        let (read, limit, since) = match frame.begun.take() {
+            Some(begun) => begun.page().await,
+            None => {
+                let limit = page_size(store.as_ref(), depth, frame.told);
+                let (after, since) = (frame.after.clone(), Instant::now());
+                let read = page(store, &frame.path, after, limit, self.retries).await;
+                (read, limit, since)
+            }
         };
-        let limit = if depth > DEEP { DEEP_PAGE } else { PAGE };
-        let plan = ListPlan {
-            order: Some(order),
-            after: frame.after.clone(),
-            limit: Some(limit),
-        };
-        let read = again(self.retries, || read_page(store, &frame.path, plan.clone())).await;
+        frame.since = since;
         let (entries, unnameable) = match read {
             Ok(read) => read,
             Err(error) => return Ok(Err(error)),
@@ -231,7 +270,10 @@ impl Walk<'_> {
             }
         }
         frame.more = entries.len() >= limit;
-        frame.after = entries.last().map(|entry| Cursor::of(entry, order));
+        frame.told = frame.told.saturating_add(entries.len());
+        frame.after = entries.last().map(|entry| Cursor::of(entry, ORDER));
+        frame.ahead.expect(store.as_ref(), depth, &entries);
+        frame.ahead.go_on(store, depth, self.retries);
         frame.page = entries.into_iter();
         Ok(Ok(()))
     }
@@ -242,6 +284,7 @@ impl Walk<'_> {
         store: &Arc<dyn Store>,
         entry: Entry,
         to: Path,
+        since: Instant,
     ) -> Result<bool, Unwanted> {
         let why = match entry.kind {
             Kind::File | Kind::Folder => {
@@ -255,6 +298,8 @@ impl Walk<'_> {
                     entry,
                     to,
                     there: None,
+                    since,
+                    doubted: false,
                 };
                 self.tell(Found::File(task)).await?;
                 return Ok(true);
@@ -292,7 +337,7 @@ pub(crate) async fn read_page(
     store: &Arc<dyn Store>,
     folder: &Path,
     plan: ListPlan,
-) -> Result<(Vec<Entry>, Vec<String>)> {
+) -> Result<Page> {
     let mut listing = store.list(folder, plan).await?;
     let (mut entries, mut unnameable) = (Vec::new(), Vec::new());
     while let Some(listed) = listing.try_next().await? {

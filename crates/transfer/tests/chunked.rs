@@ -124,6 +124,7 @@ async fn copy_heard(
         store: here.store(),
         path: path("a"),
         to: path("a"),
+        entry: None,
     };
     let cancel = match &heard.cancel_at {
         Some((_, cancel)) => cancel.clone(),
@@ -615,6 +616,7 @@ async fn the_same_again_is_left_as_it_is() {
             store: here.store(),
             path: path("t"),
             to: path("t"),
+            entry: None,
         };
         let observer = Arc::new(gaveta_transfer::Silent);
         transfer(

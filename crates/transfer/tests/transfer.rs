@@ -34,6 +34,7 @@ async fn copy(from: &Hooked, at: &str, to: &Hooked, as_: &str, options: Options)
         store: Arc::new(from.clone()),
         path: path(at),
         to: path(as_),
+        entry: None,
     };
     let target = Arc::new(to.clone());
     transfer(
@@ -131,11 +132,13 @@ async fn one_failure_stops_no_other() {
         store: Arc::new(here.clone()),
         path: path("no"),
         to: path("no"),
+        entry: None,
     };
     let all = Source {
         store: Arc::new(here.clone()),
         path: path("t"),
         to: path("t"),
+        entry: None,
     };
     let target = Arc::new(there.clone());
     let cancel = Cancel::new();
@@ -314,6 +317,7 @@ async fn a_lost_answer_does_not_make_somebody_elses_file_ours() {
         store: Arc::new(here.clone()),
         path: path("a"),
         to: path("a"),
+        entry: None,
     };
     let summary = transfer(
         vec![source],
@@ -411,6 +415,7 @@ async fn cancelling_publishes_nothing_and_throws_away() {
                 store: Arc::new(here),
                 path: path("t"),
                 to: path("t"),
+                entry: None,
             };
             let options = Options {
                 parallel: Some(2),
@@ -578,6 +583,7 @@ async fn so_many_at_once_and_no_more_and_all_is_told() {
         store: Arc::new(here.clone()),
         path: path("t"),
         to: path("t"),
+        entry: None,
     };
     let counting = Arc::new(Counting::default());
     let target = Arc::new(there.clone());
@@ -625,4 +631,95 @@ async fn a_folder_of_several_pages_is_walked_whole() {
     )
     .await;
     assert_eq!((summary.folders, summary.failed_count), (10_051, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn folders_elsewhere_are_read_before_their_turn() {
+    let (here, there) = (Hooked::new(), Hooked::new());
+    let all: Vec<String> = (0..40).map(|n| format!("a/{n:02}/file")).collect();
+    for name in &all {
+        put(&here.inner, name, b"x").await;
+    }
+    put(&here.inner, "a/05/deeper/file", b"x").await;
+    *here.hooks.away.lock().unwrap() = Some(Duration::from_millis(100));
+    // Whoever reads them one by one waits for ever.
+    let after = [("a/00", "a/15"), ("a/02", "a/17"), ("a/24", "a/39")];
+    *here.hooks.list_after.lock().unwrap() = after
+        .into_iter()
+        .map(|(one, other)| (path(one), path(other)))
+        .collect();
+    let copying = copy(&here, "a", &there, "b", quick());
+    let summary = tokio::time::timeout(Duration::from_secs(600), copying).await;
+    let summary = summary.expect("they are read at once");
+    assert!(summary.is_whole(), "{summary:?}");
+    assert_eq!((summary.files, summary.folders), (41, 42));
+    assert_eq!(here.hooks.listed.borrow().len(), 42, "each once");
+    let (sent, got) = (tree(&here.inner, "a").await, tree(&there.inner, "b").await);
+    assert_eq!(sent.len(), got.len());
+}
+
+#[tokio::test]
+async fn a_folder_elsewhere_comes_in_pages_that_grow() {
+    let (here, there) = (Hooked::new(), Hooked::new());
+    for i in 0..2100 {
+        let folder = path(&format!("{i}"));
+        here.inner.make_folder(&folder).await.unwrap();
+    }
+    *here.hooks.away.lock().unwrap() = Some(Duration::from_millis(1));
+    let options = Options {
+        dry_run: true,
+        ..quick()
+    };
+    let summary = copy(&here, "", &there, "t", options).await;
+    assert_eq!((summary.folders, summary.failed_count), (2101, 0));
+    let listed = here.hooks.listed.borrow().clone();
+    let root = listed.iter().filter(|(folder, _)| folder.is_root());
+    let limits: Vec<_> = root.filter_map(|(_, limit)| *limit).collect();
+    assert_eq!(limits, [500, 500, 1000, 2000]);
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_source_is_not_asked_again() {
+    let (here, there) = (Hooked::new(), Hooked::new());
+    put(&here.inner, "a/file", b"x").await;
+    for (at, known, asked) in [("a", true, 0), ("a", false, 1), ("a/file", true, 0)] {
+        here.hooks.stats.store(0, Ordering::SeqCst);
+        let entry = here.inner.stat(&path(at)).await.unwrap();
+        let source = Source {
+            store: Arc::new(here.clone()),
+            path: path(at),
+            to: path(&format!("{asked}/{at}")),
+            entry: known.then_some(entry),
+        };
+        let target = Arc::new(there.clone());
+        let summary = transfer(
+            vec![source],
+            target,
+            quick(),
+            Arc::new(Silent),
+            Cancel::new(),
+        );
+        assert_eq!(summary.await.failed_count, 0);
+        assert_eq!(here.hooks.stats.load(Ordering::SeqCst), asked, "{at}");
+    }
+    // What somebody knows may be wrong: what is copied is what is there.
+    let mut entry = here.inner.stat(&path("a/file")).await.unwrap();
+    entry.size = 1000;
+    let source = Source {
+        store: Arc::new(here.clone()),
+        path: path("a/file"),
+        to: path("again"),
+        entry: Some(entry),
+    };
+    let target = Arc::new(there.clone());
+    let summary = transfer(
+        vec![source],
+        target,
+        quick(),
+        Arc::new(Silent),
+        Cancel::new(),
+    )
+    .await;
+    assert!(summary.is_whole(), "{summary:?}");
+    assert_eq!(get(&there.inner, "again").await.unwrap(), b"x");
 }

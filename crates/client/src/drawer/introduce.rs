@@ -4,7 +4,7 @@
 //! trusts the certificate. Only where none of them says anything a person is asked. Who is known by
 //! a key has to show it, also on this machine: nothing is said to it unencrypted.
 
-use gaveta_core::{Error, ErrorKind};
+use gaveta_core::{Error, ErrorKind, Path};
 use gaveta_text::escape;
 use gaveta_wire::fingerprint::Fingerprint;
 
@@ -27,6 +27,7 @@ pub(super) async fn connect(
     server: &Server,
     given: Option<Fingerprint>,
     sign_in: Option<SignIn>,
+    next: Option<Path>,
     printer: &Printer,
 ) -> Outcome<Result<Remote, Error>> {
     let is_open = server.security == Security::Plain;
@@ -39,7 +40,7 @@ pub(super) async fn connect(
         _ => None,
     };
     let trust = given.or(remembered).map_or(Trust::Public, Trust::Pinned);
-    let error = match try_with(server, trust, sign_in.clone()).await {
+    let error = match try_with(server, trust, sign_in.clone(), next.clone()).await {
         Ok(remote) => return Ok(Ok(remote)),
         Err(error) => error,
     };
@@ -81,7 +82,7 @@ pub(super) async fn connect(
     if !is_trusted(server, shown, printer).await? {
         return Err(said(Sentence::new("tls-not-trusted"), server));
     }
-    let remote = match try_with(server, Trust::Pinned(shown), sign_in).await {
+    let remote = match try_with(server, Trust::Pinned(shown), sign_in, next).await {
         Ok(remote) => remote,
         Err(error) => return Ok(Err(error)),
     };
@@ -94,23 +95,32 @@ pub(super) async fn connect(
 
 /// Where what answers is no Gaveta server, there may be one behind a prefix of what was typed. Who
 /// that is, is found out before anybody signs in there.
-async fn try_with(server: &Server, trust: Trust, sign_in: Option<SignIn>) -> Result<Remote, Error> {
+async fn try_with(
+    server: &Server,
+    trust: Trust,
+    sign_in: Option<SignIn>,
+    next: Option<Path>,
+) -> Result<Remote, Error> {
     let visitor = Options {
         trust,
         ..Options::default()
     };
-    let signed = Options {
-        sign_in: sign_in.clone(),
+    // What is to be asked next is known of the first place alone; not before a sign-in.
+    let first_place = Options {
+        sign_in: sign_in.clone().filter(|_| server.bases.is_empty()),
+        next: next.filter(|_| sign_in.is_none()),
         ..visitor.clone()
     };
     if server.bases.is_empty() {
-        return Remote::connect(server.address(), signed).await;
+        return Remote::connect(server.address(), first_place).await;
     }
     let behind = |base: &String| server.address().behind(base);
-    let places = std::iter::once(server.address()).chain(server.bases.iter().map(behind));
+    let others = server.bases.iter().map(behind);
+    let others = others.map(|place| (place, visitor.clone()));
+    let places = std::iter::once((server.address(), first_place)).chain(others);
     let mut first = None;
-    for place in places {
-        match Remote::connect(place, visitor.clone()).await {
+    for (place, options) in places {
+        match Remote::connect(place, options).await {
             Ok(remote) => {
                 if let Some(SignIn { name, password }) = &sign_in {
                     remote.sign_in(name, password).await?;

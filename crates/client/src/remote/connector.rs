@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -67,6 +68,8 @@ pub(super) struct Connector {
     /// Those that were opened ahead: they are taken before new ones are made.
     ahead: Ahead<Stream>,
     round_trip: RoundTrip,
+    /// How long the first connection took, before any handshake.
+    dialed: Arc<watch::Sender<Option<Duration>>>,
     /// For the name and the connection, and again for the handshake.
     limit: Duration,
 }
@@ -102,6 +105,7 @@ impl Connector {
             near,
             ahead: Ahead::default(),
             round_trip: RoundTrip::default(),
+            dialed: Arc::default(),
             limit: deadlines.connect,
         })
     }
@@ -110,6 +114,18 @@ impl Connector {
     /// stands between; where nothing is encrypted, to a connection.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.round_trip.get()
+    }
+
+    /// How long the first connection took, once there is one.
+    pub(super) async fn dialed(&self) -> Option<Duration> {
+        let mut dialed = self.dialed.subscribe();
+        let told = dialed.wait_for(Option::is_some).await;
+        told.ok().and_then(|took| *took)
+    }
+
+    /// Keeps an open connection for whoever asks next. Must run within a tokio runtime.
+    pub(super) fn keep(&self, stream: Stream) {
+        self.ahead.begin(async { Ok::<_, Failed>(stream) });
     }
 
     /// Opens connections for those who will ask, until so many wait. Must run within a tokio
@@ -127,6 +143,11 @@ impl Connector {
     pub(super) async fn open(self, uri: Uri) -> Result<Stream, Failed> {
         let begun = Instant::now();
         let socket = dial(self.tcp, uri, self.limit).await?;
+        self.dialed.send_if_modified(|dialed| {
+            let is_first = dialed.is_none();
+            dialed.get_or_insert(begun.elapsed());
+            is_first
+        });
         let there = socket.peer_addr()?.ip().to_canonical();
         if self.near && !there.is_loopback() {
             return Err(Elsewhere(there).into());
@@ -239,14 +260,22 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    /// Was HTTP/2 agreed on in the handshake (RFC 7301)?
+    pub(super) fn agreed_on_h2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+}
+
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        match self {
-            Self::Plain(_) => Connected::new(),
-            Self::Tls(tls) => match tls.get_ref().1.alpn_protocol() {
-                Some(b"h2") => Connected::new().negotiated_h2(),
-                _ => Connected::new(),
-            },
+        if self.agreed_on_h2() {
+            Connected::new().negotiated_h2()
+        } else {
+            Connected::new()
         }
     }
 }

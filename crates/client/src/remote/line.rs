@@ -22,7 +22,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::time::timeout;
 
 use super::body::Out;
@@ -45,6 +45,9 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const SHARED_WINDOW: u32 = 8 << 20;
 /// How many connections are opened ahead, then: for the streams of a transfer, and a question.
 const AHEAD: usize = 9;
+/// Connections that many small contents share: where the server is far, more than one, since each
+/// begins slowly.
+const SHARED: usize = 2;
 /// How long what a greeting told is news.
 const NEWS: Duration = Duration::from_secs(10);
 /// A shared connection that is silent so long is asked, and given up when it does not answer.
@@ -85,15 +88,26 @@ pub(super) struct Line {
     authority: Authority,
     deadlines: Deadlines,
     client: Client<Watched<Connector>, Out>,
-    shared: Client<Watched<Connector>, Out>,
+    shared: [Client<Watched<Connector>, Out>; SHARED],
+    turn: AtomicUsize,
     /// Makes the connections of `client`, and those that are no requests.
     connector: Connector,
+    /// Makes those of `shared`.
+    for_many: Connector,
     encrypted: bool,
     /// Does the server speak HTTP/2? Found out once, when it begins to pay.
     speaks: OnceCell<bool>,
     small: AtomicUsize,
     signed: RwLock<Option<Signed>>,
     greeting: Mutex<Option<Greeting>>,
+    expected: Mutex<Option<Expected>>,
+}
+
+/// What was asked beside the greeting: what there is at a path.
+struct Expected {
+    path: Path,
+    told: oneshot::Receiver<Result<Entry>>,
+    at: Instant,
 }
 
 /// How a server greeted.
@@ -127,7 +141,8 @@ impl Line {
             .pool_max_idle_per_host(options.idle_connections)
             .build(Watched(connector.clone()));
         // RFC 9113, section 3.3: with prior knowledge.
-        let shared = Client::builder(TokioExecutor::new())
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -135,8 +150,8 @@ impl Line {
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(SHARED_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_timeout(options.deadlines.progress)
-            .build(Watched(for_many));
+            .http2_keep_alive_timeout(options.deadlines.progress);
+        let shared = std::array::from_fn(|_| builder.build(Watched(for_many.clone())));
         let signed = options.sign_in.clone().map(Signed::new).transpose()?;
         if signed.is_some() && !tls && !address.is_loopback() {
             return Err(Error::new(ErrorKind::Insecure));
@@ -147,12 +162,15 @@ impl Line {
             deadlines: options.deadlines,
             client,
             shared,
+            turn: AtomicUsize::new(0),
             connector,
+            for_many,
             encrypted: tls,
             speaks: OnceCell::new(),
             small: AtomicUsize::new(0),
             signed: RwLock::new(signed),
             greeting: Mutex::new(None),
+            expected: Mutex::new(None),
         })
     }
 
@@ -189,6 +207,7 @@ impl Line {
     pub(super) fn sign_out(&self) {
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.greeting().take();
+        self.expected().take();
     }
 
     /// Does what is sent travel encrypted?
@@ -217,6 +236,7 @@ impl Line {
                 .map_err(|refused| refused.error)?,
         )?;
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = Some(signed);
+        self.expected().take();
         self.news(&account);
         Ok(account)
     }
@@ -281,11 +301,60 @@ impl Line {
         if self.round_trip().is_none_or(|took| took < FAR) {
             return;
         }
+        self.open_ahead();
+    }
+
+    /// Opens what connections a transfer wants far away.
+    fn open_ahead(self: &Arc<Self>) {
         let line = Arc::clone(self);
         tokio::spawn(async move { line.speaks().await });
         if let Ok(uri) = self.uri() {
             self.connector.open_ahead(&uri, AHEAD);
         }
+    }
+
+    /// A transfer follows the greeting, and its first question is what there is at this path: it
+    /// is asked at once, over a connection of its own, and what connections are wanted far away
+    /// are opened as soon as the first one shows that it is. A visitor's question only: a sign-in
+    /// may be wrong, and is tried once. Must run within a tokio runtime.
+    pub(super) fn expect(self: &Arc<Self>, path: Path) {
+        if self.signed_in().is_some() {
+            return;
+        }
+        let (tell, told) = oneshot::channel();
+        *self.expected() = Some(Expected {
+            path: path.clone(),
+            told,
+            at: Instant::now(),
+        });
+        let line = Arc::clone(self);
+        tokio::spawn(async move { tell.send(line.ask_stat(&path).await) });
+        let line = Arc::clone(self);
+        tokio::spawn(async move {
+            let dialed = timeout(line.deadlines.connect, line.connector.dialed()).await;
+            if dialed.is_ok_and(|took| took.is_some_and(|took| took >= FAR)) {
+                line.open_ahead();
+            }
+        });
+    }
+
+    /// What was asked beside the greeting of this path, told once, while it is news: what is there,
+    /// or that nothing is.
+    async fn told(&self, path: &Path) -> Option<Result<Entry>> {
+        let expected = {
+            let mut expected = self.expected();
+            expected.take_if(|expected| expected.path == *path)?
+        };
+        if expected.at.elapsed() >= NEWS {
+            return None;
+        }
+        let told = expected.told.await.ok()?;
+        let is_told = |error: &Error| error.kind() == ErrorKind::NotFound;
+        (told.is_ok() || told.as_ref().is_err_and(is_told)).then_some(told)
+    }
+
+    fn expected(&self) -> MutexGuard<'_, Option<Expected>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks one call by `POST`.
@@ -299,6 +368,13 @@ impl Line {
 
     /// What is at a path.
     pub(super) async fn stat(&self, path: &Path) -> Result<Entry> {
+        match self.told(path).await {
+            Some(told) => told,
+            None => self.ask_stat(path).await,
+        }
+    }
+
+    async fn ask_stat(&self, path: &Path) -> Result<Entry> {
         match self.call(Call::from(&Command::Stat(path.clone()))).await? {
             AnswerBody::Entry(body) => fault::entry_at(body, path),
             other => Err(fault::odd_answer(&other)),
@@ -392,7 +468,8 @@ impl Line {
 
     /// The lane for a small content; asks the server for a shared one when there are many.
     pub(super) async fn lane_for_many(&self) -> Lane {
-        if self.small.fetch_add(1, Ordering::Relaxed) < FEW {
+        let is_one_of_few = self.small.fetch_add(1, Ordering::Relaxed) < FEW;
+        if is_one_of_few && self.speaks.get().is_none() {
             return Lane::Own;
         }
         if self.speaks().await {
@@ -402,14 +479,41 @@ impl Line {
         }
     }
 
-    /// Does the server speak HTTP/2? The first who wants to know asks it.
+    /// The client of the next request over a shared connection.
+    fn shared(&self) -> &Client<Watched<Connector>, Out> {
+        let is_far = self.round_trip().is_some_and(|took| took >= FAR);
+        let [first, ..] = &self.shared;
+        if !is_far {
+            return first;
+        }
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % SHARED;
+        self.shared.get(turn).unwrap_or(first)
+    }
+
+    /// Does the server speak HTTP/2? The first who wants to know finds out: from the handshake, of
+    /// what is used then, or by a question.
     async fn speaks(&self) -> bool {
         let speaks = self.speaks.get_or_init(|| async {
+            if self.encrypted {
+                let Ok(uri) = self.uri() else {
+                    return false;
+                };
+                if self.round_trip().is_some_and(|took| took >= FAR) {
+                    self.for_many.open_ahead(&uri, SHARED - 1);
+                }
+                return match self.for_many.clone().open(uri).await {
+                    Ok(stream) if stream.agreed_on_h2() => {
+                        self.for_many.keep(stream);
+                        true
+                    }
+                    Ok(_) | Err(_) => false,
+                };
+            }
             let Ok(request) = self.request(Method::GET, route::HEALTH, Out::empty()) else {
                 return false;
             };
             // What does not speak it answers nonsense, or nothing.
-            let asked = timeout(self.deadlines.connect, self.shared.request(request)).await;
+            let asked = timeout(self.deadlines.connect, self.shared().request(request)).await;
             matches!(asked, Ok(Ok(_)))
         });
         *speaks.await
@@ -424,7 +528,7 @@ impl Line {
     ) -> Result<Response<Incoming>> {
         let client = match lane {
             Lane::Own => &self.client,
-            Lane::Shared => &self.shared,
+            Lane::Shared => self.shared(),
         };
         let watch = Watch::of(&mut request);
         let answered = tokio::select! {

@@ -18,6 +18,8 @@ use super::fault;
 use super::line::{Lane, Line};
 
 const NDJSON: &str = "application/x-ndjson";
+/// A listing of at most so many entries shares a connection with small contents.
+const FEW: usize = 1000;
 /// The longest line, in bytes: the longest path, escaped, and some names at the end fit well.
 const MAX_LINE: usize = 256 * 1024;
 
@@ -38,8 +40,12 @@ pub(super) async fn list(line: &Arc<Line>, folder: &Path, plan: &ListPlan) -> Re
     request
         .headers_mut()
         .insert(ACCEPT, HeaderValue::from_static(NDJSON));
+    let lane = match plan.limit {
+        Some(..=FEW) => line.lane_for_many().await,
+        _ => Lane::Own,
+    };
     let response = line
-        .get(request, Lane::Own)
+        .get(request, lane)
         .await
         .map_err(|error| error.about(folder))?;
     let form = response

@@ -158,6 +158,9 @@ pub struct Options {
     pub idle_connections: usize,
     /// Whom an encrypted connection may be made with.
     pub trust: Trust,
+    /// A transfer follows, whose first question is what there is at this path: a visitor's is
+    /// asked at once, beside the greeting.
+    pub next: Option<Path>,
 }
 
 impl Default for Options {
@@ -167,6 +170,7 @@ impl Default for Options {
             deadlines: Deadlines::default(),
             idle_connections: 64,
             trust: Trust::Public,
+            next: None,
         }
     }
 }
@@ -226,6 +230,9 @@ impl Remote {
             line: Arc::new(Line::new(address, options, tls)?),
             own: Arc::default(),
         };
+        if let Some(next) = &options.next {
+            remote.line.expect(next.clone());
+        }
         remote.line.greet().await?;
         Ok(remote)
     }

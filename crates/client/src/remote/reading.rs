@@ -31,7 +31,10 @@ pub(super) async fn open(remote: &Remote, path: &Path, plan: ReadPlan) -> Result
     // Without content to ask for, one command tells all of the entry, and its kind for sure.
     let known = match &plan.first {
         Some(first) if first.start < first.end && !path.is_root() => None,
-        _ => Some(remote.stat(path).await?),
+        _ => match plan.known.as_ref().filter(|known| known.path == *path) {
+            Some(known) => Some(known.clone()),
+            None => Some(remote.stat(path).await?),
+        },
     };
     if let Some(entry) = known {
         return described(line, entry, &plan);

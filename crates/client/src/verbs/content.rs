@@ -50,6 +50,7 @@ pub(super) async fn copy_out(
     let plan = ReadPlan {
         version: Some(entry.version.clone()),
         first: Some(range.clone()),
+        ..ReadPlan::default()
     };
     let reading = drawer.remote.read(&entry.path, plan).await.map_err(named)?;
     let mut content = reading.stream(range);

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use gaveta_core::Path;
 use gaveta_text::Text;
 use gaveta_transfer::Cancel;
 use gaveta_wire::session::Secret;
@@ -105,15 +106,17 @@ impl Context {
 
     /// The server's drawer: in the shell the one that is open already.
     pub(super) async fn open(&self, server: &Server, connection: &Connection) -> Outcome<Drawer> {
-        self.open_with(server, connection, None).await
+        self.open_with(server, connection, None, None).await
     }
 
-    /// As [`Context::open`], with a password that was given.
+    /// As [`Context::open`], with a password that was given, and with what a transfer that follows
+    /// asks first.
     pub(super) async fn open_with(
         &self,
         server: &Server,
         connection: &Connection,
         given: Option<Secret>,
+        next: Option<Path>,
     ) -> Outcome<Drawer> {
         let file = connection.password_file.clone();
         if let Some(here) = &self.here {
@@ -144,18 +147,28 @@ impl Context {
         };
         let sign_in = token.map(by_secret);
         let printer = Arc::clone(&self.printer);
-        Drawer::open_as(server, passwords, connection.fingerprint, printer, sign_in).await
+        let fingerprint = connection.fingerprint;
+        Drawer::open_as(server, passwords, fingerprint, printer, sign_in, next).await
     }
 
     /// The drawer that an address is in: for the link of a share, what the link opens. Whoever made
-    /// a link chose its server: the password of the environment is none of its business.
+    /// a link chose its server: the password of the environment is none of its business. A transfer
+    /// follows, which asks first what there is.
     pub(super) async fn open_at(
         &self,
         address: &Address,
         connection: &Connection,
     ) -> Outcome<Drawer> {
         let Some(secret) = &address.share else {
-            return self.open(&address.server, connection).await;
+            // Whoever signs in under his name asks when he has; on this machine nothing is far.
+            let is_visitor = connection.user.is_none() && !address.server.address().is_loopback();
+            let next = match address.pattern()? {
+                None if is_visitor => address.path().ok(),
+                _ => None,
+            };
+            return self
+                .open_with(&address.server, connection, None, next)
+                .await;
         };
         let password = connection.password_file.as_deref().map(read_secret);
         Drawer::open_share(

@@ -34,7 +34,7 @@ impl Delete {
     async fn delete(&self, context: &Context, address: &Address) -> Outcome<Ended> {
         let given = self.password.clone().map(Secret);
         let drawer = context
-            .open_with(&address.server, &self.connection, given)
+            .open_with(&address.server, &self.connection, given, None)
             .await?;
         // One name, letter by letter: this verb takes no patterns.
         let path = drawer.place(address)?;

@@ -204,6 +204,7 @@ fn source(drawer: &Drawer, entry: &Entry, place: &Place) -> Outcome<Source> {
         store: drawer.store(),
         path: entry.path.clone(),
         to,
+        entry: Some(entry.clone()),
     })
 }
 

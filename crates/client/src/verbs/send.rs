@@ -164,8 +164,9 @@ impl Send {
             };
             let source = Source {
                 store: one.store,
-                path: one.entry.path,
+                path: one.entry.path.clone(),
                 to,
+                entry: Some(one.entry),
             };
             if let Err(fault) = job.add(source, one.shown) {
                 fail(context, &mut job.tally, fault)?;

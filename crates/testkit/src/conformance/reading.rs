@@ -52,6 +52,7 @@ pub(super) async fn ranges(b: &Bench) {
         let plan = ReadPlan {
             version: None,
             first: Some(first),
+            ..ReadPlan::default()
         };
         let reading = b.store.read(&p("file"), plan).await.unwrap();
         assert_eq!(reading.entry().size, size);
@@ -139,6 +140,7 @@ pub(super) async fn a_version_can_be_named(b: &Bench) {
     let named = |version| ReadPlan {
         version: Some(version),
         first: None,
+        ..ReadPlan::default()
     };
     let reading = b
         .store

@@ -15,7 +15,7 @@ use gaveta_core::{
     UploadId, UploadState, Version, WritePlan, chunk,
 };
 use gaveta_testkit::{MemoryStore, collect, stream_of};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What a [`Hooked`] store does beside its work.
 #[derive(Debug, Default)]
@@ -54,6 +54,14 @@ pub(crate) struct Hooks {
     /// From this length on an upload counts as big.
     pub(crate) big: AtomicUsize,
     pub(crate) discarded: AtomicUsize,
+    /// The store says that it is so far away.
+    pub(crate) away: Mutex<Option<std::time::Duration>>,
+    /// The folders that were listed, and how many entries were asked for.
+    pub(crate) listed: watch::Sender<Vec<(Path, Option<usize>)>>,
+    /// The listing of the first comes after that of the other was asked for.
+    pub(crate) list_after: Mutex<HashMap<Path, Path>>,
+    /// How often somebody asked what is at a path.
+    pub(crate) stats: AtomicUsize,
 }
 
 fn spend(counter: &AtomicUsize) -> bool {
@@ -92,11 +100,20 @@ impl Hooked {
 #[async_trait]
 impl Store for Hooked {
     async fn stat(&self, path: &Path) -> Result<Entry> {
+        self.hooks.stats.fetch_add(1, Ordering::SeqCst);
         self.inner.stat(path).await.map(|entry| self.shown(entry))
     }
     async fn list(&self, folder: &Path, plan: ListPlan) -> Result<Listing> {
         if spend(&self.hooks.fail_lists) {
             return Err(ErrorKind::Busy.into());
+        }
+        let asked = (folder.clone(), plan.limit);
+        self.hooks.listed.send_modify(|listed| listed.push(asked));
+        let after = self.hooks.list_after.lock().unwrap().get(folder).cloned();
+        if let Some(other) = after {
+            let mut listed = self.hooks.listed.subscribe();
+            let is_asked = |listed: &Vec<(Path, _)>| listed.iter().any(|(path, _)| *path == other);
+            listed.wait_for(is_asked).await.unwrap();
         }
         let this = self.clone();
         let foreign = self.hooks.foreign.lock().unwrap().get(folder).cloned();
@@ -172,7 +189,7 @@ impl Store for Hooked {
     }
 
     fn round_trip(&self) -> Option<std::time::Duration> {
-        self.inner.round_trip()
+        *self.hooks.away.lock().unwrap()
     }
 
     fn upkeep(&self) -> Option<Arc<dyn gaveta_core::Upkeep>> {

@@ -186,6 +186,7 @@ impl Maker {
         let plan = ReadPlan {
             version: Some(entry.version.clone()),
             first: None,
+            ..ReadPlan::default()
         };
         let reading = self.view.read(&entry.path, plan).await.map_err(Some)?;
         match reading.entry().size == entry.item.size {
