@@ -27,9 +27,11 @@ class Scenario:
     fresh = False
     # A folder for each lane, or one for all: where nothing is written.
     one_folder = False
+    # Many files are made and removed: a disk of its own (`measure.Disk`), of so many bytes.
+    own_disk = 0
 
     def __init__(self, ground, quick):
-        self.ground, self.quick = ground, quick
+        self.ground, self.quick, self.disk = ground, quick, None
         self.here = ground.scratch.folder(f"from-{self.name}")
 
     def size(self, full, quick):
@@ -49,8 +51,30 @@ class Scenario:
         """Does it once. `note(measure, way, took)` keeps what it cost."""
         raise NotImplementedError
 
+    def place(self, *names):
+        """A folder where lanes write, and which is empty at first."""
+        return self.ground.scratch.folder(*(["disk"] if self.disk else []), *names)
+
     def back(self, lane):
-        return self.ground.scratch.folder("back", lane.name)
+        return self.place("back", lane.name)
+
+    def begin_disk(self):
+        """Says whether it has the disk it wants."""
+        if not self.own_disk:
+            return True
+        disk = measure.Disk(self.ground.scratch, self.own_disk)
+        if disk.mounted:
+            self.disk = disk
+            return True
+        disk.end()
+        return False
+
+    def end(self):
+        """Takes away what lies about."""
+        data.throw_away(self.place("served", self.name), self.here)
+        if self.disk:
+            self.disk.end()
+            self.disk = None
 
 
 class Big(Scenario):
@@ -88,7 +112,7 @@ class Big(Scenario):
 class Small(Scenario):
     """Thousands of small files there and back."""
 
-    name, measures = "small", ("small-up", "small-down")
+    name, measures, own_disk = "small", ("small-up", "small-down"), 4 << 30
 
     def prepare(self):
         self.count, self.each = self.size(5000, 200), 4096

@@ -207,7 +207,7 @@ impl Path {
     /// [`ErrorKind::BadPath`] when the name is bad or the whole becomes too long.
     pub fn join(&self, name: &str) -> Result<Self, Error> {
         check_name(name).map_err(|problem| Error::bad_path(problem, name))?;
-        self.join_path(&Self(name.into()))
+        self.with_tail(name)
     }
 
     /// The name that this entry gets beside others of its name: `a (2).txt` for `a.txt`. The number
@@ -248,7 +248,18 @@ impl Path {
         if self.is_root() {
             return Ok(tail.clone());
         }
-        let whole = format!("{}/{}", self.0, tail.0);
+        self.with_tail(&tail.0)
+    }
+
+    /// `tail` has names only.
+    fn with_tail(&self, tail: &str) -> Result<Self, Error> {
+        if self.is_root() {
+            return Ok(Self(tail.into()));
+        }
+        let mut whole = String::with_capacity(self.0.len() + 1 + tail.len());
+        whole.push_str(&self.0);
+        whole.push('/');
+        whole.push_str(tail);
         check_length(&whole).map_err(|problem| Error::bad_path(problem, &whole))?;
         Ok(Self(whole.into()))
     }
@@ -338,6 +349,16 @@ fn check_name(name: &str) -> Result<(), PathProblem> {
 /// HFS+ ignores are taken away, full-width letters and the full stops that look alike are folded;
 /// a stream suffix (`.gaveta::$DATA`) counts as the name before it.
 fn is_reserved(name: &str) -> bool {
+    let stem_of = |name: &str| {
+        let stem = name.split(':').next().unwrap_or_default();
+        stem.trim_end_matches(['.', ' ']).len()
+    };
+    // Most names: of ASCII nothing is ignored or folded but its case.
+    if name.is_ascii() {
+        return name
+            .get(..stem_of(name))
+            .is_some_and(|stem| stem.eq_ignore_ascii_case(RESERVED));
+    }
     let folded: String = name
         .chars()
         .filter(|c| !is_ignorable(*c))
@@ -349,8 +370,7 @@ fn is_reserved(name: &str) -> bool {
             _ => c.to_ascii_lowercase(),
         })
         .collect();
-    let stem = folded.split(':').next().unwrap_or_default();
-    stem.trim_end_matches(['.', ' ']) == RESERVED
+    folded.get(..stem_of(&folded)) == Some(RESERVED)
 }
 
 fn is_ignorable(c: char) -> bool {

@@ -1,21 +1,22 @@
 //! What a folder holds, as it is found.
 //!
-//! Each batch is read when the listing is asked for it: an idle or dropped listing holds no
-//! thread and no more than one batch.
+//! While somebody reads one batch, the next is read: an idle or dropped listing holds no thread, and
+//! no more than two batches.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use gaveta_core::{ErrorKind, ListPlan, Listed, Listing, Path, PathProblem, Result, Window};
+use gaveta_core::{Error, ErrorKind, ListPlan, Listed, Listing, Path, PathProblem, Result, Window};
 use rustix::fs::{Dir, DirEntry};
 use rustix::io::Errno;
+use tokio::task::JoinHandle;
 
 use crate::base::Base;
 use crate::errno::Os;
 use crate::staged::is_part;
-use crate::store::run;
+use crate::store::{joined, run};
 use crate::{Staging, os};
 
 /// Few at first, so that the first entries leave at once.
@@ -34,25 +35,39 @@ pub(crate) async fn list_opened(
     plan: ListPlan,
     open: impl FnOnce(&Base, &Path) -> Result<OwnedFd> + Send + 'static,
 ) -> Result<Listing> {
-    let reader = run(move || {
+    // The first batch comes with the opening: most folders have no other.
+    let first = run(move || {
         let folder = open(&base, &path)?;
-        Reader::new(&base, folder, path, &plan)
+        Reader::new(&base, folder, path, &plan)?.step()
     })
     .await?;
-    let batches = stream::try_unfold(reader, |mut reader| async move {
-        if reader.done {
-            return Ok(None);
-        }
-        run(move || {
-            let batch = reader.next_batch()?;
-            Ok(Some((batch, reader)))
-        })
-        .await
+    let batches = stream::try_unfold(Next::Here(first), |next| async move {
+        let (batch, reader) = match next {
+            Next::Here(step) => step,
+            Next::Ahead(reading) => joined(reading.await)?,
+            Next::End => return Ok(None),
+        };
+        let next = match reader {
+            Some(reader) => Next::Ahead(tokio::task::spawn_blocking(move || reader.step())),
+            None => Next::End,
+        };
+        Ok::<_, Error>(Some((batch, next)))
     });
     let items = batches
         .map_ok(|batch| stream::iter(batch.into_iter().map(Ok)))
         .try_flatten();
     Ok(items.boxed())
+}
+
+/// A batch, and who reads on.
+type Step = (VecDeque<Listed>, Option<Reader>);
+
+/// What a listing goes on with.
+enum Next {
+    Here(Step),
+    /// It ends by itself, also when nobody waits for it any more.
+    Ahead(JoinHandle<Result<Step>>),
+    End,
 }
 
 struct Reader {
@@ -85,6 +100,15 @@ impl Reader {
             tells_unnameable: plan.after.is_none(),
             done: plan.limit == Some(0),
         })
+    }
+
+    /// Reads a batch. Blocks.
+    fn step(mut self) -> Result<Step> {
+        let batch = match self.done {
+            true => VecDeque::new(),
+            false => self.next_batch()?,
+        };
+        Ok((batch, (!self.done).then_some(self)))
     }
 
     /// Looks at the next entries; sorted, they leave only at the end, as one page.

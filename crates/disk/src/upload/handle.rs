@@ -36,6 +36,13 @@ impl DiskUpload {
         Err(self.body.about(Error::new(kind)))
     }
 
+    /// Brings into the file what waits for the commit.
+    async fn settle(&self) -> Result<()> {
+        writing::write_waiting(&self.body)
+            .await
+            .map_err(|error| self.body.about(error))
+    }
+
     /// While it is held, the upload goes on living.
     async fn open(&self) -> Result<OwnedRwLockReadGuard<Phase>> {
         let phase = self.body.phase.clone().read_owned().await;
@@ -77,12 +84,14 @@ impl Drop for DiskUpload {
 #[async_trait]
 impl Upload for DiskUpload {
     async fn state(&self) -> Result<UploadState> {
+        self.settle().await?;
         Ok(self.body.state())
     }
 
     async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
         drop(self.open().await?);
         self.body.leases.end_within(&range).await;
+        self.settle().await?;
         Ok(self.body.state())
     }
 
@@ -106,6 +115,7 @@ impl Upload for DiskUpload {
             return self.refuse(ErrorKind::BadRequest);
         }
         let phase = self.open().await?;
+        self.settle().await?;
         if !lock(&self.body.progress).arrived.covers(&range) {
             return self.refuse(ErrorKind::Incomplete);
         }
@@ -149,6 +159,7 @@ impl Upload for DiskUpload {
 
     async fn sync(&self) -> Result<()> {
         let phase = self.open().await?;
+        self.settle().await?;
         let body = self.body.clone();
         let saved = run(move || {
             let _phase = phase;
@@ -169,7 +180,10 @@ impl Upload for DiskUpload {
             if *phase == Phase::Ended {
                 return Err(body.about(Error::new(ErrorKind::UploadLost)));
             }
-            let published = body.commit(&seal).map_err(|error| body.about(error));
+            let published = body
+                .write_waiting()
+                .and_then(|()| body.commit(&seal))
+                .map_err(|error| body.about(error));
             // Also when only the last flush failed: it cannot be published twice.
             let is_published = published.is_ok() || body.staged.is_published();
             if is_published || body.staged.is_spoiled() {

@@ -44,11 +44,12 @@ use kept::{Loaded, Shelf};
 use lease::Leases;
 use parts::Part;
 use sums::Sums;
+use writing::Write;
 
 /// How much room is taken before content comes. A length is only a word: many who announce much and
 /// send nothing would fill the disk for everybody.
 const ROOM_AHEAD: u64 = 4 << 20;
-/// For less, none is taken ahead: its only write asks for as much.
+/// For less, none is looked for or taken ahead: its only write asks for as much.
 const WORTH_ROOM: u64 = 256 << 10;
 
 /// How far an upload is in its life.
@@ -156,6 +157,9 @@ pub(crate) struct Body {
     /// Held while bytes go into the file: the system lets one in at a time, and who waits there
     /// would spin on the processor that the others need.
     writing: Mutex<()>,
+    /// A small whole that arrived and is not in the file yet: the commit, or whoever asks for
+    /// anything else, writes it.
+    waiting: Arc<tokio::sync::Mutex<Option<Write>>>,
     ahead: Mutex<Ahead>,
     /// How many hold it.
     handles: AtomicUsize,
@@ -208,17 +212,14 @@ fn begin_now(base: &Arc<Base>, mut plan: WritePlan, parts: &[Part]) -> Result<Di
         _ => None,
     };
     let id = match plan.id.take() {
+        Some(id) if is_taken(base, &id) => {
+            return Err(Error::new(ErrorKind::Exists).because("the id is taken"));
+        }
         Some(id) => id,
+        // Of 128 random bits: nobody has it.
         None => UploadId::from_bytes(random_bytes()?),
     };
     plan.id = Some(id.clone());
-    if lock(&base.live)
-        .get(&id)
-        .is_some_and(|body| body.strong_count() > 0)
-        || kept::has(base, &id)
-    {
-        return Err(Error::new(ErrorKind::Exists).because("the id is taken"));
-    }
     let in_place = failpoint::unsafe_in_place();
     let (shelf, staged) = match (&plan.target, plan.on_drop) {
         (Some(target), _) if in_place => (None, open_in_place(base, target)?),
@@ -247,6 +248,14 @@ fn begin_now(base: &Arc<Base>, mut plan: WritePlan, parts: &[Part]) -> Result<Di
         lock(&base.live).insert(body.id.clone(), Arc::downgrade(&body));
     }
     Ok(DiskUpload::new(body))
+}
+
+/// Does somebody hold an upload of this id, or is one kept?
+fn is_taken(base: &Base, id: &UploadId) -> bool {
+    lock(&base.live)
+        .get(id)
+        .is_some_and(|body| body.strong_count() > 0)
+        || kept::has(base, id)
 }
 
 /// The bad example that the crash tests must catch: writes into the target itself.
@@ -388,6 +397,7 @@ impl Body {
             saving: Mutex::default(),
             leases: Arc::default(),
             writing: Mutex::default(),
+            waiting: Arc::default(),
             ahead: Mutex::default(),
             handles: AtomicUsize::new(0),
             in_place: false,
@@ -433,6 +443,10 @@ impl Body {
     /// Refuses what does not fit, and takes the room for the first [`ROOM_AHEAD`] bytes of what is
     /// not small. The trash gives way only to bytes that come: here it is asked whether it could.
     fn take_room(&self, length: u64) -> Result<()> {
+        if length < WORTH_ROOM {
+            // Its write says as much, and leaves no full disk behind.
+            return Ok(());
+        }
         let file = &self.staged.file;
         let room = || -> Result<Option<u64>> {
             let all = rustix::fs::fstatvfs(file).os()?;
@@ -446,9 +460,6 @@ impl Body {
         // Asked first: filling the disk only to find that it is too small would hurt others.
         if room()?.is_some_and(|free| wanted > free.saturating_add(yields)) {
             return Err(Error::new(ErrorKind::NoSpace));
-        }
-        if length < WORTH_ROOM {
-            return Ok(());
         }
         match os::preallocate(file, length.min(ROOM_AHEAD)).os() {
             Err(error) if error.kind() == ErrorKind::NoSpace && yields > 0 => Ok(()),

@@ -10,7 +10,7 @@ use gaveta_core::{
     CHUNK, Check, ChunkDigest, ChunkHasher, Content, Digest, Error, ErrorKind, Hasher, Piece,
     Pieces, Result, chunk,
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit};
 use tokio::task::JoinHandle;
 
 use super::gathered::{Gathered, write_all};
@@ -20,10 +20,13 @@ use super::{Body, Phase};
 use crate::failpoint;
 use crate::locks::lock;
 use crate::reading::read_range;
-use crate::store::{check_offset, joined};
+use crate::store::{check_offset, joined, run};
 
 /// How long what was gathered waits for more.
 const IDLE: Duration = Duration::from_millis(25);
+/// A whole of so much waits in memory for its commit, in bytes: a write of its own would wake one
+/// thread more for little.
+const WAITS: u64 = 64 << 10;
 
 /// Writes content from `offset` on, and says how much was kept.
 pub(super) async fn write(
@@ -42,6 +45,7 @@ pub(super) async fn write(
     // What came before an error is kept, but for one of the lease: it is not ours any more.
     let flushed = match &ended {
         Err(error) if error.kind() == ErrorKind::UploadLost => writer.wait().await,
+        Ok(()) if writer.is_small_whole() => writer.leave_waiting().await,
         _ => writer.flush_all().await,
     };
     ended.and(flushed)?;
@@ -77,7 +81,7 @@ enum Counts {
 
 /// What is written in one go.
 #[derive(Debug)]
-struct Write {
+pub(super) struct Write {
     start: u64,
     end: u64,
     parts: Vec<Bytes>,
@@ -114,9 +118,12 @@ impl<'a> Writer<'a> {
         if *body.phase.clone().read_owned().await == Phase::Ended {
             return Err(Error::new(ErrorKind::UploadLost));
         }
+        let lease = body.leases.take(offset).await?;
+        // What came before is overwritten, not what comes now.
+        write_waiting(body).await?;
         Ok(Self {
             body,
-            lease: body.leases.take(offset).await?,
+            lease,
             offset,
             at: offset,
             gathered: Gathered::default(),
@@ -203,7 +210,10 @@ impl<'a> Writer<'a> {
         self.lease.grow(end).await?;
         while !bytes.is_empty() {
             if self.gathered.is_empty() {
-                self.wanted = self.body.base.budget.piece();
+                let length = lock(&self.body.progress).length;
+                let left = length.map_or(u64::MAX, |length| length - self.at);
+                let left = usize::try_from(left).unwrap_or(usize::MAX);
+                self.wanted = self.body.base.budget.piece().min(left);
                 self.room = self.body.base.budget.take(self.wanted).await;
             }
             let part = bytes.split_to(bytes.len().min(self.wanted - self.gathered.len()));
@@ -223,19 +233,8 @@ impl<'a> Writer<'a> {
         }
         self.wait().await?;
         let turn = self.lease.piece().await?;
-        let phase = self.body.phase.clone().read_owned().await;
-        if *phase == Phase::Ended {
-            return Err(Error::new(ErrorKind::UploadLost));
-        }
-        let write = Write {
-            start: self.at - self.gathered.len() as u64,
-            end: self.at,
-            parts: self.gathered.take(),
-            counts: self.counts,
-            close,
-            hasher: self.checked.as_ref().map(|(_, hasher)| hasher.clone()),
-            _room: self.room.take(),
-        };
+        let phase = self.phase().await?;
+        let write = self.taken(close);
         let body = self.body.clone();
         self.running = Some(tokio::task::spawn_blocking(move || {
             let range = write.start..write.end;
@@ -244,6 +243,49 @@ impl<'a> Writer<'a> {
             body.begin_flush(range);
             written
         }));
+        Ok(())
+    }
+
+    /// While it is held, the upload goes on living.
+    async fn phase(&self) -> Result<OwnedRwLockReadGuard<Phase>> {
+        let phase = self.body.phase.clone().read_owned().await;
+        match *phase {
+            Phase::Open => Ok(phase),
+            Phase::Ended => Err(Error::new(ErrorKind::UploadLost)),
+        }
+    }
+
+    /// What was gathered, to be written.
+    fn taken(&mut self, close: Option<ChunkDigest>) -> Write {
+        Write {
+            start: self.at - self.gathered.len() as u64,
+            end: self.at,
+            parts: self.gathered.take(),
+            counts: self.counts,
+            close,
+            hasher: self.checked.as_ref().map(|(_, hasher)| hasher.clone()),
+            _room: self.room.take(),
+        }
+    }
+
+    /// Has all of a small upload come at once, and is it gone with its handle?
+    fn is_small_whole(&self) -> bool {
+        let gathered = self.gathered.len() as u64;
+        self.counts == Counts::Now
+            && self.body.keeping.is_none()
+            && !self.body.in_place
+            && self.running.is_none()
+            && gathered == self.at
+            && (1..=WAITS).contains(&gathered)
+            && lock(&self.body.progress).length == Some(self.at)
+    }
+
+    /// Leaves it for the commit.
+    async fn leave_waiting(&mut self) -> Result<()> {
+        let _turn = self.lease.piece().await?;
+        let _phase = self.phase().await?;
+        let write = self.taken(None);
+        *self.body.waiting.lock().await = Some(write);
         Ok(())
     }
 
@@ -276,7 +318,29 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Writes what waits for the commit. Who asks meanwhile finds it written.
+pub(super) async fn write_waiting(body: &Arc<Body>) -> Result<()> {
+    let mut waiting = body.waiting.clone().lock_owned().await;
+    let Some(write) = waiting.take() else {
+        return Ok(());
+    };
+    let body = body.clone();
+    run(move || {
+        let _waiting = waiting;
+        body.write_piece(write).map(drop)
+    })
+    .await
+}
+
 impl Body {
+    /// As [`write_waiting`], where blocking work runs.
+    pub(super) fn write_waiting(&self) -> Result<()> {
+        match self.waiting.blocking_lock().take() {
+            Some(write) => self.write_piece(write).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Writes one piece, and sums it up on the way.
     fn write_piece(&self, write: Write) -> Result<Option<Hasher>> {
         if let (true, Some(expected)) = (write.parts.is_empty(), write.close) {

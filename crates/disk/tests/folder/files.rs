@@ -198,3 +198,78 @@ async fn an_upload_outlives_the_folder_it_was_begun_in() {
         assert_eq!(fs::read_dir(root.path().join("d")).unwrap().count(), 1);
     }
 }
+
+/// A small upload that is gone with its handle, with all of its content.
+async fn begun(store: &gaveta_disk::DiskStore, bytes: &[u8]) -> Arc<dyn Upload> {
+    let plan = gaveta_core::WritePlan {
+        length: Some(bytes.len() as u64),
+        ..plan("d/small", Replace::Always)
+    };
+    let upload = store.begin(plan).await.unwrap();
+    let content = stream_of(bytes.to_vec(), 3000);
+    let kept = upload.write(0, content, Check::None).await.unwrap();
+    assert_eq!(kept, bytes.len() as u64);
+    upload
+}
+
+#[tokio::test]
+async fn a_small_whole_is_there_for_whoever_asks_before_it_is_committed() {
+    let bytes = content(5000, 3);
+    let sealed = |bytes: &[u8]| Seal {
+        length: Some(bytes.len() as u64),
+        digest: Some(Digest::of(bytes)),
+    };
+    for (root, store) in each_way() {
+        let upload = begun(&store, &bytes).await;
+        assert_eq!(upload.read(10..4000).await.unwrap(), bytes[10..4000]);
+        let upload_of_two = begun(&store, &bytes).await;
+        let state = upload_of_two.state().await.unwrap();
+        assert!(state.arrived.covers(&(0..5000)));
+        drop(upload_of_two);
+
+        let other = content(5000, 4);
+        let again = stream_of(other.clone(), 5000);
+        upload.write(0, again, Check::None).await.unwrap();
+        let part = stream_of(b"part".to_vec(), 4);
+        upload.write(100, part, Check::None).await.unwrap();
+        let mut whole = other.clone();
+        whole[100..104].copy_from_slice(b"part");
+        upload.sync().await.unwrap();
+        upload.commit(sealed(&whole)).await.unwrap();
+        assert_eq!(get(&store, "d/small").await.unwrap(), whole);
+
+        let upload = begun(&store, &bytes).await;
+        let wrong = upload.commit(sealed(&other)).await;
+        assert_eq!(kind(wrong), ErrorKind::DigestMismatch);
+        upload.commit(sealed(&bytes)).await.unwrap();
+        assert_eq!(get(&store, "d/small").await.unwrap(), bytes);
+
+        begun(&store, &other).await.discard().await.unwrap();
+        drop(begun(&store, &other).await);
+        assert_eq!(get(&store, "d/small").await.unwrap(), bytes);
+        assert_eq!(listed(&store, "d").await.len(), 1);
+        if root.path().join(".gaveta").exists() {
+            assert!(!has_reserved_leftovers(root.path()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listing_goes_on_over_many_batches_and_may_be_left_in_any() {
+    for (root, store) in each_way() {
+        for number in 0..1500 {
+            fs::write(root.path().join(format!("file {number}")), b"").unwrap();
+        }
+        assert_eq!(listed(&store, "").await.len(), 1500);
+        for read in [0, 1, 32, 40, 1200] {
+            let listing = store.list(&p(""), ListPlan::default()).await.unwrap();
+            assert_eq!(listing.take(read).count().await, read);
+        }
+        let plan = ListPlan {
+            limit: Some(1100),
+            ..ListPlan::default()
+        };
+        let listing = store.list(&p(""), plan).await.unwrap();
+        assert_eq!(listing.count().await, 1100);
+    }
+}
