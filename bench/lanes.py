@@ -165,7 +165,7 @@ def shown(way, ground, lane):
 
 
 class Gaveta(Lane):
-    """Digests of the whole verified by both sides, and what it gets flushed by the client, always."""
+    """Digests of the whole verified by both sides; flushed by whoever writes, or by nobody."""
 
     peer = "gaveta"
     verifies = True
@@ -203,7 +203,8 @@ class Gaveta(Lane):
         return self.way("send", source, self.at(name))
 
     def get(self, name, target):
-        return self.way("get", self.at(name), target)
+        # As durable here as there.
+        return self.way("get", "--durability", self.shares, self.at(name), target)
 
     def again(self, source, name):
         # Replacing wants who may.

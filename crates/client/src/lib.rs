@@ -3,6 +3,7 @@
 pub mod address;
 mod answer;
 mod drawer;
+mod durable;
 mod exclude;
 pub mod fault;
 mod local;
@@ -14,3 +15,5 @@ pub mod shell;
 pub mod stop;
 mod terminal;
 pub mod verbs;
+
+pub use durable::Durable;

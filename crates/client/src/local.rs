@@ -12,7 +12,7 @@ use std::path::{Component, Path as OsPath, PathBuf};
 use std::sync::Arc;
 
 use gaveta_core::{Entry, Error, ErrorKind, Kind, Path, PathProblem, Store};
-use gaveta_disk::DiskStore;
+use gaveta_disk::{DiskStore, Durability};
 
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{Pattern, is_wild, matches};
@@ -171,11 +171,11 @@ pub(crate) struct Place {
 
 impl Place {
     /// Takes what was typed: into it when it ends with a separator or is a folder, else it is a
-    /// name. Nothing is made.
+    /// name. Nothing is made. What is written there will be as durable as said.
     ///
     /// # Errors
     /// `NotFolder` when something on the way is a file, `BadPath` for names no drawer can hold.
-    pub(crate) fn find(typed: &OsStr) -> Outcome<Self> {
+    pub(crate) fn find(typed: &OsStr, durable: Durability) -> Outcome<Self> {
         let shown = typed.to_string_lossy().into_owned();
         let named = |error: Error| Fault::Store(error.about_text(shown.clone()));
         if typed.is_empty() {
@@ -205,7 +205,7 @@ impl Place {
             root = root.parent().unwrap_or(OsPath::new(""));
         }
         let base = parse_names(&rest).map_err(named)?;
-        let store = Arc::new(open(here(root), Access::Write).map_err(named)?);
+        let store = Arc::new(open(here(root), Access::Write(durable)).map_err(named)?);
         Ok(Self {
             store,
             into: ends || base.is_root(),
@@ -267,13 +267,18 @@ fn here(path: &OsPath) -> &OsPath {
 
 enum Access {
     Read,
-    Write,
+    Write(Durability),
 }
 
 fn open(folder: &OsPath, access: Access) -> gaveta_core::Result<DiskStore> {
+    let (read_only, durability) = match access {
+        Access::Read => (true, Durability::default()),
+        Access::Write(durability) => (false, durability),
+    };
     let options = gaveta_disk::Options {
         staging: gaveta_disk::Staging::Beside,
-        read_only: matches!(access, Access::Read),
+        durability,
+        read_only,
         ..gaveta_disk::Options::default()
     };
     DiskStore::open(folder, options)
@@ -419,7 +424,7 @@ mod tests {
             ("file", "file", false),
             ("there/../there/x", "x", false),
         ] {
-            let place = Place::find(home.path().join(typed).as_os_str()).unwrap();
+            let place = Place::find(home.path().join(typed).as_os_str(), Durability::Full).unwrap();
             assert_eq!((place.base.as_str(), place.into), (base, into), "{typed}");
             let shown = place.show(&place.base.join("z").unwrap());
             assert_eq!(OsPath::new(&shown), home.path().join(typed).join("z"));
@@ -430,7 +435,8 @@ mod tests {
             ("new/../x", "path-dots"),
             (".gaveta/x", "path-reserved"),
         ] {
-            let fault = Place::find(home.path().join(typed).as_os_str()).unwrap_err();
+            let fault =
+                Place::find(home.path().join(typed).as_os_str(), Durability::Full).unwrap_err();
             assert_eq!(fault.code(), code, "{typed}");
         }
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2);

@@ -160,4 +160,65 @@ mod tests {
         });
         assert!(lock(&all.0).is_empty());
     }
+
+    /// What is flushed of a small file and a big one, in a folder that is made for them.
+    #[cfg(target_os = "linux")]
+    async fn flushed(durability: crate::Durability, staging: crate::Staging) -> Vec<String> {
+        use gaveta_core::{Check, OnDrop, Owner, Path, Seal, Store, Upload, WritePlan};
+        use gaveta_testkit::stream_of;
+        let folder = tempfile::tempdir().unwrap();
+        let options = crate::Options {
+            durability,
+            staging,
+            ..crate::Options::default()
+        };
+        let store = crate::DiskStore::open(folder.path(), options).unwrap();
+        for (name, size) in [("d/small", 5), ("d/big", 3 << 20)] {
+            let content = vec![7u8; size];
+            let plan = WritePlan {
+                length: Some(size as u64),
+                on_drop: if size > 5 {
+                    OnDrop::Keep
+                } else {
+                    OnDrop::Discard
+                },
+                ..WritePlan::new(Path::parse(name).unwrap(), Owner("me".into()))
+            };
+            let upload = store.begin(plan).await.unwrap();
+            let written = upload
+                .write(0, stream_of(content.clone(), 1 << 20), Check::None)
+                .await;
+            assert_eq!(written.unwrap(), size as u64);
+            let seal = Seal {
+                length: Some(size as u64),
+                digest: Some(gaveta_core::Digest::of(&content)),
+            };
+            upload.commit(seal).await.unwrap();
+            assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), content);
+        }
+        let beneath = os::tally::beneath(folder.path()).into_iter();
+        let within = |path: std::path::PathBuf| {
+            let rest = path.strip_prefix(folder.path()).unwrap();
+            rest.to_string_lossy().into_owned()
+        };
+        beneath.map(within).collect()
+    }
+
+    /// The client's own disk, and the served one.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn files_and_their_folders_are_flushed_unless_fast() {
+        use crate::{Durability, Staging};
+        for staging in [Staging::Beside, Staging::Reserved] {
+            let full = flushed(Durability::Full, staging).await;
+            let folders = full.iter().filter(|path| *path == "d").count();
+            // The folder for each file, and the one that it was made in.
+            assert_eq!(folders, 2, "{staging:?} {full:?}");
+            assert!(full.iter().any(String::is_empty), "{staging:?} {full:?}");
+            // Each under the name that it has until it is published.
+            let staged = |path: &&String| path.contains(".gaveta");
+            assert!(full.iter().filter(staged).count() >= 2, "{full:?}");
+            assert_eq!(flushed(Durability::Fast, staging).await, [""; 0]);
+        }
+    }
 }

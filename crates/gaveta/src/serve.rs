@@ -15,14 +15,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gaveta_disk::{DiskStore, Durability, Options};
+use gaveta_client::Durable;
+use gaveta_disk::{DiskStore, Options};
 use gaveta_server::{AuditPlan, Config, Handle, Kept, Listening, Server, Shares, UploadLimits};
 use gaveta_text::Text;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
 use admin::{administrator, password_source};
-use args::Durable;
 use greet::greet;
 use logging::init_logging;
 pub(crate) use place::state_folder;
@@ -73,10 +73,7 @@ fn start(args: ServeArgs, text: &Text) -> Result<(), Refusal> {
     };
     let (accounts_file, accounts) = accounts(args.config.as_deref(), &state, &folder, text)?;
     let options = Options {
-        durability: match args.durability {
-            Durable::Full => Durability::Full,
-            Durable::Fast => Durability::Fast,
-        },
+        durability: args.durability.into(),
         read_only: args.read_only,
         trash: args.trash(),
         ..Options::default()

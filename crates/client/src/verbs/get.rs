@@ -12,6 +12,7 @@ use super::transferring::{self, Job, Target, Transferring};
 use super::{Connection, Context, Run, content};
 use crate::address::{Address, is_on};
 use crate::drawer::Drawer;
+use crate::durable::Durable;
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 use crate::local::Place;
 use crate::printer::progress::{Names, Progress};
@@ -31,6 +32,9 @@ pub(super) struct Get {
         help = "arg-get-to"
     )]
     to: Option<OsString>,
+    #[arg(long, value_name = "HOW", hide_possible_values = true,
+        value_enum, default_value_t = Durable::Full, help = "arg-durability")]
+    durability: Durable,
     #[command(flatten)]
     how: Transferring,
     #[command(flatten)]
@@ -47,7 +51,7 @@ impl Run for Get {
             context.printer.give_output_away();
             return context.stoppable(self.to_output(&context, &names)).await;
         }
-        let place = Place::find(to)?;
+        let place = Place::find(to, self.durability.into())?;
         let (job, servers) = context
             .stoppable(self.job(&context, &names, &place))
             .await?;
@@ -224,6 +228,7 @@ mod tests {
         let get = Get {
             words: words.iter().map(OsString::from).collect(),
             to: to.map(OsString::from),
+            durability: Durable::Full,
             how: Transferring::plain(),
             connection: Connection {
                 user: None,

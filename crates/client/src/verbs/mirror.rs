@@ -20,6 +20,7 @@ use gaveta_transfer::{Failed, Summary};
 use super::transferring::{self, Pace, Report};
 use super::{Connection, Context, Run};
 use crate::drawer::Drawer;
+use crate::durable::Durable;
 use crate::exclude::Excludes;
 use crate::fault::{Ended, Fault, Outcome, Tally};
 use crate::printer::progress::Names;
@@ -50,6 +51,14 @@ pub(super) struct Mirror {
     exclude: Vec<String>,
     #[arg(long, conflicts_with = "dry_run", help = "arg-mirror-watch")]
     watch: bool,
+    #[arg(
+        long,
+        value_name = "HOW",
+        hide_possible_values = true,
+        value_enum,
+        help = "arg-mirror-durability"
+    )]
+    durability: Option<Durable>,
     #[command(flatten)]
     pace: Pace,
     #[command(flatten)]
@@ -98,6 +107,10 @@ impl Mirrored {
 impl Run for Mirror {
     async fn run(self, context: Context) -> Outcome<Ended> {
         let words = self.words(&context)?;
+        if self.durability.is_some() && words.way == Way::Up {
+            return Err(Fault::usage("client-mirror-durability"));
+        }
+        let durable = self.durability.unwrap_or(Durable::Full);
         let exclude = Arc::new(Excludes::parse(&self.exclude)?);
         let prepared = async {
             let drawer = context.open(&words.there.server, &self.connection).await?;
@@ -110,7 +123,7 @@ impl Run for Mirror {
                     may_delete(&drawer).await?;
                 }
             }
-            Sides::open(&words, drawer).await
+            Sides::open(&words, drawer, durable.into()).await
         };
         let sides = context.stoppable(prepared).await?;
         let mut consent = self.yes;

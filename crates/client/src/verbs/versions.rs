@@ -15,6 +15,7 @@ use super::restore::{Taken, put_back};
 use super::trash::{by_id, of, short, unsupported};
 use super::{Connection, Context, Run};
 use crate::drawer::Drawer;
+use crate::durable::Durable;
 use crate::fault::{Ended, Fault, Outcome, Sentence};
 use crate::local::Place;
 
@@ -39,6 +40,9 @@ pub(super) struct Versions {
         help = "arg-versions-to"
     )]
     to: Option<std::path::PathBuf>,
+    #[arg(long, value_name = "HOW", hide_possible_values = true, requires = "get",
+        value_enum, default_value_t = Durable::Full, help = "arg-durability")]
+    durability: Durable,
     #[arg(
         long,
         visible_alias = "restaurar",
@@ -90,7 +94,7 @@ impl Versions {
         let reading = of(drawer)?.open(&one.id).await?;
         let own = path.name().unwrap_or_default();
         let typed = self.to.clone().unwrap_or_else(|| own.into());
-        let local = Place::find(typed.as_os_str())?;
+        let local = Place::find(typed.as_os_str(), self.durability.into())?;
         let target = match local.into {
             true => local.base.join(own)?,
             false => local.base.clone(),

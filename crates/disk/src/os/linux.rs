@@ -89,8 +89,8 @@ pub(crate) fn read_cached(file: impl AsFd, into: &mut [u8], offset: u64) -> Opti
     rustix::io::preadv2(file, &mut into, offset, rustix::io::ReadWriteFlags::NOWAIT).ok()
 }
 
-/// Makes what was written to an open file or folder survive a power cut.
-pub(crate) fn flush(open: impl AsFd) -> Result<()> {
+/// The system's own way, for [`flush`](super::flush) alone.
+pub(crate) fn flush_now(open: impl AsFd) -> Result<()> {
     rustix::fs::fsync(open)
 }
 

@@ -23,6 +23,37 @@ pub(crate) const FILE: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
+/// Makes what was written to an open file or folder survive a power cut: all that is flushed goes
+/// through here.
+pub(crate) fn flush(open: impl AsFd) -> Result<()> {
+    #[cfg(all(test, target_os = "linux"))]
+    tally::flushed(&open);
+    flush_now(open)
+}
+
+/// What was flushed, for tests that count.
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod tally {
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+
+    static FLUSHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+    pub(super) fn flushed(open: impl AsFd) {
+        let link = format!("/proc/self/fd/{}", open.as_fd().as_raw_fd());
+        let path = std::fs::read_link(link).unwrap();
+        FLUSHED.lock().unwrap().push(path);
+    }
+
+    /// What of this folder, and beneath it, was flushed so far.
+    pub(crate) fn beneath(folder: &Path) -> Vec<PathBuf> {
+        let flushed = FLUSHED.lock().unwrap();
+        let mine = flushed.iter().filter(|path| path.starts_with(folder));
+        mine.cloned().collect()
+    }
+}
+
 /// Opens a folder by one name, never through a link, to reach what is in it.
 pub(crate) fn open_folder(at: impl AsFd, name: impl Arg) -> Result<OwnedFd> {
     rustix::fs::openat(at, name, FOLDER, Mode::empty())

@@ -62,8 +62,8 @@ pub(crate) fn read_cached(_file: impl AsFd, _into: &mut [u8], _offset: u64) -> O
     None
 }
 
-/// Makes what was written to an open file or folder survive a power cut.
-pub(crate) fn flush(open: impl AsFd) -> Result<()> {
+/// The system's own way, for [`flush`](super::flush) alone.
+pub(crate) fn flush_now(open: impl AsFd) -> Result<()> {
     #[cfg(target_vendor = "apple")]
     if rustix::fs::fcntl_fullfsync(&open).is_ok() {
         return Ok(());

@@ -4,21 +4,13 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use gaveta_client::Durable;
 use gaveta_core::Actions;
 use gaveta_disk::TrashOptions;
 
 use super::logging::{LogFormat, LogLevel};
 use super::tls::TlsArgs;
-
-/// How durable an acknowledged change is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Durable {
-    /// It survives a power cut.
-    Full,
-    /// It survives the server's death, but not a power cut.
-    Fast,
-}
 
 /// The arguments of `gaveta serve`. The help is a key of the texts.
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 shell-usage-mirror = FOLDER [TARGET]
 arg-mirror-get = From the server to here; without it from here to the server
+client-mirror-durability = --durability is for a mirror from a server to here: how durable files are on a server is the server's choice
 client-mirror-get = --get is for a mirror from a server to here
 shell-mirror-name = say where the mirror is to be
 shell-uploads-here = in the shell the uploads are those of this server: name no other

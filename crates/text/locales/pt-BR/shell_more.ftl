@@ -2,6 +2,7 @@
 
 shell-usage-mirror = PASTA [DESTINO]
 arg-mirror-get = Do servidor para cá; sem isto, daqui para o servidor
+client-mirror-durability = --durability é para espelhar de um servidor para cá: no servidor, quem decide isso é o servidor
 client-mirror-get = --baixar é para espelhar de um servidor para cá
 shell-mirror-name = falta dizer onde fica o espelho
 shell-uploads-here = no shell os envios são os deste servidor: não diga outro

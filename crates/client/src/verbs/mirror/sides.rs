@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
 use gaveta_core::{ErrorKind, Path, Store};
+use gaveta_disk::Durability;
 use gaveta_transfer::{Resume, Side};
 
 use crate::address::Address;
@@ -135,11 +136,12 @@ pub(super) struct Sides {
 }
 
 impl Sides {
-    /// Sees to it that the source is a folder that is there, and the target one or nothing.
+    /// Sees to it that the source is a folder that is there, and the target one or nothing. What is
+    /// written here will be as durable as said.
     ///
     /// # Errors
     /// `NotFound`, `NotFolder`, and what either side says.
-    pub(super) async fn open(words: &Words, drawer: Drawer) -> Outcome<Self> {
+    pub(super) async fn open(words: &Words, drawer: Drawer, durable: Durability) -> Outcome<Self> {
         let far = drawer.place(&words.there)?;
         let found = match drawer.remote.stat(&far).await {
             Ok(entry) if entry.is_folder() => true,
@@ -149,7 +151,7 @@ impl Sides {
         };
         let place = match words.way {
             Way::Up => Place::source(&words.here)?,
-            Way::Down if found => Place::find(&words.here)?,
+            Way::Down if found => Place::find(&words.here, durable)?,
             Way::Down => return Err(drawer.named(ErrorKind::NotFound.into(), &far)),
         };
         let there = place.store.stat(&place.base).await;
