@@ -164,7 +164,7 @@ mod tests {
     /// What is flushed of a small file and a big one, in a folder that is made for them.
     #[cfg(target_os = "linux")]
     async fn flushed(durability: crate::Durability, staging: crate::Staging) -> Vec<String> {
-        use gaveta_core::{Check, OnDrop, Owner, Path, Seal, Store, Upload, WritePlan};
+        use gaveta_core::{Check, OnDrop, Owner, Path, Seal, Store, WritePlan};
         use gaveta_testkit::stream_of;
         let folder = tempfile::tempdir().unwrap();
         let options = crate::Options {

@@ -1,5 +1,6 @@
 //! What goes over the line, for both ends: header names, target URLs, JSON bodies, session
-//! messages. Only forms and their conversion to the words of `gaveta-core`; no socket.
+//! messages. Only forms and their conversion to the words of `gaveta-core`, and how encrypted bytes are
+//! read ([`wide`]); no socket.
 //!
 //! PROTOCOL.md documents all of it for people who write another client.
 
@@ -14,6 +15,7 @@ pub mod keys;
 pub mod session;
 pub mod trash;
 pub mod url;
+pub mod wide;
 
 /// The version of the session protocol, told in the greeting.
 pub const PROTOCOL: u32 = 1;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use gaveta_wire::wide::{Wide, poll_read_full};
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
@@ -30,6 +31,8 @@ use super::{Address, Deadlines};
 /// connection, however slow it is, and looks sent to whoever counts.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 const WAITING: u32 = 128 * 1024;
+/// How much is read at once beneath encryption.
+const READ_AHEAD: usize = 128 * 1024;
 
 type Failed = Box<dyn StdError + Send + Sync>;
 
@@ -158,10 +161,14 @@ impl Connector {
             return Ok(Stream::Plain(socket));
         };
         let begun = Instant::now();
+        let socket = Wide::new(socket, READ_AHEAD);
         match timeout(self.limit, tls.connect(name, socket)).await {
             Ok(Ok(stream)) => {
                 self.round_trip.took(begun.elapsed());
-                Ok(Stream::Tls(Box::new(stream)))
+                Ok(Stream::Tls(Box::new(Encrypted {
+                    stream,
+                    failed: None,
+                })))
             }
             Ok(Err(error)) => Err(why(error)),
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
@@ -257,7 +264,14 @@ impl Service<Uri> for Connector {
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<Encrypted>),
+}
+
+/// An encrypted line, and what failed on it after something came.
+#[derive(Debug)]
+pub(super) struct Encrypted {
+    stream: TlsStream<Wide<TcpStream>>,
+    failed: Option<io::Error>,
 }
 
 impl Stream {
@@ -265,7 +279,7 @@ impl Stream {
     pub(super) fn agreed_on_h2(&self) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+            Self::Tls(tls) => tls.stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
 }
@@ -288,7 +302,10 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(plain) => Pin::new(plain).poll_read(cx, into),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, into),
+            Self::Tls(tls) => {
+                let Encrypted { stream, failed } = tls.as_mut();
+                poll_read_full(Pin::new(stream), failed, cx, into)
+            }
         }
     }
 }
@@ -301,7 +318,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(plain) => Pin::new(plain).poll_write(cx, bytes),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, bytes),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_write(cx, bytes),
         }
     }
 
@@ -312,28 +329,28 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(plain) => Pin::new(plain).poll_write_vectored(cx, pieces),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, pieces),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_write_vectored(cx, pieces),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(plain) => plain.is_write_vectored(),
-            Self::Tls(tls) => tls.is_write_vectored(),
+            Self::Tls(tls) => tls.stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(plain) => Pin::new(plain).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(plain) => Pin::new(plain).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_shutdown(cx),
         }
     }
 }

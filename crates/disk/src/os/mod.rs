@@ -36,19 +36,23 @@ pub(crate) fn flush(open: impl AsFd) -> Result<()> {
 pub(crate) mod tally {
     use std::os::fd::{AsFd, AsRawFd};
     use std::path::{Path, PathBuf};
-    use std::sync::Mutex;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     static FLUSHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
+    fn list() -> MutexGuard<'static, Vec<PathBuf>> {
+        FLUSHED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn flushed(open: impl AsFd) {
         let link = format!("/proc/self/fd/{}", open.as_fd().as_raw_fd());
-        let path = std::fs::read_link(link).unwrap();
-        FLUSHED.lock().unwrap().push(path);
+        let path = std::fs::read_link(link).unwrap_or_default();
+        list().push(path);
     }
 
     /// What of this folder, and beneath it, was flushed so far.
     pub(crate) fn beneath(folder: &Path) -> Vec<PathBuf> {
-        let flushed = FLUSHED.lock().unwrap();
+        let flushed = list();
         let mine = flushed.iter().filter(|path| path.starts_with(folder));
         mine.cloned().collect()
     }

@@ -28,6 +28,9 @@ use crate::server::House;
 /// How long the switch of protocols may take.
 const SWITCH: Duration = Duration::from_secs(10);
 
+/// What one read of a session takes at most, in bytes, and holds all the time: enough for a command.
+const READ_BUFFER: usize = 1024;
+
 /// How long a session may still say goodbye when everything is broken off.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -75,7 +78,7 @@ pub(crate) fn open(
             return;
         };
         let config = WebSocketConfig::default()
-            .read_buffer_size(8 * 1024)
+            .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(4 * MAX_MESSAGE)
             .max_message_size(Some(MAX_MESSAGE))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use gaveta_wire::wide::Wide;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -34,6 +35,8 @@ const HEAD: usize = 32 * 1024;
 const LARGEST: usize = 256 * 1024;
 const SMALLEST: usize = 32 * 1024;
 const BUFFERS: usize = 1024 * 1024;
+/// Beneath encryption: the most that is read at once, of a peer who sends much.
+const READ_AHEAD: usize = 128 * 1024;
 /// HTTP/2: requests at once, and what may wait to leave of each.
 const STREAMS: u32 = 256;
 const SEND_BUFFER: usize = 128 * 1024;
@@ -118,9 +121,10 @@ async fn shake(
     tls: &Tls,
     line: &Arc<Line>,
     house: &Arc<House>,
-) -> Option<(TlsStream<Counted<TcpStream>>, Protocol)> {
+) -> Option<(TlsStream<Wide<Counted<TcpStream>>>, Protocol)> {
     let _turn = house.shaking.turn(line.peer().ip()).await?;
-    let socket = Counted::new(socket, Arc::clone(line));
+    let ahead = buffer(house.drawer.meters.totals().connected).min(READ_AHEAD);
+    let socket = Wide::new(Counted::new(socket, Arc::clone(line)), ahead);
     match tls.acceptor().accept(socket).await {
         Ok(socket) => {
             line.encrypt();

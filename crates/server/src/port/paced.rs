@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use gaveta_wire::wide::poll_read_full;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
@@ -31,6 +32,8 @@ pub(crate) struct Paced<S> {
     pace: Pace,
     stalled: Option<Stalled>,
     head: Option<Head>,
+    /// What failed after something came.
+    failed: Option<io::Error>,
 }
 
 /// A write that waits.
@@ -59,6 +62,7 @@ impl<S> Paced<S> {
             pace,
             stalled: None,
             head: None,
+            failed: None,
         }
     }
 
@@ -130,7 +134,12 @@ impl<S: AsyncRead + Unpin> Paced<S> {
             return Poll::Ready(Ok(length));
         }
         let filled = into.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, into))?;
+        ready!(poll_read_full(
+            Pin::new(&mut self.socket),
+            &mut self.failed,
+            cx,
+            into
+        ))?;
         Poll::Ready(Ok(into.filled().len() - filled))
     }
 }

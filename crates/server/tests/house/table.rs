@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
-use gaveta_core::{Account, AccountKind, Actions, Grant, Grants, Operation, Path};
+use gaveta_core::{Account, AccountKind, Action, Actions, Grant, Grants, Operation, Path};
 use gaveta_server::{Book, HashedPassword, Record};
 use gaveta_wire::route;
 use gaveta_wire::session::CALLS;
