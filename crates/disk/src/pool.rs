@@ -12,7 +12,7 @@ use crate::locks::lock;
 /// The size of a buffer that is kept, in bytes.
 pub(crate) const BUFFER: usize = 256 << 10;
 /// How many wait for their next use: 8 MiB.
-const KEPT: usize = 32;
+const KEPT: usize = 8;
 
 /// The buffers of one store.
 #[derive(Debug, Default)]

@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::pool::BUFFER;
-
 /// What all writes may hold in pieces, in bytes.
-const ALL: usize = 16 << 20;
+const ALL: usize = 12 << 20;
 /// What one permit is.
 const UNIT: usize = 1 << 10;
 /// The largest and the smallest piece that is gathered before it is written.
@@ -48,15 +46,10 @@ impl Budget {
         Writing(self)
     }
 
-    /// How large pieces are worth gathering now: smaller when many write. Where it can be, whole buffers
-    /// of the pool.
+    /// How large pieces are worth gathering now: smaller when many write.
     pub(super) fn piece(&self) -> usize {
         let writers = self.writers.load(Ordering::Relaxed).max(1);
-        let share = (ALL / writers).clamp(SMALLEST, LARGEST);
-        match share / BUFFER {
-            0 => share,
-            buffers => buffers * BUFFER,
-        }
+        (ALL / 2 / writers).clamp(SMALLEST, LARGEST)
     }
 
     /// Waits for the room for so many bytes. None, when there never will be: the store is closing.
@@ -76,11 +69,8 @@ mod tests {
     async fn pieces_shrink_when_many_write_and_no_more_than_all_is_given() {
         let budget = Budget::default();
         assert_eq!(budget.piece(), LARGEST);
-        let writing: Vec<_> = (0..600).map(|_| budget.enter()).collect();
+        let writing: Vec<_> = (0..400).map(|_| budget.enter()).collect();
         assert_eq!(budget.piece(), SMALLEST);
-        drop(writing);
-        let writing: Vec<_> = (0..50).map(|_| budget.enter()).collect();
-        assert_eq!(budget.piece(), BUFFER);
         drop(writing);
         assert_eq!(budget.piece(), LARGEST);
         let first = budget.take(ALL - LARGEST).await;
