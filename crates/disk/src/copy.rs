@@ -27,7 +27,7 @@ const STEP: u64 = 8 << 20;
 /// How much is read at once where the kernel cannot copy.
 const PIECE: u64 = 1 << 20;
 /// How much is copied before it counts as done where there may be no room.
-const ROOMY_STEP: u64 = 32 << 20;
+const ROOMY_STEP: u64 = 4 << 20;
 /// Deeper trees are refused: each level holds two folders open.
 const MAX_LEVELS: usize = 256;
 

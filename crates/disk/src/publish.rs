@@ -150,8 +150,16 @@ fn try_into_place(
         return Err(error);
     }
     failpoint::pass("after-rename")?;
-    base.flush_made(&made)?;
-    base.flush_folder(&folder)?;
+    // Whoever may try again what passes would find the name there, and take it for flushed.
+    let final_ = |error: Error| {
+        if error.kind().is_transient() {
+            Error::new(ErrorKind::Io).because(error)
+        } else {
+            error
+        }
+    };
+    base.flush_made(&made).map_err(final_)?;
+    base.flush_folder(&folder).map_err(final_)?;
     failpoint::pass("after-folder-flush")
 }
 

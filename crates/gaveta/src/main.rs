@@ -4,6 +4,7 @@ mod account;
 mod ask;
 mod cli;
 mod exit;
+mod handles;
 mod manual;
 mod offline;
 mod serve;
@@ -12,5 +13,6 @@ mod verify;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    handles::raise();
     cli::run(std::env::args_os().collect()).into()
 }

@@ -3,7 +3,6 @@
 mod admin;
 mod args;
 mod greet;
-mod handles;
 mod logging;
 mod place;
 mod refusal;
@@ -38,7 +37,6 @@ const BLOCKING_THREADS: usize = 128;
 /// Serves until it is told to stop.
 pub(crate) fn run(args: ServeArgs, text: &Text) -> Exit {
     init_logging(args.log, args.log_level);
-    handles::raise();
     match start(args, text) {
         Ok(()) => Exit::Done,
         Err(Refusal(exit, sentence)) => {

@@ -210,8 +210,14 @@ impl<'a> Writer<'a> {
         self.lease.grow(end).await?;
         while !bytes.is_empty() {
             if self.gathered.is_empty() {
-                let length = lock(&self.body.progress).length;
-                let left = length.map_or(u64::MAX, |length| length - self.at);
+                // It may have been told meanwhile.
+                let left = match lock(&self.body.progress).length {
+                    None => u64::MAX,
+                    Some(length) if length <= self.at => {
+                        return Err(Error::new(ErrorKind::LengthMismatch));
+                    }
+                    Some(length) => length - self.at,
+                };
                 let left = usize::try_from(left).unwrap_or(usize::MAX);
                 self.wanted = self.body.base.budget.piece().min(left);
                 self.room = self.body.base.budget.take(self.wanted).await;

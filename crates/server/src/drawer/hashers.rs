@@ -1,6 +1,6 @@
 //! The threads that compute password hashes.
 //!
-//! Always the same few: each keeps the memory that a hash takes (19 MiB), for the next one.
+//! Always the same few, whoever asks: what else waits for a thread does not wait for them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};

@@ -1,6 +1,5 @@
 //! Passwords: kept as argon2id hashes, compared without haste, remembered for minutes.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -126,11 +125,10 @@ impl HashedPassword {
     }
 }
 
-thread_local! {
-    /// What the hashes of a thread are computed in, one after the other: taken from the allocator
-    /// for each, aligned as it must be, it would come from another place every time.
-    static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
-}
+/// The least that is taken of the system for a hash, in blocks of 1 KiB; what is not used of it costs
+/// nothing. The C library's allocator gives back at once what is larger than 32 MiB (mallopt(3),
+/// `M_MMAP_THRESHOLD`); of what a hash needs it would keep a piece for each thread.
+const LEAST_TAKEN: usize = 33 << 10;
 
 /// The argon2id hash of this length; none for parameters that do not fit.
 fn hashed(
@@ -141,15 +139,11 @@ fn hashed(
 ) -> Option<Output> {
     let argon2 = Argon2::new(Algorithm::Argon2id, version, params.clone());
     let mut out = Zeroizing::new(vec![0; length]);
-    MEMORY
-        .with_borrow_mut(|memory| {
-            let blocks = params.block_count();
-            if memory.len() < blocks {
-                memory.resize(blocks, Block::new());
-            }
-            let memory = memory.as_mut_slice();
-            argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut out, memory)
-        })
+    let blocks = params.block_count();
+    let mut memory = Vec::with_capacity(blocks.max(LEAST_TAKEN));
+    memory.resize(blocks, Block::new());
+    argon2
+        .hash_password_into_with_memory(password.as_bytes(), salt, &mut out, &mut memory)
         .ok()?;
     Output::new(&out).ok()
 }

@@ -138,15 +138,20 @@ impl RequestLog {
 /// The path without the id of an upload, or the secret of a share: whoever knows it may go on with
 /// the upload, or get what is shared. None when there is none.
 fn without_id(path: &str) -> Option<String> {
+    // A proxy's prefix may stand before it; no name in the folder is like ours.
+    let (before, path) = path.split_at(path.find(gaveta_wire::route::OWN)?);
     if let Some((_, after)) = gaveta_wire::keys::in_link(path) {
-        return Some(format!("{}…{after}", gaveta_wire::route::SHARED));
+        return Some(format!("{before}{}…{after}", gaveta_wire::route::SHARED));
     }
     let rest = path
         .strip_prefix(gaveta_wire::route::UPLOADS)?
         .strip_prefix('/')?;
     let (id, after) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let shown: String = id.chars().take(8).collect();
-    Some(format!("{}/{shown}…{after}", gaveta_wire::route::UPLOADS))
+    Some(format!(
+        "{before}{}/{shown}…{after}",
+        gaveta_wire::route::UPLOADS
+    ))
 }
 
 impl Drop for RequestLog {
@@ -174,5 +179,25 @@ impl Drop for RequestLog {
             milliseconds = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
             ended,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_secret_of_a_path_does_not_show_beneath_a_prefix_either() {
+        let secret = format!("gvs_{}", "a".repeat(43));
+        for prefix in ["", "/files", "/a/b"] {
+            let link = without_id(&format!("{prefix}/.gaveta/s/{secret}/a b")).unwrap();
+            assert!(!link.contains("aaaa") && link.starts_with(prefix), "{link}");
+            let upload = without_id(&format!("{prefix}/.gaveta/uploads/0123456789abcdef/commit"));
+            assert_eq!(
+                upload.unwrap(),
+                format!("{prefix}/.gaveta/uploads/01234567…/commit")
+            );
+            assert_eq!(without_id(&format!("{prefix}/a/b")), None);
+        }
     }
 }

@@ -6,8 +6,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 const ENOUGH: u64 = 1 << 17;
 
 /// Has the system let this process open as many files as it may at most. The usual soft limit
-/// (1024, for programs of another age) is fewer than the connections that are taken, and who used
-/// it up would keep everybody else out. What the system refuses stays as it was.
+/// (1024, for programs of another age) is fewer than the connections that a server takes, and who
+/// used it up would keep everybody else out; a client has hundreds of small files under way. What the system refuses stays as it was.
 pub(super) fn raise() {
     let mut limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(ENOUGH).min(ENOUGH);
