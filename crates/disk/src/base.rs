@@ -267,8 +267,11 @@ impl Base {
                     tries += 1;
                     let some = self.free().saturating_add(ROOM);
                     let enough = &mut |went| went >= ROOM_THINGS || self.free() >= some;
-                    if !self.bin().is_some_and(|bin| bin.make_room(enough)) {
-                        return Err(error);
+                    match self.bin() {
+                        None => return Err(error),
+                        Some(bin) if bin.make_room(enough) => {}
+                        // Others may have had it give way meanwhile.
+                        Some(_) => tries = ROOM_TRIES,
                     }
                 }
                 result => return result,

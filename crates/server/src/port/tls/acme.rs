@@ -188,11 +188,13 @@ async fn obtain(plan: &AcmePlan, shown: &Shown) -> Result<(), String> {
     if let Some(lacking) = plan.domains.iter().find(|name| !got.names.contains(name)) {
         return Err(format!("the authority's certificate is not for {lacking}"));
     }
-    tracing::info!(
-        target: "gaveta::tls", fingerprint = %got.fingerprint,
-        names = gaveta_text::escape(&got.names.join(", ")).as_ref(), "certificate by ACME"
-    );
+    let (fingerprint, names) = (got.fingerprint.to_string(), got.names.join(", "));
+    let names = gaveta_text::escape(&names);
     shown.show(got);
+    // Whoever reads this finds it shown.
+    tracing::info!(
+        target: "gaveta::tls", fingerprint, names = names.as_ref(), "certificate by ACME"
+    );
     Ok(())
 }
 
