@@ -453,7 +453,7 @@ fn a_line_that_is_cut_keeps_no_change_from_coming_down() {
         .ok();
     house.admin(["send", "c", &house.at("m/new/deep/c")]).ok();
     house.admin(["rm", "-r", &house.at("m/gone")]).ok();
-    watching.says(|said| said["type"] == "error");
+    // Whether the large one failed or was there just in time is chance; nothing else can come.
     assert!(!target.join("new").exists());
     line.mend();
     until(|| tree(&target) == tree(&source));
