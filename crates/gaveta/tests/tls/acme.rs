@@ -142,7 +142,7 @@ fn an_authority_gives_a_certificate_and_it_is_kept() {
         command.env("SSL_CERT_FILE", &its.authority);
     };
     let mut house = House::start("127.0.0.1", ours, &options, trusting);
-    house.wait_for("certificate by ACME");
+    house.wait_for(": certificate by ACME");
 
     // Whoever trusts the authority is served under the name, and nobody else.
     let (_, root) = curl(&["-k", &format!("https://127.0.0.1:{management}/roots/0")]);
@@ -173,5 +173,5 @@ fn an_authority_gives_a_certificate_and_it_is_kept() {
         let mode = fs::metadata(state.join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
-    assert!(house.log().matches("certificate by ACME").count() == 1);
+    assert!(house.log().matches(": certificate by ACME").count() == 1);
 }

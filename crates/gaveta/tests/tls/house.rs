@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::common::{PASSWORD, Run, finish, gaveta};
 
 /// Nothing here takes long; what does hangs.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A certificate and its key in files, for 127.0.0.1 and `files.example`.
 #[derive(Debug, Clone)]
