@@ -438,7 +438,7 @@ fn a_line_that_is_cut_keeps_no_change_from_coming_down() {
     house.write("c", "changed");
     house.write("large", content(5_000_000));
     let line = Line::to(&house);
-    let mut watching = Watching::start(&house, &[&line.at("m"), "back"]);
+    let watching = Watching::start(&house, &[&line.at("m"), "back"]);
     let (source, target) = (
         house.served.path().join("m"),
         house.home.path().join("back"),
