@@ -98,8 +98,6 @@ class Big(Scenario):
             took = run(way, lane.server)
             data.same_file(self.source, lane.root / name)
             note("big-up", way, took)
-            if lane.twin:
-                return
             settle(lane.root, 0 if self.quick else TOUCH)
             way = lane.get(name, back)
             took = run(way, lane.server)
@@ -131,8 +129,6 @@ class Small(Scenario):
             took = run(way, lane.server)
             data.same_tree(self.source, lane.root / name)
             note("small-up", way, took)
-            if lane.twin:
-                return
             settle(lane.root)
             way = lane.get_tree(name, back, self.source)
             took = run(way, lane.server)
@@ -316,8 +312,6 @@ class Clients(Scenario):
             for name in names:
                 data.same_file(self.source, lane.root / name)
             note("clients-up", ways[0], self.shares(took, one))
-            if lane.twin:
-                return
             settle(lane.root)
             one = run(lane.get("one.bin", back), lane.server)
             ways = [lane.get(name, back) for name in names]
