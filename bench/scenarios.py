@@ -99,7 +99,10 @@ class Big(Scenario):
             data.same_file(self.source, lane.root / name)
             note("big-up", way, took)
             settle(lane.root, 0 if self.quick else TOUCH)
-            way = lane.get(name, back)
+            try:
+                way = lane.get(name, back)
+            except CannotDo as why:
+                return note("big-down", None, why)
             took = run(way, lane.server)
             data.same_file(self.source, back / name)
             note("big-down", way, took)
@@ -188,7 +191,7 @@ class Delta(Scenario):
             data.copy(self.source, source)
             run(lane.put(source, name), lane.server)
         data.change_within(source, 0.01)
-        settle(lane.root)
+        settle(lane.root, 0 if self.quick else TOUCH)
         way = lane.again_file(source, name)
         took = run(way, lane.server)
         data.same_file(source, lane.root / name)
@@ -304,18 +307,18 @@ class Clients(Scenario):
         back = self.back(lane)
         names = [f"client-{client}.bin" for client in range(self.clients)]
         try:
-            settle(lane.root)
+            settle(lane.root, 0 if self.quick else TOUCH)
             one = run(lane.put(self.one, "one.bin"), lane.server)
-            settle(lane.root)
+            settle(lane.root, 0 if self.quick else TOUCH)
             ways = [lane.put(self.source, name) for name in names]
             took = together(ways, lane.server)
             for name in names:
                 data.same_file(self.source, lane.root / name)
             note("clients-up", ways[0], self.shares(took, one))
-            settle(lane.root)
+            settle(lane.root, 0 if self.quick else TOUCH)
             one = run(lane.get("one.bin", back), lane.server)
             ways = [lane.get(name, back) for name in names]
-            settle(lane.root)
+            settle(lane.root, 0 if self.quick else TOUCH)
             took = together(ways, lane.server)
             for name in names:
                 data.same_file(self.source, back / name)

@@ -171,11 +171,11 @@ def long(told):
     if run["quick"]:
         lines += ["", f"**{WORDS['en']['quick']}**"]
     lines += ["", "Figures are medians. *Ratio* is the figure of the best peer on the same line (plain or encrypted) over this lane's: above 1 "
-              "is better than every peer. *On disk* means flushed before it is acknowledged; *verified*, that a digest of the content is compared. "
+              "is better than every peer; *flushed*, the same among those that flush. *On disk* means flushed before it is acknowledged; *verified*, that a digest of the content is compared. "
               "Processor time is user and system time with all children. Memory of the server is its peak (`VmHWM`) while the command ran, "
               "summed over its processes. What arrived was compared with what was sent, each time, outside the clock. "
               "A peer that took more than 4 times what the fastest peer took in the first round, or 1.5 times in the first two, sits out the "
-              "rest (*rounds*), but for scp and rsync over ssh; a command of more than half a minute is ended. `lists/N` are options for curl, a path and a URL for each file, "
+              "rest (*rounds*), but for scp, rsync over ssh and those that flush; a command of more than half a minute is ended. `lists/N` are options for curl, a path and a URL for each file, "
               "made before the clock runs.", "",
               "| lane | program | line | on disk | verified |", "|---|---|---|---|---|"]
     for name, lane in told.lanes.items():
@@ -217,7 +217,11 @@ def of(told, measure):
     more = [key for key in MORE if any(key in took for lane in found.values() for took in lane["rounds"])]
     head = ["lane", "seconds", "ratio", *(MORE[key][0] for key in more), *(title for _, title, _ in COSTS), "rounds"]
     rows, commands, absent = [], [], []
-    best = {line: next(iter(told.peers(measure, line)), (None,))[0] for line in ("plain", "encrypted")}
+    lines = ("plain", "encrypted")
+    best = {line: next(iter(told.peers(measure, line)), (None,))[0] for line in lines}
+    flushed = {line: next((value for value, name in told.peers(measure, line) if told.lanes[name]["durable"]), None) for line in lines}
+    if any(flushed.values()):
+        head.insert(3, "ratio, flushed")
     for line in ("encrypted", "plain"):
         lanes = [name for name in found if told.lanes[name]["line"] == line]
         for name in sorted(lanes, key=lambda name: told.middle(measure, name) or float("inf")):
@@ -231,6 +235,9 @@ def of(told, measure):
             ratio = f"{best[line] / value:.2f}" if best[line] and value else "—"
             cells = [f"**{name}**" if told.lanes[name]["peer"] == "gaveta" else name,
                      seconds(told.middle(measure, name, "seconds")), ratio]
+            if any(flushed.values()):
+                beside = flushed[line] if told.lanes[name]["durable"] else None
+                cells.append(f"{beside / value:.2f}" if beside and value else "—")
             cells += [tell(told.middle(measure, name, key), MORE[key][1]) for key in more]
             cells += [tell(told.middle(measure, name, key), as_text) for key, _, as_text in COSTS]
             rows.append([line, *cells, str(len(found[name]["rounds"]))])
