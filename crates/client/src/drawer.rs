@@ -315,11 +315,15 @@ impl Drawer {
     }
 
     /// The same drawer as the administrator sees it, over connections of its own: the password is
-    /// lent to one command.
+    /// lent to one command. Who is signed in by it already sees it so anyway. What is changed
+    /// through it is this drawer's own change ([`Remote::is_own`]).
     ///
     /// # Errors
     /// As [`Remote::connect`]; `WrongPassword`.
     pub(crate) async fn lent(&self, password: &Secret) -> Outcome<Self> {
+        if self.remote.is_signed_in(Account::ADMIN, password) {
+            return Ok(self.clone());
+        }
         let passwords = Passwords {
             given: Some(password.clone()),
             ..Passwords::default()
@@ -329,8 +333,27 @@ impl Drawer {
         lent.sign_in(password).await?;
         Ok(Self {
             folder: self.folder.clone(),
+            remote: lent.remote.as_one_with(&self.remote),
             ..lent
         })
+    }
+
+    /// As [`Drawer::lent`], for a command to which no password was given: the one that needs no
+    /// question, else a person is asked.
+    ///
+    /// # Errors
+    /// As [`Drawer::lent`]; `SignInNeeded` where nobody can be asked; an unreadable password file.
+    pub(crate) async fn lent_again(&self) -> Outcome<Self> {
+        let is_own = self.keyed || self.passwords.user.is_some();
+        if !is_own && let Some(password) = self.passwords.find()? {
+            return self.lent(&password).await;
+        }
+        if !self.printer.can_ask() {
+            return Err(Fault::Store(ErrorKind::SignInNeeded.into()));
+        }
+        let question = self.question(Account::ADMIN);
+        let lend = |password: Secret| async move { self.lent(&password).await };
+        asked(&self.printer, &question, lend).await
     }
 
     /// Who signed in, where it is not the administrator lent for a moment.
@@ -404,18 +427,22 @@ impl Drawer {
 
     /// Asks a person for the password of who has this name, and signs in.
     async fn asked(&self, name: &str) -> Outcome {
+        let question = self.question(name);
+        let sign_in = |password: Secret| async move { self.sign_in_as(name, &password).await };
+        asked(&self.printer, &question, sign_in).await
+    }
+
+    fn question(&self, name: &str) -> String {
         let text = self.printer.text();
         let server = escape(&self.server.to_string()).into_owned();
-        let question = match name {
+        match name {
             Account::ADMIN => text.say("client-ask-password", &[("server", server.into())]),
             name => {
                 let name = escape(name).into_owned();
                 let args = [("name", name.into()), ("server", server.into())];
                 text.say("client-ask-password-of", &args)
             }
-        };
-        let sign_in = |password: Secret| async move { self.sign_in_as(name, &password).await };
-        asked(&self.printer, &question, sign_in).await
+        }
     }
 
     /// Signs in at once when a password was given in so many words: then it must be right. Once:

@@ -1,31 +1,23 @@
-//! The remote store against servers that lie, stall, go away in the middle, or are none of ours.
+//! The remote store against servers that lie, stall, or are none of ours.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod common;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use common::{VISITOR, entry, fetch, json, list, path, patient, send};
 use gaveta_client::remote::{
     Address, Deadlines, Options, Remote, Security, Session, SignIn, Trust,
 };
-use gaveta_core::{
-    Account, Check, ErrorKind, ListPlan, MovePlan, Owner, Path, ReadPlan, Result, Seal, Store,
-    WritePlan,
-};
-use gaveta_server::{Config, Server};
-use gaveta_testkit::{MemoryStore, collect, content, stream_of};
-use gaveta_transfer::{Cancel, Silent, Source, transfer};
+use gaveta_core::{Account, ErrorKind, MovePlan, Owner, ReadPlan, Seal, Store, WritePlan};
+use gaveta_testkit::content;
 use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::session::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
-}
 
 /// Deadlines that are short, so that a server that stalls is found out within the test.
 fn hasty() -> Options {
@@ -38,17 +30,6 @@ fn hasty() -> Options {
         deadlines,
         ..Options::default()
     }
-}
-
-fn patient() -> Options {
-    Options::default()
-}
-
-const VISITOR: &str = r#"{"id":1,"ok":{"is":"account","name":"visitor","may":["list"]}}"#;
-
-fn json(text: &str) -> Vec<u8> {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
-    format!("{head}{}\r\n\r\n{text}", text.len()).into_bytes()
 }
 
 /// What a raw server does with each connection.
@@ -126,28 +107,6 @@ async fn lie(answer: impl Into<Vec<u8>>, then: Then, options: Options) -> (Raw, 
     let raw = raw(answer, then).await;
     let remote = Remote::connect(raw.address.clone(), options).await.unwrap();
     (raw, remote)
-}
-
-async fn list(remote: &Remote, folder: &str) -> Result<usize> {
-    let listing = remote.list(&path(folder), ListPlan::default()).await?;
-    Ok(listing.try_collect::<Vec<_>>().await?.len())
-}
-
-async fn fetch(remote: &Remote, plan: ReadPlan) -> Result<Vec<u8>> {
-    let reading = remote.read(&path("a"), plan).await?;
-    collect(reading.stream(0..reading.entry().size)).await
-}
-
-async fn send(store: &dyn Store, bytes: Vec<u8>) -> Result<()> {
-    let plan = WritePlan {
-        length: Some(bytes.len() as u64),
-        ..WritePlan::new(path("a"), Owner::of(Account::VISITOR))
-    };
-    let upload = store.begin(plan).await?;
-    upload
-        .write(0, stream_of(bytes, 64 * 1024), Check::None)
-        .await?;
-    upload.commit(Seal::default()).await.map(|_| ())
 }
 
 /// Another program of this machine on the server's port: it answers as a visitor's server would,
@@ -281,13 +240,6 @@ async fn a_session_with_something_else_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
-}
-
-fn entry(path: &str) -> String {
-    let path = serde_json::to_string(path).unwrap();
-    format!(
-        r#"{{"path":{path},"kind":"file","size":3,"modified":"2020-01-01T00:00:00Z","version":"v"}}"#
-    )
 }
 
 fn lines(lines: &[String]) -> Vec<u8> {
@@ -508,300 +460,4 @@ async fn an_answer_to_an_upload_is_believed_only_when_it_fits() {
     let (_raw, remote) = lie("", Then::Close, patient()).await;
     let error = send(&remote, content(32 << 20, 1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{}", error.chain());
-}
-
-/// Hands bytes between a client and a real server, and cuts both lines when so many bytes went
-/// one way on one connection.
-async fn cutting(server: std::net::SocketAddr, up: u64, down: u64) -> (Address, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
-    let mut running = JoinSet::new();
-    running.spawn(async move {
-        let mut open = JoinSet::new();
-        while let Ok((client, _)) = listener.accept().await {
-            open.spawn(async move {
-                let far = TcpStream::connect(server).await.unwrap();
-                let (client_in, mut client_out) = client.into_split();
-                let (far_in, mut far_out) = far.into_split();
-                let (mut upward, mut downward) = (client_in.take(up), far_in.take(down));
-                tokio::select! {
-                    _ = tokio::io::copy(&mut upward, &mut far_out) => {}
-                    _ = tokio::io::copy(&mut downward, &mut client_out) => {}
-                }
-            });
-        }
-    });
-    (address, running)
-}
-
-async fn a_server(store: &MemoryStore) -> gaveta_server::Running {
-    let config = Config::for_tests("unused").unwrap();
-    Server::bind(config, Arc::new(store.clone()))
-        .await
-        .unwrap()
-        .spawn()
-}
-
-#[tokio::test]
-async fn a_server_that_goes_away_while_content_comes() {
-    let store = MemoryStore::new();
-    let running = a_server(&store).await;
-    send(&store, content(4 << 20, 1)).await.unwrap();
-    let (address, _proxy) = cutting(running.address(), u64::MAX, 1 << 20).await;
-    let remote = Remote::connect(address, patient()).await.unwrap();
-    let plan = ReadPlan {
-        version: None,
-        first: Some(0..4 << 20),
-        ..ReadPlan::default()
-    };
-    assert_eq!(
-        fetch(&remote, plan).await.unwrap_err().kind(),
-        ErrorKind::Disconnected
-    );
-}
-
-#[tokio::test]
-async fn a_server_that_goes_away_while_content_goes_publishes_nothing() {
-    let store = MemoryStore::new();
-    let running = a_server(&store).await;
-    for cut in [1000, 1 << 20, (4 << 20) - 1] {
-        let (address, _proxy) = cutting(running.address(), cut, u64::MAX).await;
-        let remote = Remote::connect(address, patient()).await.unwrap();
-        let error = send(&remote, content(4 << 20, 1)).await.unwrap_err();
-        assert_eq!(
-            error.kind(),
-            ErrorKind::Disconnected,
-            "{cut}: {}",
-            error.chain()
-        );
-    }
-    running.stop().await.unwrap();
-    // The server has ended, so nothing can be published any more.
-    assert_eq!(
-        store.stat(&path("a")).await.unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
-}
-
-#[tokio::test]
-async fn a_server_that_goes_away_while_it_lists() {
-    let store = MemoryStore::new();
-    let running = a_server(&store).await;
-    for i in 0..3000 {
-        store
-            .make_folder(&path(&format!("folder {i}")))
-            .await
-            .unwrap();
-    }
-    let (address, _proxy) = cutting(running.address(), u64::MAX, 100_000).await;
-    let remote = Remote::connect(address, patient()).await.unwrap();
-    assert_eq!(
-        list(&remote, "").await.unwrap_err().kind(),
-        ErrorKind::Disconnected
-    );
-}
-
-#[tokio::test]
-async fn dropping_an_upload_publishes_nothing() {
-    let store = MemoryStore::new();
-    let running = a_server(&store).await;
-    let address = Address::new("127.0.0.1", running.address().port());
-    let remote = Remote::connect(address, patient()).await.unwrap();
-    let plan = || WritePlan::new(path("a"), Owner::of(Account::VISITOR));
-    let upload = remote.begin(plan()).await.unwrap();
-    upload
-        .write(0, stream_of(content(1 << 20, 1), 65536), Check::None)
-        .await
-        .unwrap();
-    drop(upload);
-    let upload = remote.begin(plan()).await.unwrap();
-    upload
-        .write(0, stream_of(content(1 << 20, 1), 65536), Check::None)
-        .await
-        .unwrap();
-    upload.discard().await.unwrap();
-    upload.discard().await.unwrap();
-    let late = upload.write(1 << 20, stream_of("x", 1), Check::None).await;
-    assert_eq!(late.unwrap_err().kind(), ErrorKind::UploadLost);
-    assert_eq!(
-        upload.commit(Seal::default()).await.unwrap_err().kind(),
-        ErrorKind::UploadLost
-    );
-    // A write that waits for its content is ended too.
-    let upload = remote.begin(plan()).await.unwrap();
-    let waiting = upload.write(0, Box::pin(futures_util::stream::pending()), Check::None);
-    let (lost, discarded) = tokio::join!(waiting, upload.discard());
-    assert_eq!(lost.unwrap_err().kind(), ErrorKind::UploadLost);
-    discarded.unwrap();
-    running.stop().await.unwrap();
-    assert_eq!(
-        store.stat(&path("a")).await.unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
-}
-
-/// Lets everything pass but the first answer that has so much in it: it is lost, with its line.
-async fn losing(server: std::net::SocketAddr, mark: &'static [u8]) -> (Address, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
-    let lost = Arc::new(AtomicBool::new(false));
-    let mut running = JoinSet::new();
-    running.spawn(async move {
-        let mut open = JoinSet::new();
-        while let Ok((client, _)) = listener.accept().await {
-            let lost = lost.clone();
-            open.spawn(async move {
-                let far = TcpStream::connect(server).await.unwrap();
-                let (mut client_in, mut client_out) = client.into_split();
-                let (mut far_in, mut far_out) = far.into_split();
-                let back = async {
-                    let mut piece = vec![0; 65536];
-                    while let Ok(n @ 1..) = far_in.read(&mut piece).await {
-                        let marked = piece[..n].windows(mark.len()).any(|window| window == mark);
-                        if marked && !lost.swap(true, Ordering::SeqCst) {
-                            return;
-                        }
-                        client_out.write_all(&piece[..n]).await.unwrap();
-                    }
-                };
-                tokio::select! {
-                    _ = tokio::io::copy(&mut client_in, &mut far_out) => {}
-                    () = back => {}
-                }
-            });
-        }
-    });
-    (address, running)
-}
-
-#[tokio::test]
-async fn a_lost_answer_to_an_upload_is_looked_up() {
-    let (here, there) = (MemoryStore::new(), MemoryStore::new());
-    send(&here, content(100_000, 1)).await.unwrap();
-    let running = a_server(&there).await;
-    let (address, _proxy) = losing(running.address(), b"201 Created").await;
-    let remote = Remote::connect(address, patient()).await.unwrap();
-    let error = send(&remote, content(100_000, 2)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Disconnected);
-    there
-        .remove(&path("a"), gaveta_core::RemovePlan::default())
-        .await
-        .unwrap();
-
-    let (address, _proxy) = losing(running.address(), b"201 Created").await;
-    let remote = Remote::connect(address, patient()).await.unwrap();
-    let source = Source {
-        store: Arc::new(here),
-        path: path("a"),
-        to: path("a"),
-        entry: None,
-    };
-    let options = gaveta_transfer::Options::default();
-    let observer = Arc::new(Silent);
-    let summary = transfer(
-        vec![source],
-        Arc::new(remote),
-        options,
-        observer,
-        Cancel::new(),
-    )
-    .await;
-    assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-    let reading = there.read(&path("a"), ReadPlan::default()).await.unwrap();
-    assert_eq!(
-        collect(reading.stream(0..100_000)).await.unwrap(),
-        content(100_000, 1)
-    );
-}
-
-/// What a server was asked: about an entry, and for chunks.
-#[derive(Debug, Default)]
-struct Asked {
-    stats: AtomicUsize,
-    any_stat: tokio::sync::Notify,
-    contents: Mutex<Vec<String>>,
-}
-
-/// A server that greets only when somebody has asked what is at a path, beside the greeting.
-async fn greets_late(mut stream: TcpStream, asked: Arc<Asked>) {
-    let mut text = String::new();
-    loop {
-        let mut piece = [0; 4096];
-        match stream.read(&mut piece).await {
-            Ok(0) | Err(_) => return,
-            Ok(n) => text.push_str(&String::from_utf8_lossy(&piece[..n])),
-        }
-        let is_whole =
-            text.contains("\r\n\r\n") && (text.starts_with("GET") || text.ends_with('}'));
-        if !is_whole {
-            continue;
-        }
-        let answer = if text.contains("whoami") {
-            asked.any_stat.notified().await;
-            json(VISITOR)
-        } else if text.starts_with("GET") {
-            asked.contents.lock().unwrap().push(text.clone());
-            b"HTTP/1.1 412 Precondition Failed\r\ncontent-length: 0\r\n\r\n".to_vec()
-        } else {
-            asked.stats.fetch_add(1, Ordering::SeqCst);
-            asked.any_stat.notify_one();
-            json(&format!(
-                r#"{{"id":1,"ok":{{"is":"entry",{}}}}}"#,
-                &entry("a").trim_matches(['{', '}'])
-            ))
-        };
-        text.clear();
-        if stream.write_all(&answer).await.is_err() {
-            return;
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_is_asked_first_is_asked_beside_the_greeting_and_told_once() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
-    let address = address.secured(Security::Plain);
-    let asked = Arc::new(Asked::default());
-    let mut running = JoinSet::new();
-    let heard = Arc::clone(&asked);
-    running.spawn(async move {
-        let mut open = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            open.spawn(greets_late(stream, Arc::clone(&heard)));
-        }
-    });
-    let options = Options {
-        next: Some(path("a")),
-        ..patient()
-    };
-    let remote = Remote::connect(address, options).await.unwrap();
-    let stats = || asked.stats.load(Ordering::SeqCst);
-    let known = remote.stat(&path("a")).await.unwrap();
-    assert_eq!(stats(), 1, "that was the one beside the greeting");
-    remote.stat(&path("a")).await.unwrap();
-    assert_eq!(stats(), 2, "it is news once");
-
-    // What is known of a file is not asked; what changed since is noticed by its version.
-    let plan = ReadPlan {
-        known: Some(known.clone()),
-        ..ReadPlan::default()
-    };
-    let reading = remote.read(&path("a"), plan).await.unwrap();
-    assert_eq!((reading.entry().size, stats()), (known.size, 2));
-    let read = collect(reading.stream(0..known.size)).await;
-    assert_eq!(read.unwrap_err().kind(), ErrorKind::VersionMismatch);
-    let contents = asked.contents.lock().unwrap().clone();
-    let condition = format!("if-match: \"{}\"", known.version);
-    assert!(
-        contents[0].to_lowercase().contains(&condition),
-        "{contents:?}"
-    );
-    // Of another file it says nothing.
-    let plan = ReadPlan {
-        known: Some(known),
-        ..ReadPlan::default()
-    };
-    assert!(remote.read(&path("b"), plan).await.is_err());
-    assert_eq!(stats(), 3);
 }

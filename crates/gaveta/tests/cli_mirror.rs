@@ -14,6 +14,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Child;
+use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
 use common::{House, Line, PASSWORD, Run, content, tree, wait};
@@ -43,14 +44,14 @@ fn set_modified(path: &Path, time: SystemTime) {
     file.set_modified(time).unwrap();
 }
 
+/// Whoever waits longer waits for what never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits for a state of the disk, not for a time.
 fn until(mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "it never came so far"
-        );
+        assert!(start.elapsed() < PATIENCE, "it never came so far");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -311,7 +312,7 @@ fn sides_that_cannot_be_mirrored_are_refused() {
 /// A mirror that goes on, and what it says.
 struct Watching {
     client: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Watching {
@@ -320,15 +321,25 @@ impl Watching {
         command.args(words).env("GAVETA_PASSWORD", PASSWORD);
         command.stderr(std::process::Stdio::null());
         let mut client = command.spawn().unwrap();
-        let lines = BufReader::new(client.stdout.take().unwrap()).lines();
-        let mut watching = Self { client, lines };
+        let out = BufReader::new(client.stdout.take().unwrap());
+        let (tell, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                // Who waits for nothing more hears nothing more.
+                let _ = tell.send(line);
+            }
+        });
+        let watching = Self { client, lines };
         watching.says(|line| line["type"] == "watching");
         watching
     }
 
-    fn says(&mut self, wanted: impl Fn(&Value) -> bool) {
+    #[track_caller]
+    fn says(&self, wanted: impl Fn(&Value) -> bool) {
+        let start = Instant::now();
         loop {
-            let line = self.lines.next().expect("it ended").unwrap();
+            let left = PATIENCE.saturating_sub(start.elapsed());
+            let line = self.lines.recv_timeout(left).expect("it never said so");
             if wanted(&serde_json::from_str(&line).unwrap()) {
                 return;
             }
@@ -338,6 +349,14 @@ impl Watching {
     fn stop(mut self) {
         kill_process(Pid::from_child(&self.client), Signal::INT).unwrap();
         assert_eq!(wait(&mut self.client).code(), Some(0));
+    }
+}
+
+/// Also where it was never stopped.
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
     }
 }
 
@@ -404,8 +423,9 @@ fn a_line_that_is_cut_keeps_no_change_from_going_up() {
     let house = House::open();
     house.write("src/a", "1");
     house.write("src/gone/b", "2");
+    house.write("src/sub/x", "old");
     let line = Line::to(&house);
-    let mut watching = Watching::start(&house, &["src", &line.at("m")]);
+    let watching = Watching::start(&house, &["src", &line.at("m")]);
     let served = house.served.path().join("m");
     let source = house.home.path().join("src");
     assert_eq!(tree(&served), tree(&source));
@@ -415,6 +435,7 @@ fn a_line_that_is_cut_keeps_no_change_from_going_up() {
     until(|| line.proxy.forwarded(Direction::Up) > 2_000_000);
     line.cut();
     house.write("src/a", "changed");
+    house.write("src/sub/x", "changed");
     house.write("src/new/deep/c", "3");
     fs::remove_dir_all(source.join("gone")).unwrap();
     watching.says(|said| said["type"] == "error");
@@ -422,10 +443,30 @@ fn a_line_that_is_cut_keeps_no_change_from_going_up() {
     line.mend();
     until(|| tree(&served) == tree(&source));
     until(|| fs::read(served.join("a")).is_ok_and(|bytes| bytes == b"changed"));
+    until(|| fs::read(served.join("sub/x")).is_ok_and(|bytes| bytes == b"changed"));
     assert!(fs::read(served.join("large")).unwrap() == content(5_000_000));
     // And so it stays.
     house.write("src/later", "4");
     until(|| tree(&served) == tree(&source));
+    watching.stop();
+}
+
+/// What changes in a folder that both sides have, and nowhere else, is not forgotten either.
+#[test]
+fn a_line_that_is_cut_keeps_no_change_in_a_folder_from_going_up() {
+    let house = House::open();
+    house.write("src/a", "1");
+    house.write("src/sub/deep/x", "old");
+    let line = Line::to(&house);
+    let watching = Watching::start(&house, &["src", &line.at("m")]);
+    let served = house.served.path().join("m/sub/deep/x");
+    assert_eq!(fs::read(&served).unwrap(), b"old");
+    line.cut();
+    house.write("src/sub/deep/x", "changed");
+    // The one that was looked at in vain.
+    watching.says(|said| said["type"] == "error");
+    line.mend();
+    until(|| fs::read(&served).is_ok_and(|bytes| bytes == b"changed"));
     watching.stop();
 }
 
@@ -435,6 +476,7 @@ fn a_line_that_is_cut_keeps_no_change_from_coming_down() {
     let house = House::open();
     house.serve_file("m/a", "1");
     house.serve_file("m/gone/b", "2");
+    house.serve_file("m/sub/x", "old");
     house.write("c", "changed");
     house.write("large", content(5_000_000));
     let line = Line::to(&house);
@@ -451,6 +493,9 @@ fn a_line_that_is_cut_keeps_no_change_from_coming_down() {
     house
         .admin(["send", "--replace", "c", &house.at("m/a")])
         .ok();
+    house
+        .admin(["send", "--replace", "c", &house.at("m/sub/x")])
+        .ok();
     house.admin(["send", "c", &house.at("m/new/deep/c")]).ok();
     house.admin(["rm", "-r", &house.at("m/gone")]).ok();
     // Whether the large one failed or was there just in time is chance; nothing else can come.
@@ -458,6 +503,7 @@ fn a_line_that_is_cut_keeps_no_change_from_coming_down() {
     line.mend();
     until(|| tree(&target) == tree(&source));
     until(|| fs::read(target.join("a")).is_ok_and(|bytes| bytes == b"changed"));
+    until(|| fs::read(target.join("sub/x")).is_ok_and(|bytes| bytes == b"changed"));
     assert!(fs::read(target.join("large")).unwrap() == content(5_000_000));
     house.admin(["send", "c", &house.at("m/later")]).ok();
     until(|| tree(&target) == tree(&source));

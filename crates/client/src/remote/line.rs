@@ -298,10 +298,9 @@ impl Line {
 
     /// Opens connections ahead, where that takes long.
     pub(super) fn warm_up(self: &Arc<Self>) {
-        if self.round_trip().is_none_or(|took| took < FAR) {
-            return;
+        if self.is_far() {
+            self.open_ahead();
         }
-        self.open_ahead();
     }
 
     /// Opens what connections a transfer wants far away.
@@ -396,7 +395,8 @@ impl Line {
             error,
             known: false,
         };
-        let response = self.send(request, Lane::Own).await.map_err(unknown)?;
+        let lane = self.lane_for_questions();
+        let response = self.send(request, lane).await.map_err(unknown)?;
         let (parts, body) = response.into_parts();
         let body = self.whole(body).await.map_err(unknown)?;
         if !parts.status.is_success() {
@@ -479,11 +479,23 @@ impl Line {
         }
     }
 
+    /// The lane for a question with a short answer: far away, the shared one as soon as there is
+    /// one, for a connection of its own may have to be made first.
+    pub(super) fn lane_for_questions(&self) -> Lane {
+        match self.speaks.get() {
+            Some(true) if self.is_far() => Lane::Shared,
+            Some(_) | None => Lane::Own,
+        }
+    }
+
+    fn is_far(&self) -> bool {
+        self.round_trip().is_some_and(|took| took >= FAR)
+    }
+
     /// The client of the next request over a shared connection.
     fn shared(&self) -> &Client<Watched<Connector>, Out> {
-        let is_far = self.round_trip().is_some_and(|took| took >= FAR);
         let [first, ..] = &self.shared;
-        if !is_far {
+        if !self.is_far() {
             return first;
         }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % SHARED;
@@ -498,7 +510,7 @@ impl Line {
                 let Ok(uri) = self.uri() else {
                     return false;
                 };
-                if self.round_trip().is_some_and(|took| took >= FAR) {
+                if self.is_far() {
                     self.for_many.open_ahead(&uri, SHARED - 1);
                 }
                 return match self.for_many.clone().open(uri).await {

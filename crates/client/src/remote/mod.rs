@@ -313,6 +313,14 @@ impl Remote {
         self.own.is(event)
     }
 
+    /// The same, over the same connections; what is changed through either counts as changed
+    /// through both ([`Remote::is_own`]).
+    #[must_use]
+    pub fn as_one_with(self, other: &Self) -> Self {
+        let own = Arc::clone(&other.own);
+        Self { own, ..self }
+    }
+
     async fn command(&self, command: &Command) -> Result<AnswerBody> {
         self.line.call(Call::from(command)).await
     }

@@ -12,6 +12,15 @@ use crate::fault::Outcome;
 /// How many deleted things are remembered.
 const MAX_DELETED: usize = 10_000;
 
+/// What the last command that deleted something deleted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Deleted {
+    /// At most [`MAX_DELETED`] of them.
+    pub(crate) paths: Vec<Path>,
+    /// By a password that was lent to that command alone: who brings it back needs it again.
+    pub(crate) lent: bool,
+}
+
 /// Where one is. One of a shell; the drawer's sign-in lives as long as it does, and no longer.
 #[derive(Debug)]
 pub(crate) struct Here {
@@ -22,7 +31,7 @@ pub(crate) struct Here {
     events: AtomicBool,
     leaving: AtomicBool,
     /// What the last command that deleted something deleted, for `undo`.
-    deleted: Mutex<Vec<Path>>,
+    deleted: Mutex<Deleted>,
     /// Grows whenever names may have changed.
     changes: AtomicU64,
 }
@@ -98,14 +107,19 @@ impl Here {
     }
 
     /// What the last command that deleted something deleted.
-    pub(crate) fn deleted(&self) -> Vec<Path> {
+    pub(crate) fn deleted(&self) -> Deleted {
         lock(&self.deleted).clone()
     }
 
-    /// This was deleted: at most [`MAX_DELETED`] of them are remembered.
-    pub(crate) fn remember_deleted(&self, mut paths: Vec<Path>) {
+    /// This was deleted, with a lent password or without.
+    pub(crate) fn remember_deleted(&self, mut paths: Vec<Path>, lent: bool) {
         paths.truncate(MAX_DELETED);
-        *lock(&self.deleted) = paths;
+        *lock(&self.deleted) = Deleted { paths, lent };
+    }
+
+    /// Nothing that was deleted is remembered any more.
+    pub(crate) fn forget_deleted(&self) {
+        *lock(&self.deleted) = Deleted::default();
     }
 
     /// Names on the server may have changed.

@@ -31,7 +31,7 @@ use crate::stop::Signals;
 use crate::terminal;
 use crate::verbs::{Context, FINGERPRINT_VARIABLE, USER_VARIABLE};
 
-pub(crate) use here::Here;
+pub(crate) use here::{Deleted, Here};
 
 use runner::Runner;
 use script::Script;

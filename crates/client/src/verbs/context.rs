@@ -109,8 +109,8 @@ impl Context {
         self.open_with(server, connection, None, None).await
     }
 
-    /// As [`Context::open`], with a password that was given, and with what a transfer that follows
-    /// asks first.
+    /// As [`Context::open`], with a password that was given, which the shell lends to this command
+    /// alone, and with what a transfer that follows asks first.
     pub(super) async fn open_with(
         &self,
         server: &Server,
@@ -124,13 +124,13 @@ impl Context {
             if given.is_none() && file.is_none() {
                 return Ok(drawer.clone());
             }
-            let known = drawer.passwords();
-            if let (Some(password), Some(_)) = (&given, &known.user) {
+            if let Some(password) = &given {
                 return drawer.lent(password).await;
             }
+            let known = drawer.passwords();
             return Ok(drawer.with_passwords(Passwords {
                 user: known.user.clone(),
-                given,
+                given: None,
                 file: file.or_else(|| known.file.clone()),
                 variable: known.variable.clone(),
             }));

@@ -66,7 +66,7 @@ impl Delete {
             let gone = context.text().say(key, &[]);
             match context.here() {
                 Some(here) if keeps_trash(&drawer).await => {
-                    here.remember_deleted(vec![path.clone()]);
+                    here.remember_deleted(vec![path.clone()], self.password.is_some());
                     let how = context.text().say("shell-deleted-undo", &[]);
                     context.printer.note(&format!("{gone} {how}"));
                 }

@@ -75,7 +75,7 @@ impl Rm {
             && !self.forever
             && keeps_trash(drawer).await
         {
-            here.remember_deleted(gone);
+            here.remember_deleted(gone, false);
             context
                 .printer
                 .note(&context.text().say("shell-deleted-undo", &[]));

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use futures_util::TryStreamExt;
-use gaveta_core::{Action, Cause, ErrorKind, Owner, Path, TrashPlan, Trashed};
+use gaveta_core::{Account, Action, Cause, ErrorKind, Owner, Path, TrashPlan, Trashed};
 
 use super::restore::{Taken, put_back};
 use super::rm::fail;
@@ -10,6 +10,7 @@ use super::trash::{of, place, unsupported};
 use super::{Connection, Context, Run};
 use crate::drawer::Drawer;
 use crate::fault::{Ended, Fault, Outcome, Sentence, Tally};
+use crate::shell::Deleted;
 
 #[derive(Debug, Args)]
 pub(super) struct Undo {
@@ -25,14 +26,15 @@ impl Run for Undo {
     async fn run(self, context: Context) -> Outcome<Ended> {
         let address = place(&context, self.server.as_deref())?;
         let undoing = async {
-            let drawer = context.open(&address.server, &self.connection).await?;
+            let mut drawer = context.open(&address.server, &self.connection).await?;
+            // In the shell, all that the last command deleted; else the one thing that was last.
+            let deleted = context.here().map(|here| here.deleted());
+            let Deleted { paths, lent } = deleted.unwrap_or_default();
+            if lent && drawer.remote.whoami().await?.name != Account::ADMIN {
+                drawer = drawer.lent_again().await?;
+            }
             drawer.need(Action::Delete).await?;
             let me = Owner(drawer.remote.whoami().await?.name.into());
-            // In the shell, all that the last command deleted; else the one thing that was last.
-            let paths = context
-                .here()
-                .map(|here| here.deleted())
-                .unwrap_or_default();
             let mut tally = Tally::default();
             if paths.is_empty() {
                 let one = last(&drawer, &me, None).await?;
@@ -48,7 +50,7 @@ impl Run for Undo {
                 }
             }
             if let Some(here) = context.here() {
-                here.remember_deleted(Vec::new());
+                here.forget_deleted();
             }
             Ok(tally.ended())
         };

@@ -76,7 +76,7 @@ fn he_does_not_get_into_an_open_shell() {
     house.stop();
     let he = House::at(&his, port);
     terminal.type_text(&format!("delete theirs.txt \"{PASSWORD}\"\n"));
-    terminal.wait_for("only over an");
+    terminal.wait_for("ANOTHER FINGERPRINT");
     terminal.type_text("exit\n");
     terminal.exit_code();
     assert_eq!(he.requests(), 0, "{}", he.log());

@@ -189,7 +189,11 @@ fn exists(error: Error, never: bool) -> Error {
 /// Sends a request without content, and gives its answer.
 async fn ask(line: &Arc<Line>, mut request: Request<Out>) -> Result<Answer> {
     line.sign(&mut request);
-    let response = line.send(request, Lane::Own).await?;
+    let lane = match *request.method() {
+        Method::GET => line.lane_for_questions(),
+        _ => Lane::Own,
+    };
+    let response = line.send(request, lane).await?;
     let (parts, body) = response.into_parts();
     let body = line.whole_to(body, MAX_STATE).await;
     flow::settle(parts.status, parts.headers, body)

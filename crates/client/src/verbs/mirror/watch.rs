@@ -81,8 +81,13 @@ impl Dirty {
         self.everything |= self.folders.len() > FOLDERS;
     }
 
-    /// What could not be mirrored.
-    fn again(&mut self, scope: Scope) {
+    /// What could not be mirrored, and what was, instead of it: where that is a folder above, new
+    /// folders that are there by half are no longer new.
+    fn again(&mut self, scope: Scope, near: Option<Scope>) {
+        let scope = match near {
+            Some(near) if near.folder != scope.folder => Scope { deep: true, ..near },
+            Some(_) | None => scope,
+        };
         if scope.folder.is_root() && scope.deep {
             self.everything = true;
         } else {
@@ -145,16 +150,19 @@ impl Mirror {
         loop {
             let mut failed = false;
             for scope in dirty.take() {
-                let scope = context.stoppable(nearest(sides, scope)).await?;
-                let mirrored = match self
-                    .mirror(context, sides, exclude, &scope, &mut consent)
-                    .await
-                {
+                let mut near = None;
+                let mirroring = async {
+                    let found = context.stoppable(nearest(sides, &scope)).await?;
+                    let near = near.insert(found);
+                    self.mirror(context, sides, exclude, near, &mut consent)
+                        .await
+                };
+                let mirrored = match mirroring.await {
                     // The line was cut in the middle: what is left comes once it is back.
                     Err(fault) if !*first && fault.kind().is_some_and(ErrorKind::is_transient) => {
                         context.printer.fault(&fault)?;
                         failed = true;
-                        dirty.again(scope);
+                        dirty.again(scope, near);
                         continue;
                     }
                     mirrored => mirrored?,
@@ -167,7 +175,7 @@ impl Mirror {
                 }
                 if mirrored.tally.count > 0 {
                     failed = true;
-                    dirty.again(scope);
+                    dirty.again(scope, near);
                 }
             }
             if *first {
@@ -212,15 +220,25 @@ async fn settle(changes: &mut Changes, dirty: &mut Dirty, exclude: &Excludes) ->
     Ok(())
 }
 
-/// The scope, or the nearest folder above it that both sides have.
-async fn nearest(sides: &Sides, scope: Scope) -> Outcome<Scope> {
+/// The scope, or the nearest folder above it that both sides have. Where a side cannot say what is
+/// there, what is mirrored will tell why.
+///
+/// # Errors
+/// Those that pass by themselves: then nothing is known.
+async fn nearest(sides: &Sides, scope: &Scope) -> Outcome<Scope> {
     let (source, target) = (sides.source(), sides.target());
     let mut at = scope.folder.clone();
     while let Some(above) = at.parent() {
         let mut both = true;
         for side in [&source, &target] {
-            let there = side.store.stat(&side.path.join_path(&at)?).await;
-            both &= there.is_ok_and(|entry| entry.is_folder());
+            both &= match side.store.stat(&side.path.join_path(&at)?).await {
+                Ok(entry) => entry.is_folder(),
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotFolder | ErrorKind::NotRegular => false,
+                    kind if kind.is_transient() => return Err(error.into()),
+                    _ => true,
+                },
+            };
         }
         if both {
             break;
