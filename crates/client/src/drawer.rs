@@ -1,10 +1,9 @@
 //! One server, as a verb talks to it: connect, and sign in when that is needed.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gaveta_core::{Account, Action, Error, ErrorKind, Path, Store};
-use gaveta_text::{Text, escape};
+use gaveta_text::escape;
 use gaveta_wire::fingerprint::Fingerprint;
 use gaveta_wire::keys::WayBody;
 use gaveta_wire::session::Secret;
@@ -13,81 +12,15 @@ use crate::address::{Address, Server};
 use crate::fault::{Fault, Outcome, Sentence};
 use crate::pattern::{self, Pattern, matches};
 use crate::printer::Printer;
-use crate::remote::{self, OtherProtocol, Remote};
+use crate::remote::{self, Remote};
 
+mod causes;
 mod introduce;
+mod passwords;
 
-/// The largest password file that is read, in bytes.
-const MAX_PASSWORD: u64 = 4096;
-/// A person may mistype so often.
-const TRIES: u32 = 3;
-
-/// Where the password comes from, in this order; a person on a terminal is asked last.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Passwords {
-    /// Who signs in, at once; none: a visitor, and the administrator where that is needed.
-    pub(crate) user: Option<String>,
-    /// Given with the verb, as the seed did.
-    pub(crate) given: Option<Secret>,
-    /// The first line of this file.
-    pub(crate) file: Option<PathBuf>,
-    /// From the environment.
-    pub(crate) variable: Option<Secret>,
-}
-
-impl Passwords {
-    /// The password that needs no question.
-    fn find(&self) -> Outcome<Option<Secret>> {
-        match &self.given {
-            Some(given) => Ok(Some(given.clone())),
-            None => self.find_own(),
-        }
-    }
-
-    /// As [`Passwords::find`], of who signs in under his own name: what is given with a verb is the
-    /// administrator's.
-    fn find_own(&self) -> Outcome<Option<Secret>> {
-        match &self.file {
-            Some(file) => read_secret(file).map(Some),
-            None => Ok(self.variable.clone()),
-        }
-    }
-}
-
-/// The first line of a file.
-///
-/// # Errors
-/// A sentence that says what is wrong with the file.
-pub(crate) fn read_secret(file: &std::path::Path) -> Outcome<Secret> {
-    let fault = |kind: ErrorKind, why: String| {
-        let name = file.to_string_lossy();
-        Fault::Said(
-            kind,
-            Sentence::new("client-password-file")
-                .with("name", name)
-                .with("why", why),
-        )
-    };
-    let read = || {
-        use std::io::Read;
-        let mut bytes = Vec::new();
-        std::fs::File::open(file)?
-            .take(MAX_PASSWORD + 1)
-            .read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>(bytes)
-    };
-    let bytes = read().map_err(|error| fault(ErrorKind::Permission, error.to_string()))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| fault(ErrorKind::BadRequest, error.to_string()))?;
-    let line = text.lines().next().unwrap_or_default();
-    if line.is_empty() || text.len() as u64 > MAX_PASSWORD {
-        return Err(fault(
-            ErrorKind::BadRequest,
-            format!("{} bytes", text.len()),
-        ));
-    }
-    Ok(Secret(line.to_owned()))
-}
+pub(crate) use causes::{about, not_ours};
+use passwords::asked;
+pub(crate) use passwords::{Passwords, by_secret, read_secret, token_of_environment};
 
 /// A drawer on a server.
 #[derive(Debug, Clone)]
@@ -113,26 +46,6 @@ struct Shared {
     path: Path,
     is_file: bool,
     way: WayBody,
-}
-
-/// The environment variable with a token.
-const TOKEN_VARIABLE: &str = "GAVETA_TOKEN";
-
-/// The token that the environment holds.
-pub(crate) fn token_of_environment() -> Option<Secret> {
-    std::env::var(TOKEN_VARIABLE)
-        .ok()
-        .map(|token| token.trim().to_owned())
-        .filter(|token| !token.is_empty())
-        .map(Secret)
-}
-
-/// Whoever comes by a secret that speaks for itself: it stands where a name would.
-pub(crate) fn by_secret(secret: Secret) -> remote::SignIn {
-    remote::SignIn {
-        name: secret.0,
-        password: Secret(String::new()),
-    }
 }
 
 /// The folder of a server that a person stands in.
@@ -519,118 +432,11 @@ impl Drawer {
     }
 }
 
-/// Asks a person for a password and tries it, some times when it is wrong.
-async fn asked<T, F: Future<Output = Outcome<T>>>(
-    printer: &Printer,
-    question: &str,
-    attempt: impl Fn(Secret) -> F,
-) -> Outcome<T> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let password = Secret(printer.ask_password(question).await?);
-        match attempt(password).await {
-            Err(fault) if fault.kind() == Some(ErrorKind::WrongPassword) && tries < TRIES => {
-                printer.note(&printer.text().kind(ErrorKind::WrongPassword));
-            }
-            done => return done,
-        }
-    }
-}
-
-/// What answers there is no Gaveta server, or one of another protocol.
-pub(crate) fn not_ours(error: &Error, server: &Server, text: &Text) -> Fault {
-    let cause = std::error::Error::source(error);
-    let sentence = match cause.and_then(|cause| cause.downcast_ref::<OtherProtocol>()) {
-        Some(other) => Sentence::new("client-other-protocol")
-            .with("theirs", other.theirs.to_string())
-            .with("ours", other.ours.to_string()),
-        None => {
-            let why = cause.and_then(|cause| text.cause(cause));
-            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-            Sentence::new("client-not-gaveta").with("why", why)
-        }
-    };
-    Fault::Said(
-        ErrorKind::Unsupported,
-        sentence.with("server", server.to_string()),
-    )
-}
-
-/// The error about what a person calls so, whatever a store called it.
-pub(crate) fn about(error: &Error, shown: String) -> Error {
-    let named = Error::new(error.kind()).about_text(shown);
-    if let Some(system) = system(error) {
-        return named.because(system);
-    }
-    match causes(error) {
-        Some(causes) => named.because(causes),
-        None => named,
-    }
-}
-
-/// The system's own error among the causes, from which a sentence is made.
-fn system(error: &Error) -> Option<std::io::Error> {
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        next = cause.source();
-        let Some(mut system) = cause.downcast_ref::<std::io::Error>() else {
-            continue;
-        };
-        // One that holds another hides it from those who ask for its source.
-        while let Some(inner) = system.get_ref().and_then(|inner| inner.downcast_ref()) {
-            system = inner;
-        }
-        if let Some(number) = system.raw_os_error() {
-            return Some(std::io::Error::from_raw_os_error(number));
-        }
-        // One that only holds another tells nothing by itself.
-        if system
-            .get_ref()
-            .is_none_or(|inner| inner.source().is_none())
-        {
-            return Some(std::io::Error::new(system.kind(), system.to_string()));
-        }
-    }
-    None
-}
-
-/// All that caused it, in one line.
-fn causes(error: &Error) -> Option<String> {
-    let mut next = std::error::Error::source(error);
-    let mut causes = Vec::new();
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    (!causes.is_empty()).then(|| causes.join(": "))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use gaveta_text::Text;
 
-    #[test]
-    fn the_first_source_of_a_password_wins() {
-        let home = tempfile::tempdir().unwrap();
-        let file = home.path().join("password");
-        std::fs::write(&file, "from file\r\nnot this\n").unwrap();
-        let secret = |text: &str| Some(Secret(text.to_owned()));
-        let found = |passwords: &Passwords| passwords.find().unwrap().map(|secret| secret.0);
-        let mut passwords = Passwords {
-            user: None,
-            given: secret("given"),
-            file: Some(file),
-            variable: secret("variable"),
-        };
-        assert_eq!(found(&passwords).as_deref(), Some("given"));
-        passwords.given = None;
-        assert_eq!(found(&passwords).as_deref(), Some("from file"));
-        passwords.file = None;
-        assert_eq!(found(&passwords).as_deref(), Some("variable"));
-        passwords.variable = None;
-        assert_eq!(found(&passwords), None);
-    }
+    use super::*;
 
     #[tokio::test]
     async fn a_password_that_is_lent_is_shown_once() {
@@ -670,22 +476,5 @@ mod tests {
         let wrong = open(secret("wrong")).await;
         let refused = wrong.use_given().await.unwrap_err();
         assert_eq!(refused.kind(), Some(ErrorKind::WrongPassword));
-    }
-
-    #[test]
-    fn a_password_file_without_password_is_a_named_fault() {
-        let home = tempfile::tempdir().unwrap();
-        let empty = home.path().join("empty");
-        std::fs::write(&empty, "\n").unwrap();
-        let large = home.path().join("large");
-        std::fs::write(&large, "x".repeat(5000)).unwrap();
-        for file in [
-            empty,
-            large,
-            home.path().join("missing"),
-            home.path().to_owned(),
-        ] {
-            assert!(read_secret(&file).is_err(), "{file:?}");
-        }
     }
 }

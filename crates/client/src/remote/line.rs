@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::body::Out;
@@ -30,6 +30,10 @@ use super::connector::{Connector, Stream};
 use super::fault::{self, Refusal};
 use super::lifeline::{Watch, Watched};
 use super::{Address, Deadlines, Options, SignIn};
+
+mod news;
+
+use news::{Expected, Greeting};
 
 /// What we call ourselves to servers.
 pub(super) const PROGRAM: &str = concat!("gaveta/", env!("CARGO_PKG_VERSION"));
@@ -48,8 +52,6 @@ const AHEAD: usize = 9;
 /// Connections that many small contents share: where the server is far, more than one, since each
 /// begins slowly.
 const SHARED: usize = 2;
-/// How long what a greeting told is news.
-const NEWS: Duration = Duration::from_secs(10);
 /// A shared connection that is silent so long is asked, and given up when it does not answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -101,19 +103,6 @@ pub(super) struct Line {
     signed: RwLock<Option<Signed>>,
     greeting: Mutex<Option<Greeting>>,
     expected: Mutex<Option<Expected>>,
-}
-
-/// What was asked beside the greeting: what there is at a path.
-struct Expected {
-    path: Path,
-    told: oneshot::Receiver<Result<Entry>>,
-    at: Instant,
-}
-
-/// How a server greeted.
-struct Greeting {
-    account: AccountBody,
-    at: Instant,
 }
 
 impl fmt::Debug for Line {
@@ -241,14 +230,6 @@ impl Line {
         Ok(account)
     }
 
-    /// The server has just said whom it takes us for.
-    fn news(&self, account: &AccountBody) {
-        *self.greeting() = Some(Greeting {
-            account: account.clone(),
-            at: Instant::now(),
-        });
-    }
-
     pub(super) async fn whoami(&self) -> Result<AccountBody> {
         account_of(self.call(Call::Whoami).await?)
     }
@@ -281,16 +262,6 @@ impl Line {
         })
     }
 
-    fn greeting(&self) -> MutexGuard<'_, Option<Greeting>> {
-        self.greeting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Who the greeting was for, told once, while that is news.
-    pub(super) fn greeted(&self) -> Option<AccountBody> {
-        let greeting = self.greeting().take()?;
-        (greeting.at.elapsed() < NEWS).then_some(greeting.account)
-    }
-
     /// How far away the server is, once there was a connection.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.connector.round_trip()
@@ -310,50 +281,6 @@ impl Line {
         if let Ok(uri) = self.uri() {
             self.connector.open_ahead(&uri, AHEAD);
         }
-    }
-
-    /// A transfer follows the greeting, and its first question is what there is at this path: it
-    /// is asked at once, over a connection of its own, and what connections are wanted far away
-    /// are opened as soon as the first one shows that it is. A visitor's question only: a sign-in
-    /// may be wrong, and is tried once. Must run within a tokio runtime.
-    pub(super) fn expect(self: &Arc<Self>, path: Path) {
-        if self.signed_in().is_some() {
-            return;
-        }
-        let (tell, told) = oneshot::channel();
-        *self.expected() = Some(Expected {
-            path: path.clone(),
-            told,
-            at: Instant::now(),
-        });
-        let line = Arc::clone(self);
-        tokio::spawn(async move { tell.send(line.ask_stat(&path).await) });
-        let line = Arc::clone(self);
-        tokio::spawn(async move {
-            let dialed = timeout(line.deadlines.connect, line.connector.dialed()).await;
-            if dialed.is_ok_and(|took| took.is_some_and(|took| took >= FAR)) {
-                line.open_ahead();
-            }
-        });
-    }
-
-    /// What was asked beside the greeting of this path, told once, while it is news: what is there,
-    /// or that nothing is.
-    async fn told(&self, path: &Path) -> Option<Result<Entry>> {
-        let expected = {
-            let mut expected = self.expected();
-            expected.take_if(|expected| expected.path == *path)?
-        };
-        if expected.at.elapsed() >= NEWS {
-            return None;
-        }
-        let told = expected.told.await.ok()?;
-        let is_told = |error: &Error| error.kind() == ErrorKind::NotFound;
-        (told.is_ok() || told.as_ref().is_err_and(is_told)).then_some(told)
-    }
-
-    fn expected(&self) -> MutexGuard<'_, Option<Expected>> {
-        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks one call by `POST`.
