@@ -145,7 +145,7 @@ impl Flow {
 
     /// Publishes. When the answer is lost, looks whether it happened before it tries again.
     async fn commit(&self, task: &Task, sent: Sent, mixed: bool) -> Result<Entry, Stop> {
-        let retries = self.context.options.retries;
+        let retries = self.context.options.retries.under_way();
         let seal = Seal {
             length: Some(sent.size),
             digest: Some(sent.digest),

@@ -16,7 +16,7 @@ use crate::chunked;
 use crate::memory::Restart;
 use crate::observer::{Copied, FileId, Observer};
 use crate::opened::{forget, is_unsupported};
-use crate::options::{Conflict, Decision, Existing, Filter, Options};
+use crate::options::{Conflict, Decision, Existing, Filter, Options, Retries};
 use crate::rate::Rate;
 use crate::streams::Streams;
 use crate::summary::Why;
@@ -133,6 +133,16 @@ struct How {
     delta: bool,
 }
 
+impl How {
+    fn retries(&self, context: &Context) -> Retries {
+        let retries = context.options.retries;
+        match self.chunked {
+            true => retries.under_way(),
+            false => retries,
+        }
+    }
+}
+
 /// So many names are tried for one file.
 const NAMES: u32 = 1000;
 
@@ -241,11 +251,11 @@ pub(crate) async fn copy(context: &Arc<Context>, task: &Task) -> Ended {
                 Ok(Verdict::Gone) => return Ended::Failed(error),
                 Err(error) => return Ended::Failed(error),
             }
-        } else if !may_pass || tries >= most {
+        } else if !may_pass || tries >= how.retries(context).times {
             return Ended::Failed(error);
         }
         context.observer.retrying(task.id, &task.to, &error);
-        let pause = tokio::time::sleep(context.options.retries.pause(tries));
+        let pause = tokio::time::sleep(how.retries(context).pause(tries));
         if or_cancelled(context, pause).await.is_none() {
             return Ended::Cancelled;
         }

@@ -107,7 +107,7 @@ impl Flow {
     /// Sends all that is missing. Says how many bytes had to be sent again.
     pub(crate) async fn run(self: &Arc<Self>, task: &Task) -> Result<u64, Stop> {
         let mut streams: JoinSet<RunEnd> = JoinSet::new();
-        let retries = self.context.options.retries;
+        let retries = self.context.options.retries.under_way();
         let mut cuts: HashMap<u64, Arc<Notify>> = HashMap::new();
         let mut cuts_left = CUTS;
         let mut asking = pin!(self.ask(task));
@@ -131,8 +131,9 @@ impl Flow {
                 () = &mut asking, if !streams.is_empty() => continue,
                 // More streams may be allowed meanwhile.
                 () = sleep(LOOK), if more && !wants => continue,
-                () = sleep(LOOK), if !more && !streams.is_empty() && cuts_left > 0 => {
-                    if self.context.streams.far_and_free()
+                () = sleep(LOOK), if !more && !streams.is_empty() => {
+                    if cuts_left > 0
+                        && self.context.streams.far_and_free()
                         && let Some(run) = self.table().straggler(|run| cuts.contains_key(&run))
                         && let Some(cut) = cuts.remove(&run)
                     {
@@ -229,7 +230,7 @@ impl Flow {
 
     /// What the target has, and that nothing more of this range comes; asked until it answers.
     async fn arrived(&self, task: &Task, range: &Range<u64>) -> Result<Ranges, Stop> {
-        let retries = self.context.options.retries;
+        let retries = self.context.options.retries.under_way();
         let mut tries = 0;
         loop {
             match self.upload.take_over(range.clone()).await {

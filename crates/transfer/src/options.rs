@@ -105,13 +105,23 @@ pub enum Item {
 /// When to try again what failed for a passing reason.
 #[derive(Debug, Clone, Copy)]
 pub struct Retries {
-    /// So many times after the first try.
+    /// So many times after the first try. A big file under way is tried twice as often, and
+    /// counted anew after each progress: with the pauses of [`Retries::default`] it lives through
+    /// 9 to 19 seconds without its server.
     pub times: u32,
     /// The pause before the first of them; it doubles each time, with some chance in it.
     pub pause: Duration,
 }
 
 impl Retries {
+    /// Those of a big file under way, which has more to lose than a pause.
+    pub(crate) fn under_way(&self) -> Self {
+        Self {
+            times: self.times.saturating_mul(2),
+            ..*self
+        }
+    }
+
     /// The pause before the try after so many retries: between half of it and all of it, so that
     /// those who failed together do not come back together.
     pub(crate) fn pause(&self, tries: u32) -> Duration {
@@ -181,6 +191,14 @@ pub trait OnConflict: Debug + Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_big_file_waits_for_a_server_that_begins_again() {
+        let retries = Retries::default().under_way();
+        let all: Duration = (0..retries.times).map(|tries| retries.pause(tries)).sum();
+        let range = Duration::from_secs(9)..Duration::from_secs(19);
+        assert!(range.contains(&all), "{all:?}");
+    }
 
     #[test]
     fn pauses_grow_within_bounds() {

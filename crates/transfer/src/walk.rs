@@ -73,6 +73,7 @@ pub(crate) async fn walk(
         files: 0,
         bytes: 0,
         last_id: 0,
+        begun: Instant::now(),
     };
     for source in sources {
         if walk.source(source).await.is_err() {
@@ -130,6 +131,8 @@ struct Walk<'a> {
     files: u64,
     bytes: u64,
     last_id: u64,
+    /// When the walk began: what was known then is as old.
+    begun: Instant,
 }
 
 /// A folder on the way down.
@@ -173,10 +176,12 @@ impl Walk<'_> {
             to,
             entry,
         } = source;
-        let since = Instant::now();
-        let entry = match entry {
-            Some(entry) => Ok(entry),
-            None => again(self.retries, || store.stat(&path)).await,
+        let (entry, since) = match entry {
+            Some(entry) => (Ok(entry), self.begun),
+            None => {
+                let since = Instant::now();
+                (again(self.retries, || store.stat(&path)).await, since)
+            }
         };
         match entry {
             Err(error) => self.fail(path, to, error).await,
@@ -338,6 +343,7 @@ pub(crate) async fn read_page(
     folder: &Path,
     plan: ListPlan,
 ) -> Result<Page> {
+    let most = plan.limit.unwrap_or(PAGE).min(PAGE);
     let mut listing = store.list(folder, plan).await?;
     let (mut entries, mut unnameable) = (Vec::new(), Vec::new());
     while let Some(listed) = listing.try_next().await? {
@@ -349,7 +355,7 @@ pub(crate) async fn read_page(
                         .about(folder)
                         .because(format!("{} does not lie in it", entry.path)));
                 }
-                if entries.len() >= PAGE {
+                if entries.len() >= most {
                     return Err(Error::bad_request("more entries than asked for").about(folder));
                 }
                 entries.push(entry);
@@ -375,5 +381,44 @@ pub(crate) async fn again<T, F: Future<Output = Result<T>>>(
             }
             told => return told,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+    use gaveta_core::{Account, Owner, Seal, WritePlan};
+    use gaveta_testkit::MemoryStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_told_of_a_source_is_as_old_as_the_walk() {
+        let store = MemoryStore::new();
+        let mut sources = Vec::new();
+        for name in ["a", "b"] {
+            let path = Path::parse(name).unwrap();
+            let plan = WritePlan::new(path.clone(), Owner::of(Account::ADMIN));
+            let upload = store.begin(plan).await.unwrap();
+            let entry = upload.commit(Seal::default()).await.unwrap();
+            sources.push(Source {
+                store: Arc::new(store.clone()),
+                path: path.clone(),
+                to: path,
+                entry: Some(entry),
+            });
+        }
+        let (out, mut found) = mpsc::channel(1);
+        let observer = Silent;
+        let walking = walk(sources, Retries::default(), &observer, out);
+        let taking = async {
+            let mut news = Vec::new();
+            while let Some(Found::File(task)) = found.recv().await {
+                news.push(task.news().is_some());
+                tokio::time::advance(NEWS).await;
+            }
+            news
+        };
+        let ((), news) = tokio::join!(walking, taking);
+        assert_eq!(news, [true, false]);
     }
 }

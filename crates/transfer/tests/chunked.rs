@@ -1,215 +1,22 @@
-//! Big files: in chunks, several at once, resumed, as what differs.
+//! Big files: in chunks, several at once, as what differs.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod common;
+
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gaveta_core::{
-    Account, CHUNK, Check, Digest, Entry, Error, ErrorKind, Owner, Path, ReadPlan, Replace, Result,
-    Seal, Store, UploadState, WritePlan,
+use common::big::{
+    AsStore, Heard, LENGTH, Notebook, copy, copy_heard, deriving, flaky, kept, only, quick,
+    remembering, replacing,
 };
-use gaveta_testkit::{FlakyStore, MemoryStore, Operation, collect, content, stream_of};
-use gaveta_transfer::{
-    Cancel, Copied, Existing, FileId, Filter, Item, Memory, Observer, Options, Outcome, Remembered,
-    Restart, Resume, Retries, Source, Summary, Why, transfer, transfer_items,
-};
-
-const LENGTH: usize = 9 * CHUNK as usize + 777;
-
-/// Remembers in memory what a client remembers on its disk.
-#[derive(Debug, Default)]
-struct Notebook(Mutex<HashMap<Path, Remembered>>);
-
-#[async_trait]
-impl Memory for Notebook {
-    async fn find(&self, to: &Path) -> Option<Remembered> {
-        self.0.lock().unwrap().get(to).cloned()
-    }
-    async fn keep(&self, to: &Path, what: &Remembered) -> Result<()> {
-        self.0.lock().unwrap().insert(to.clone(), what.clone());
-        Ok(())
-    }
-    async fn forget(&self, to: &Path) {
-        self.0.lock().unwrap().remove(to);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Heard {
-    copied: Mutex<Vec<Copied>>,
-    restarts: Mutex<Vec<Restart>>,
-    resumed: AtomicU64,
-    retries: AtomicU64,
-    last: AtomicU64,
-    /// Cancels when so many bytes went over.
-    cancel_at: Option<(u64, Cancel)>,
-    /// All that was told, where somebody wants it.
-    told: Option<Arc<Mutex<Vec<u64>>>>,
-}
-
-impl Observer for Heard {
-    fn advanced(&self, _: FileId, bytes: u64) {
-        self.last.store(bytes, Ordering::SeqCst);
-        if let Some(told) = &self.told {
-            told.lock().unwrap().push(bytes);
-        }
-        if let Some((at, cancel)) = &self.cancel_at
-            && bytes >= *at
-        {
-            cancel.cancel();
-        }
-    }
-    fn resumed(&self, _: FileId, _: &Path, bytes: u64) {
-        self.resumed.fetch_add(bytes, Ordering::SeqCst);
-    }
-    fn restarted(&self, _: FileId, _: &Path, why: Restart) {
-        self.restarts.lock().unwrap().push(why);
-    }
-    fn retrying(&self, _: FileId, _: &Path, _: &Error) {
-        self.retries.fetch_add(1, Ordering::SeqCst);
-    }
-    fn copied(&self, _: FileId, _: &Path, copied: &Copied) {
-        self.copied.lock().unwrap().push(*copied);
-    }
-    fn finished(&self, _: FileId, _: &Path, outcome: Outcome<'_>) {
-        if let Outcome::Done(entry) = outcome {
-            assert_eq!(self.last.load(Ordering::SeqCst), entry.size);
-        }
-    }
-}
-
-fn quick() -> Options {
-    Options {
-        retries: Retries {
-            times: 3,
-            pause: Duration::from_millis(1),
-        },
-        big: CHUNK,
-        ..Options::default()
-    }
-}
-
-fn remembering(notes: &Arc<Notebook>) -> Options {
-    Options {
-        resume: Some(Resume::Remember(notes.clone())),
-        ..quick()
-    }
-}
-
-fn deriving() -> Options {
-    Options {
-        resume: Some(Resume::Derive("far:4283".into())),
-        ..quick()
-    }
-}
-
-fn replacing(options: Options) -> Options {
-    Options {
-        existing: Existing::Replace,
-        ..options
-    }
-}
-
-async fn copy_heard(
-    here: &dyn AsStore,
-    there: &dyn AsStore,
-    options: Options,
-    heard: &Arc<Heard>,
-) -> Summary {
-    let source = Source {
-        store: here.store(),
-        path: path("a"),
-        to: path("a"),
-        entry: None,
-    };
-    let cancel = match &heard.cancel_at {
-        Some((_, cancel)) => cancel.clone(),
-        None => Cancel::new(),
-    };
-    let observer = heard.clone();
-    transfer(vec![source], there.store(), options, observer, cancel).await
-}
-
-async fn copy(here: &dyn AsStore, there: &dyn AsStore, options: Options) -> (Summary, Arc<Heard>) {
-    let heard = Arc::new(Heard::default());
-    (copy_heard(here, there, options, &heard).await, heard)
-}
-
-/// Cuts a copy off after so many bytes, as Ctrl-C does.
-async fn cut_off(here: &dyn AsStore, there: &dyn AsStore, options: Options, at: u64) {
-    let heard = Arc::new(Heard {
-        cancel_at: Some((at, Cancel::new())),
-        ..Heard::default()
-    });
-    let options = Options {
-        parallel: Some(1),
-        ..options
-    };
-    let summary = copy_heard(here, there, options, &heard).await;
-    assert!(summary.cancelled && summary.files == 0, "{summary:?}");
-}
-
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
-}
-
-async fn put(store: &dyn Store, at: &str, bytes: &[u8]) -> Entry {
-    let plan = WritePlan {
-        replace: Replace::Always,
-        ..WritePlan::new(path(at), Owner::of(Account::ADMIN))
-    };
-    let upload = store.begin(plan).await.unwrap();
-    let content = stream_of(bytes.to_vec(), 64 * 1024);
-    upload.write(0, content, Check::None).await.unwrap();
-    upload.commit(Seal::default()).await.unwrap()
-}
-
-async fn get(store: &dyn Store, at: &str) -> Option<Vec<u8>> {
-    match store.read(&path(at), ReadPlan::default()).await {
-        Ok(reading) => {
-            let size = reading.entry().size;
-            Some(collect(reading.stream(0..size)).await.unwrap())
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => panic!("{}", error.chain()),
-    }
-}
-
-trait AsStore {
-    fn store(&self) -> Arc<dyn Store>;
-}
-
-impl AsStore for MemoryStore {
-    fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.clone())
-    }
-}
-
-impl AsStore for FlakyStore<MemoryStore> {
-    fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.clone())
-    }
-}
-
-fn flaky() -> FlakyStore<MemoryStore> {
-    FlakyStore::new(MemoryStore::new())
-}
-
-async fn kept(store: &MemoryStore) -> Vec<UploadState> {
-    use futures_util::TryStreamExt;
-    store.uploads().await.unwrap().try_collect().await.unwrap()
-}
-
-#[track_caller]
-fn only<T: Copy>(all: &Mutex<Vec<T>>) -> T {
-    let all = all.lock().unwrap();
-    assert_eq!(all.len(), 1);
-    all[0]
-}
+use common::{get, path, put};
+use gaveta_core::{CHUNK, Digest, Entry, ErrorKind, Store};
+use gaveta_testkit::{FlakyStore, MemoryStore, Operation, content};
+use gaveta_transfer::{Cancel, Filter, Item, Options, Source, Why, transfer, transfer_items};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_big_file_lands_chunk_by_chunk() {
@@ -326,117 +133,6 @@ async fn a_stream_that_never_comes_further_is_given_up_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_next_run_goes_on_where_the_last_was_cut() {
-    for derive in [false, true] {
-        let (here, there) = (MemoryStore::new(), MemoryStore::new());
-        let bytes = content(LENGTH, 1);
-        put(&here, "a", &bytes).await;
-        let notes = Arc::new(Notebook::default());
-        let options = || {
-            if derive {
-                deriving()
-            } else {
-                remembering(&notes)
-            }
-        };
-        cut_off(&here, &there, options(), 4 * CHUNK).await;
-        assert_eq!(get(&there, "a").await, None);
-        let left = kept(&there).await;
-        assert_eq!(left.len(), 1);
-        let arrived = left[0].arrived.total();
-        assert!(arrived >= CHUNK, "{arrived}");
-
-        let (summary, heard) = copy(&here, &there, options()).await;
-        assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-        assert_eq!((summary.resumed, summary.restarted), (arrived, 0));
-        assert_eq!(heard.resumed.load(Ordering::SeqCst), arrived);
-        assert_eq!(only(&heard.copied).sent, LENGTH as u64 - arrived);
-        assert_eq!(get(&there, "a").await.unwrap(), bytes);
-        assert!(kept(&there).await.is_empty());
-        assert!(notes.0.lock().unwrap().is_empty());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_that_changed_in_between_is_sent_anew() {
-    for derive in [false, true] {
-        let (here, there) = (MemoryStore::new(), MemoryStore::new());
-        put(&here, "a", &content(LENGTH, 1)).await;
-        let notes = Arc::new(Notebook::default());
-        let options = || {
-            if derive {
-                deriving()
-            } else {
-                remembering(&notes)
-            }
-        };
-        cut_off(&here, &there, options(), 4 * CHUNK).await;
-        let other = content(LENGTH, 2);
-        put(&here, "a", &other).await;
-        let (summary, heard) = copy(&here, &there, options()).await;
-        assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-        assert_eq!((summary.resumed, summary.restarted), (0, 1));
-        assert_eq!(only(&heard.restarts), Restart::SourceChanged);
-        assert_eq!(get(&there, "a").await.unwrap(), other);
-        assert!(kept(&there).await.is_empty());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_target_forgot_is_sent_anew() {
-    let (here, there) = (MemoryStore::new(), MemoryStore::new());
-    let bytes = content(LENGTH, 1);
-    put(&here, "a", &bytes).await;
-    let notes = Arc::new(Notebook::default());
-    cut_off(&here, &there, remembering(&notes), 4 * CHUNK).await;
-    let id = kept(&there).await[0].id.clone();
-    there
-        .upload(&id, None)
-        .await
-        .unwrap()
-        .discard()
-        .await
-        .unwrap();
-    let (summary, heard) = copy(&here, &there, remembering(&notes)).await;
-    assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-    assert_eq!(only(&heard.restarts), Restart::Forgotten);
-    assert_eq!(get(&there, "a").await.unwrap(), bytes);
-
-    // Also in the middle.
-    let flaky = flaky();
-    flaky.fail(Operation::WriteChunks, ErrorKind::UploadLost, 1, 1);
-    let (summary, heard) = copy(&here, &flaky, quick()).await;
-    assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-    assert_eq!(only(&heard.restarts), Restart::Forgotten);
-    assert_eq!(get(flaky.inner(), "a").await.unwrap(), bytes);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_spliced_is_found_out() {
-    let (here, there) = (MemoryStore::new(), MemoryStore::new());
-    put(&here, "a", &content(LENGTH, 1)).await;
-    let notes = Arc::new(Notebook::default());
-    cut_off(&here, &there, remembering(&notes), 4 * CHUNK).await;
-    // Somebody changes the source in a way that no version shows.
-    let (to, mut was) = {
-        let notes = notes.0.lock().unwrap();
-        let (to, was) = notes.iter().next().unwrap();
-        (to.clone(), was.clone())
-    };
-    let other = content(LENGTH, 2);
-    let now = put(&here, "a", &other).await;
-    let mut lines: Vec<_> = was.mark.lines().map(str::to_owned).collect();
-    lines[1] = now.version.to_string();
-    lines[2] = "-".into();
-    was.mark = lines.join("\n");
-    notes.keep(&to, &was).await.unwrap();
-    let (summary, heard) = copy(&here, &there, remembering(&notes)).await;
-    assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-    assert_eq!(get(&there, "a").await.unwrap(), other);
-    assert_eq!(only(&heard.restarts), Restart::TargetChanged);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_differs_is_sent() {
     for derive in [false, true] {
         let (here, there) = (MemoryStore::new(), MemoryStore::new());
@@ -471,43 +167,6 @@ async fn only_what_differs_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delta_that_was_cut_goes_on_as_one() {
-    let (here, there) = (MemoryStore::new(), MemoryStore::new());
-    let mut bytes = content(LENGTH, 1);
-    put(&there, "a", &bytes).await;
-    for chunk in [1, 3, 5, 7] {
-        bytes[chunk * CHUNK as usize + 5] ^= 1;
-    }
-    put(&here, "a", &bytes).await;
-    let notes = Arc::new(Notebook::default());
-    cut_off(&here, &there, replacing(remembering(&notes)), 5 * CHUNK).await;
-    let (summary, _) = copy(&here, &there, replacing(remembering(&notes))).await;
-    assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-    assert_eq!(summary.restarted, 0);
-    assert!(
-        summary.equal + summary.resumed >= LENGTH as u64 - 4 * CHUNK,
-        "{summary:?}"
-    );
-    assert_eq!(get(&there, "a").await.unwrap(), bytes);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_old_content_that_goes_in_the_middle_is_not_used() {
-    let (here, there) = (MemoryStore::new(), MemoryStore::new());
-    let mut bytes = content(LENGTH, 1);
-    put(&there, "a", &bytes).await;
-    bytes[0] ^= 1;
-    put(&here, "a", &bytes).await;
-    let notes = Arc::new(Notebook::default());
-    cut_off(&here, &there, replacing(remembering(&notes)), 2 * CHUNK).await;
-    put(&there, "a", &content(LENGTH, 3)).await;
-    let (summary, heard) = copy(&here, &there, replacing(remembering(&notes))).await;
-    assert!(summary.is_whole() && summary.files == 1, "{summary:?}");
-    assert_eq!(only(&heard.restarts), Restart::TargetChanged);
-    assert_eq!(get(&there, "a").await.unwrap(), bytes);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_to_a_commit_is_looked_up_or_asked_again() {
     for before in [false, true] {
         let (here, there) = (MemoryStore::new(), flaky());
@@ -523,29 +182,6 @@ async fn a_lost_answer_to_a_commit_is_looked_up_or_asked_again() {
         assert_eq!(only(&heard.copied).sent, LENGTH as u64);
         assert_eq!(get(there.inner(), "a").await.unwrap(), bytes);
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_target_keeps_what_it_has_for_later() {
-    let (here, there) = (MemoryStore::new(), flaky());
-    let bytes = content(LENGTH, 1);
-    put(&here, "a", &bytes).await;
-    there.fail(Operation::WriteChunks, ErrorKind::NoSpace, 2, 1);
-    let notes = Arc::new(Notebook::default());
-    let options = Options {
-        parallel: Some(1),
-        // Slow enough for runs of one chunk.
-        limit_rate: Some(4_000_000),
-        ..remembering(&notes)
-    };
-    let (summary, _) = copy(&here, &there, options).await;
-    assert_eq!(summary.failed[0].error.kind(), ErrorKind::NoSpace);
-    let (summary, _) = copy(&here, &there, remembering(&notes)).await;
-    assert!(
-        summary.is_whole() && summary.resumed >= 2 * CHUNK,
-        "{summary:?}"
-    );
-    assert_eq!(get(there.inner(), "a").await.unwrap(), bytes);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -588,21 +224,6 @@ async fn progress_is_what_the_target_says_it_has() {
     assert!(told.iter().all(whole), "{told:?}");
     let between = |at: &&u64| **at > 0 && **at < LENGTH as u64;
     assert!(told.iter().filter(between).count() > 0, "{told:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_resume_nothing_is_left() {
-    let (here, there) = (MemoryStore::new(), MemoryStore::new());
-    put(&here, "a", &content(LENGTH, 1)).await;
-    cut_off(&here, &there, quick(), 4 * CHUNK).await;
-    for _ in 0..500 {
-        if kept(&there).await.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(kept(&there).await.is_empty());
-    assert_eq!(get(&there, "a").await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

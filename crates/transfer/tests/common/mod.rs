@@ -1,9 +1,21 @@
 //! A store that does to its callers what tests tell it to.
 
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each test file uses its part"
+)]
+
+pub(crate) mod big;
+pub(crate) mod trees;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,11 +23,12 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use gaveta_core::{
     Check, Content, Entry, Error, ErrorKind, Kind, ListPlan, Listed, Listing, MovePlan, Outline,
-    Path, Pieces, ReadPlan, Reading, RemovePlan, Result, Seal, Space, Store, TouchPlan, Upload,
-    UploadId, UploadState, Version, WritePlan, chunk,
+    Path, Piece, Pieces, ReadPlan, Reading, RemovePlan, Result, Seal, Space, Store, TouchPlan,
+    Upload, UploadId, UploadState, Version, WritePlan, chunk,
 };
 use gaveta_testkit::{MemoryStore, collect, stream_of};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// What a [`Hooked`] store does beside its work.
 #[derive(Debug, Default)]
@@ -62,6 +75,29 @@ pub(crate) struct Hooks {
     pub(crate) list_after: Mutex<HashMap<Path, Path>>,
     /// How often somebody asked what is at a path.
     pub(crate) stats: AtomicUsize,
+    /// Listings hold one entry more than was asked for.
+    pub(crate) overfull: AtomicUsize,
+    /// How many chunks came; after so many of them uploads fail for so long, and so.
+    pub(crate) chunks: AtomicUsize,
+    pub(crate) outages: Mutex<Vec<(usize, Duration, ErrorKind)>>,
+    pub(crate) out: Mutex<Option<(Instant, ErrorKind)>>,
+}
+
+impl Hooks {
+    fn chunk_came(&self) {
+        let chunks = self.chunks.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut outages = self.outages.lock().unwrap();
+        if let Some((_, long, kind)) = outages.pop_if(|(after, ..)| *after <= chunks) {
+            *self.out.lock().unwrap() = Some((Instant::now() + long, kind));
+        }
+    }
+
+    fn is_there(&self) -> Result<()> {
+        match *self.out.lock().unwrap() {
+            Some((until, kind)) if Instant::now() < until => Err(kind.into()),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 fn spend(counter: &AtomicUsize) -> bool {
@@ -118,6 +154,11 @@ impl Store for Hooked {
         let this = self.clone();
         let foreign = self.hooks.foreign.lock().unwrap().get(folder).cloned();
         let odd = self.hooks.unnameable.lock().unwrap().get(folder).cloned();
+        let more = usize::from(spend(&self.hooks.overfull));
+        let plan = ListPlan {
+            limit: plan.limit.map(|limit| limit + more),
+            ..plan
+        };
         let listing = self.inner.list(folder, plan).await?.map(move |listed| {
             Ok(match listed? {
                 Listed::Entry(mut entry) => {
@@ -251,9 +292,11 @@ impl Drop for HookedUpload {
 #[async_trait]
 impl Upload for HookedUpload {
     async fn state(&self) -> Result<UploadState> {
+        self.hooks.is_there()?;
         self.inner.state().await
     }
     async fn take_over(&self, range: Range<u64>) -> Result<UploadState> {
+        self.hooks.is_there()?;
         self.inner.take_over(range).await
     }
     async fn write(&self, offset: u64, content: Content, check: Check) -> Result<u64> {
@@ -271,6 +314,15 @@ impl Upload for HookedUpload {
             self.hooks.writing.notify_one();
             std::future::pending::<()>().await;
         }
+        self.hooks.is_there()?;
+        let hooks = self.hooks.clone();
+        let pieces: Pieces = Box::pin(pieces.map(move |piece| {
+            hooks.is_there()?;
+            if matches!(piece, Ok(Piece::Close(_))) {
+                hooks.chunk_came();
+            }
+            piece
+        }));
         self.inner.write_chunks(offset, pieces).await
     }
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
