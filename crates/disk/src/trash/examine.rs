@@ -128,40 +128,50 @@ pub(super) fn strays(base: &Base, most: usize) -> Result<(Vec<Stray>, u64)> {
 
 fn in_trash(base: &Base, trash: &OwnedFd, strays: &mut Strays) -> Result<()> {
     for bucket in names(trash)? {
-        if bucket == GONE {
-            continue;
+        if bucket != GONE {
+            in_bucket(base, trash, &bucket, strays)?;
         }
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        let open = found(os::open_folder(trash, bucket.as_str()));
-        let (true, Ok(Some(folder))) = (
-            bucket.len() == BUCKET_DIGITS && bucket.bytes().all(hex),
-            open,
-        ) else {
+    }
+    Ok(())
+}
+
+/// Of one name in the trash. A bucket that is empty may go at any moment.
+fn in_bucket(base: &Base, trash: &OwnedFd, bucket: &str, strays: &mut Strays) -> Result<()> {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let is_ours = bucket.len() == BUCKET_DIGITS && bucket.bytes().all(hex);
+    let folder = match found(os::open_folder(trash, bucket)) {
+        Ok(Some(folder)) if is_ours => folder,
+        Ok(None) => return Ok(()),
+        Ok(Some(_)) | Err(_) => {
             strays.add(&format!("trash/{bucket}"));
-            continue;
+            return Ok(());
+        }
+    };
+    let names = match names(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
+    for name in &names {
+        let stem = name
+            .strip_suffix(SUFFIX)
+            .or_else(|| name.strip_suffix(COUNTED))
+            .unwrap_or(name);
+        let id = gaveta_core::TrashId::parse(stem);
+        let on_the_way = match (&id, base.bin()) {
+            (Ok(id), Some(bin)) => bin.is_pending(id),
+            _ => false,
         };
-        for name in &names(&folder)? {
-            let stem = name
-                .strip_suffix(SUFFIX)
-                .or_else(|| name.strip_suffix(COUNTED))
-                .unwrap_or(name);
-            let id = gaveta_core::TrashId::parse(stem);
-            let on_the_way = match (&id, base.bin()) {
-                (Ok(id), Some(bin)) => bin.is_pending(id),
-                _ => false,
-            };
-            let known = match &id {
-                Err(_) => false,
-                // Content must have information that can be read. Information without content is
-                // swept up by the keeper.
-                Ok(id) if stem == name => super::info::Info::read(&folder, id)?.is_some(),
-                Ok(_) => true,
-            };
-            // Come or gone since the names were read.
-            let there = || found(os::meta_at(&folder, name.as_str()));
-            if !known && !on_the_way && there().os()?.is_some() {
-                strays.add(&format!("trash/{bucket}/{name}"));
-            }
+        let known = match &id {
+            Err(_) => false,
+            // Content must have information that can be read. Information without content is
+            // swept up by the keeper.
+            Ok(id) if stem == name => super::info::Info::read(&folder, id)?.is_some(),
+            Ok(_) => true,
+        };
+        // Come or gone since the names were read.
+        let there = || found(os::meta_at(&folder, name.as_str()));
+        if !known && !on_the_way && there().os()?.is_some() {
+            strays.add(&format!("trash/{bucket}/{name}"));
         }
     }
     Ok(())
@@ -183,5 +193,37 @@ pub(super) fn mark(base: &Base) -> Result<Option<Vec<u8>>> {
     match &base.reserved {
         Some(reserved) => read_small(&reserved.records, MARK, MAX_MARK),
         None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, TrashOptions};
+
+    #[test]
+    fn a_bucket_that_goes_meanwhile_is_no_stray() {
+        let home = tempfile::tempdir().unwrap();
+        let options = Options {
+            trash: Some(TrashOptions::default()),
+            ..Options::default()
+        };
+        let base = Base::open(home.path(), options).unwrap();
+        let at = home.path().join(".gaveta/trash");
+        let trash = os::open_folder(rustix::fs::CWD, at.as_path()).unwrap();
+        let mut strays = Strays {
+            most: 9,
+            shown: Vec::new(),
+            count: 0,
+        };
+        in_bucket(&base, &trash, "0123456789ab", &mut strays).unwrap();
+        assert_eq!(strays.count, 0);
+        // What cannot be a bucket is one, also under the name of one.
+        std::fs::create_dir(at.join("0123456789AB")).unwrap();
+        std::fs::write(at.join("0123456789ab"), "x").unwrap();
+        for name in ["0123456789AB", "0123456789ab"] {
+            in_bucket(&base, &trash, name, &mut strays).unwrap();
+        }
+        assert_eq!(strays.count, 2);
     }
 }
