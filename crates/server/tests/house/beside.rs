@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaveta_core::Store;
-use gaveta_server::{AccountsFile, Config, HashedPassword};
+use gaveta_server::{AccountsFile, AuditPlan, Config, HashedPassword};
 use gaveta_testkit::MemoryStore;
 use serde_json::{Value, json};
 
 use super::accounts::{account, basic};
+use super::audit::records;
 use super::harness::{ADMIN, HUNG, House};
 
 /// How often it is looked whether it is so.
@@ -44,6 +45,7 @@ impl Two {
             config.accounts_file = Some(file);
             config.keys = Some(self.state.path().join("drawer"));
             config.read_only = read_only;
+            config.audit = Some(AuditPlan::at(self.state.path().join("audit.jsonl")));
         })
         .await
     }
@@ -102,6 +104,31 @@ async fn what_the_one_that_writes_makes_and_ends_counts_at_the_one_that_reads() 
     fs::rename(new, two.state.path().join("gaveta.toml")).unwrap();
     while hers.next_message().await.is_some() {}
     until(&reads, "/docs/a", &ana, 401).await;
+}
+
+/// One log, two servers: what an editor changed is told once.
+#[tokio::test]
+async fn a_change_of_an_account_is_told_once_in_one_log() {
+    let two = Two::new();
+    let (writes, reads) = (two.house(false).await, two.house(true).await);
+    writes.put("a", b"a").await;
+    let mut all = account("ana", "'/' = 'viewer'");
+    // When both know of the second, both have told of the first what they tell.
+    for name in ["bia", "cida"] {
+        all += &account(name, "'/' = 'viewer'");
+        let new = two.state.path().join("new");
+        fs::write(&new, &all).unwrap();
+        fs::rename(new, two.state.path().join("gaveta.toml")).unwrap();
+        let her = basic(name, "secret of hers");
+        for house in [&writes, &reads] {
+            until(house, "/a", &[("Authorization", &her)], 200).await;
+        }
+    }
+    records(&writes, "operation=account-add", 2).await;
+    assert!(writes.server.stop().await.is_ok() && reads.server.stop().await.is_ok());
+    let log = fs::read_to_string(two.state.path().join("audit.jsonl")).unwrap();
+    let told = log.lines().filter(|line| line.contains("\"account-add\""));
+    assert_eq!(told.count(), 2, "{log}");
 }
 
 #[tokio::test]

@@ -92,7 +92,8 @@ impl Keeping {
 
     /// Looks whether the file changed, and puts what it says in force. A file that makes no sense
     /// changes nothing. Unless told to, a change counts once two looks saw the same, since an
-    /// editor may empty a file before it fills it; and one that is gone leaves all as it was.
+    /// editor may empty a file before it fills it; and one that is gone leaves all as it was. Of servers
+    /// that follow one file, the one that writes tells of what nobody told it, lest it be told twice.
     ///
     /// # Errors
     /// Why what it says is not in force; once for each state of the file, unless told.
@@ -101,6 +102,7 @@ impl Keeping {
         let told = matches!(why, Look::Told(_));
         let by = why.by();
         let (file, known, last) = (self.file.clone(), seen.read, seen.last);
+        let keys = Arc::clone(&self.drawer.keys);
         let looked = tokio::task::spawn_blocking(move || {
             let stamp = file.stamp();
             let changed = stamp != known && stamp == last;
@@ -110,9 +112,12 @@ impl Keeping {
             });
             // What was read must be what was looked at.
             let steady = told || read.is_none() || file.stamp() == stamp;
-            (stamp, read.filter(|_| steady))
+            let read = read.filter(|_| steady);
+            let tells = told || (read.is_some() && keys.alone().is_ok());
+            (stamp, read, tells)
         });
-        let (stamp, read): (_, Option<Result<Book, FileProblem>>) = match looked.await {
+        let (stamp, read, tells): (_, Option<Result<Book, FileProblem>>, bool) = match looked.await
+        {
             Ok(looked) => looked,
             Err(_) => return Ok(false),
         };
@@ -121,7 +126,9 @@ impl Keeping {
         seen.read = stamp;
         let book = read?;
         self.accounts().replace(&book);
-        self.tell(changes::between(&seen.book, &book), &by);
+        if tells {
+            self.tell(changes::between(&seen.book, &book), &by);
+        }
         // A file that went, or was emptied by a slip, takes no tokens and links with it for good.
         let meant = stamp.is_some() && (told || !book.records.is_empty());
         if meant {
