@@ -358,14 +358,7 @@ async fn a_browser_signs_in_and_out() {
     assert!(team.house.session_with(&[with]).await.is_err());
     let (mut session, hello) = team.house.session_with(&[with, ours]).await.unwrap();
     assert_eq!(hello["hello"]["account"]["name"], "ana", "{hello}");
-    // A forged one is nobody's.
-    let forged = format!("{}x", cookie);
-    let reply = team
-        .house
-        .ask("PUT", "/c", &[("Cookie", &forged), here, ours], b"c")
-        .await;
-    assert_eq!(reply.status, 401);
-    assert!(reply.header("set-cookie").unwrap().contains("Max-Age=0"));
+    forged_cookies_are_nobodys(&team, &cookie).await;
     let out = team
         .house
         .ask("POST", "/.gaveta/sign-out", &[with, here, ours], b"")
@@ -376,6 +369,53 @@ async fn a_browser_signs_in_and_out() {
         team.house.ask("GET", "/a", &[with, here], b"").await.status,
         401
     );
+}
+
+/// Longer, shorter, changed, empty, of another kind, and far too long: refused at every door.
+async fn forged_cookies_are_nobodys(team: &Team, cookie: &str) {
+    let (host, origin) = team.names();
+    let (name, value) = cookie.split_once('=').unwrap();
+    let last = if value.ends_with('0') { '1' } else { '0' };
+    let changed = format!("{}{last}", &value[..value.len() - 1]);
+    for forged in [
+        format!("{value}x"),
+        value[1..].to_owned(),
+        changed,
+        String::new(),
+        "..".to_owned(),
+        "x".repeat(4000),
+    ] {
+        let forged = format!("{name}={forged}");
+        let with = [
+            ("Cookie", forged.as_str()),
+            ("Host", host.as_str()),
+            ("Origin", origin.as_str()),
+            ("Tus-Resumable", "1.0.0"),
+            ("Upload-Length", "1"),
+            ("Upload-Metadata", "path L2M="),
+        ];
+        for (method, at) in [
+            ("GET", "/a"),
+            ("PUT", "/c"),
+            ("POST", "/.gaveta/uploads"),
+            ("GET", "/.gaveta/tokens"),
+        ] {
+            let reply = team.house.ask(method, at, &with, b"").await;
+            assert_eq!(reply.status, 401, "{method} {at} {forged}: {reply:?}");
+        }
+        let session = team.house.session_with(&with[..3]).await;
+        let name = session.map(|(_, hello)| hello["hello"]["account"]["name"].clone());
+        assert!(name.map_or(true, |name| name != "ana"), "{forged}");
+    }
+    let forged = format!("{cookie}x");
+    let with = [
+        ("Cookie", forged.as_str()),
+        ("Host", host.as_str()),
+        ("Origin", origin.as_str()),
+    ];
+    let reply = team.house.ask("PUT", "/c", &with, b"c").await;
+    assert!(reply.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert!(!team.house.has("c").await);
 }
 
 #[tokio::test]
