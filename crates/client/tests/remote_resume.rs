@@ -2,57 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use std::net::SocketAddr;
 use std::path::Path as OsPath;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gaveta_client::remote::{Address, Journal, Options, Remote, SignIn};
-use gaveta_core::{
-    Account, CHUNK, Check, Digest, Entry, ErrorKind, Owner, Path, ReadPlan, Replace, Seal, Store,
-    WritePlan,
-};
+use common::path;
+use common::served::{connect, copy, get, how, plainly, put, serve};
+use gaveta_client::remote::{Address, Journal, Options, Remote};
+use gaveta_core::{Account, CHUNK, Digest, ErrorKind, Owner, Path, Store, WritePlan};
 use gaveta_disk::{DiskStore, Staging};
-use gaveta_server::{Config, Running, Server};
 use gaveta_testkit::proxy::{CuttingProxy, Direction};
-use gaveta_testkit::{MemoryStore, collect, content, stream_of};
-use gaveta_transfer::{
-    Cancel, Existing, FileId, Observer, Options as How, Restart, Resume, Retries, Silent, Source,
-    Summary, transfer,
-};
-use gaveta_wire::session::Secret;
+use gaveta_testkit::{MemoryStore, content};
+use gaveta_transfer::{Cancel, Existing, FileId, Observer, Options as How, Restart, Resume};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-const PASSWORD: &str = "correct horse";
 const LENGTH: usize = 12 * CHUNK as usize + 4321;
-
-fn path(text: &str) -> Path {
-    Path::parse(text).unwrap()
-}
-
-async fn serve(store: Arc<dyn Store>) -> (Running, SocketAddr) {
-    let server = Server::bind(Config::for_tests(PASSWORD).unwrap(), store)
-        .await
-        .unwrap();
-    let address = server.addresses()[0];
-    (server.spawn(), address)
-}
-
-async fn connect(address: SocketAddr) -> Remote {
-    let sign_in = Some(SignIn {
-        name: Account::ADMIN.into(),
-        password: Secret(PASSWORD.into()),
-    });
-    let options = Options {
-        sign_in,
-        ..Options::default()
-    };
-    let address = Address::new(address.ip().to_string(), address.port());
-    Remote::connect(address, options).await.unwrap()
-}
 
 /// Opens a served folder; what the server before held of it may take a moment to be let go.
 async fn folder(at: &OsPath) -> Arc<dyn Store> {
@@ -74,34 +44,6 @@ fn beside(at: &OsPath) -> Arc<dyn Store> {
         ..gaveta_disk::Options::default()
     };
     Arc::new(DiskStore::open(at, options).unwrap())
-}
-
-async fn put(store: &dyn Store, at: &str, bytes: &[u8]) -> Entry {
-    let plan = WritePlan {
-        replace: Replace::Always,
-        ..WritePlan::new(path(at), Owner::of(Account::ADMIN))
-    };
-    let upload = store.begin(plan).await.unwrap();
-    let content = stream_of(bytes.to_vec(), 64 * 1024);
-    upload.write(0, content, Check::None).await.unwrap();
-    upload.commit(Seal::default()).await.unwrap()
-}
-
-async fn get(store: &dyn Store, at: &str) -> Vec<u8> {
-    let reading = store.read(&path(at), ReadPlan::default()).await.unwrap();
-    let size = reading.entry().size;
-    collect(reading.stream(0..size)).await.unwrap()
-}
-
-fn how(resume: Option<Resume>) -> How {
-    How {
-        retries: Retries {
-            times: 4,
-            pause: Duration::from_millis(20),
-        },
-        resume,
-        ..How::default()
-    }
 }
 
 /// Does something once when so many bytes went over, and hears of new starts.
@@ -147,26 +89,6 @@ fn at(bytes: u64, what: impl Fn() + Send + Sync + 'static) -> Arc<At> {
         what: Some(Box::new(what)),
         ..At::default()
     })
-}
-
-async fn copy(
-    from: Arc<dyn Store>,
-    to: Arc<dyn Store>,
-    how: How,
-    observer: Arc<dyn Observer>,
-    cancel: Cancel,
-) -> Summary {
-    let source = Source {
-        store: from,
-        path: path("a"),
-        to: path("a"),
-        entry: None,
-    };
-    transfer(vec![source], to, how, observer, cancel).await
-}
-
-async fn plainly(from: Arc<dyn Store>, to: Arc<dyn Store>, how: How) -> Summary {
-    copy(from, to, how, Arc::new(Silent), Cancel::new()).await
 }
 
 /// Stops a copy after so many bytes, as Ctrl-C does.
@@ -481,74 +403,6 @@ async fn a_line_that_lies_is_found_out_chunk_by_chunk() {
             }
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_small_files_share_a_connection() {
-    let (here, far) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
-    for i in 0..300 {
-        put(
-            here.as_ref(),
-            &format!("t/{}/{i}", i % 7),
-            &content(i * 40, i as u64),
-        )
-        .await;
-    }
-    let (_running, address) = serve(far.clone()).await;
-    let proxy = CuttingProxy::start(address).await.unwrap();
-    let remote = Arc::new(connect(proxy.address()).await);
-    let run = |from: Arc<dyn Store>, to: Arc<dyn Store>, name: &str| {
-        let source = Source {
-            store: from,
-            path: path("t"),
-            to: path(name),
-            entry: None,
-        };
-        transfer(vec![source], to, how(None), Arc::new(Silent), Cancel::new())
-    };
-    let sent = run(here.clone(), remote.clone(), "t").await;
-    assert!(sent.is_whole() && sent.files == 300, "{sent:?}");
-    let got = run(remote.clone(), here.clone(), "back").await;
-    assert!(got.is_whole() && got.bytes == sent.bytes, "{got:?}");
-    for i in 0..300 {
-        let at = format!("back/{}/{i}", i % 7);
-        assert_eq!(get(here.as_ref(), &at).await, content(i * 40, i as u64));
-    }
-    assert!(proxy.connections() < 40, "{}", proxy.connections());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_without_http_2_takes_small_files_all_the_same() {
-    // What does not look like HTTP/1.1 is turned away.
-    let far = Arc::new(MemoryStore::new());
-    let (_running, server) = serve(far.clone()).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut open = JoinSet::new();
-    open.spawn(async move {
-        let mut pipes = JoinSet::new();
-        while let Ok((mut client, _)) = listener.accept().await {
-            pipes.spawn(async move {
-                let mut first = [0; 3];
-                if client.read_exact(&mut first).await.is_err() || &first == b"PRI" {
-                    let _ = client
-                        .write_all(b"HTTP/1.1 505 No\r\ncontent-length: 0\r\n\r\n")
-                        .await;
-                    return;
-                }
-                let mut server = TcpStream::connect(server).await.unwrap();
-                server.write_all(&first).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            });
-        }
-    });
-    let here = Arc::new(MemoryStore::new());
-    for i in 0..30 {
-        put(here.as_ref(), &format!("a/{i}"), &content(100, i)).await;
-    }
-    let remote = Arc::new(connect(address).await);
-    let sent = plainly(here, remote, how(None)).await;
-    assert!(sent.is_whole() && sent.files == 30, "{sent:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@
 //! | a store in memory, stricter than reality | [`MemoryStore`] |
 //! | a store that fails when told to | [`FlakyStore`] |
 //! | a line that is cut, stalled or slowed when told to | [`proxy`] |
+//! | a small file system in a folder | [`Mounted`] |
 //! | HTTP, byte for byte | [`http`] |
 //! | a real terminal, its screen and its keys | `terminal` (Unix) |
 //! | request targets that try to get out | [`hostile_paths`] |
@@ -29,6 +30,7 @@ mod hostile;
 pub mod http;
 mod memory;
 pub mod model;
+mod mounted;
 pub mod proxy;
 #[cfg(unix)]
 pub mod terminal;
@@ -37,3 +39,4 @@ pub use content::{Rng, collect, content, stream_of};
 pub use flaky::{FlakyStore, Operation};
 pub use hostile::{HostilePath, hostile_paths};
 pub use memory::MemoryStore;
+pub use mounted::Mounted;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod served;
+
 use futures_util::TryStreamExt;
 use gaveta_client::remote::{Options, Remote};
 use gaveta_core::{

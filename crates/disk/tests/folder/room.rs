@@ -2,36 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path as OsPath;
-use std::process::Command;
 
 use gaveta_core::{Check, Digest, ErrorKind, MovePlan, OnDrop, Replace, Seal, Store, WritePlan};
 use gaveta_disk::{DiskStore, Options};
-use gaveta_testkit::{content, stream_of};
+use gaveta_testkit::{Mounted, content, stream_of};
 use tempfile::tempdir;
 
 use super::{all, each_way, get, kind, listed, p, plan, put, served};
-
-/// A small tmpfs, taken away again when dropped.
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    fn at(path: &OsPath, options: &str) -> Option<Self> {
-        let args = ["-t", "tmpfs", "-o", options, "gaveta-test"];
-        let done = Command::new("mount").args(args).arg(path).output();
-        if done.is_ok_and(|output| output.status.success()) {
-            return Some(Self(path.to_owned()));
-        }
-        eprintln!("skipped: no right to mount");
-        None
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 #[tokio::test]
 async fn a_mount_inside_is_named_and_nothing_on_it_is_touched() {

@@ -348,3 +348,27 @@ pub fn content(length: usize) -> Vec<u8> {
         })
         .collect()
 }
+
+/// In both languages: no name of a key instead of a sentence, nothing that a terminal obeys.
+pub fn said(house: &House, args: &[&str], code: i32, english: &str, portuguese: &str) {
+    for (language, sentence) in [("en", english), ("pt-BR", portuguese)] {
+        let words: Vec<&str> = ["--lang", language].iter().chain(args).copied().collect();
+        let run = house.run(&words).ends(code);
+        assert!(run.err.contains(sentence), "{args:?}: {}", run.err);
+        assert!(
+            !run.err.contains(['\u{1b}', '\u{9b}', '‹']),
+            "{args:?}: {:?}",
+            run.err
+        );
+    }
+}
+
+/// What was staged goes. A client that gives up need not wait for it.
+pub fn nothing_staged(house: &House) {
+    let staged = house.served.path().join(".gaveta/staging");
+    let start = Instant::now();
+    while fs::read_dir(&staged).unwrap().count() > 0 {
+        assert!(start.elapsed().as_secs() < 60, "something stays");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

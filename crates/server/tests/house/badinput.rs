@@ -6,6 +6,7 @@ use std::path::Path as OsPath;
 use std::sync::Arc;
 
 use gaveta_disk::DiskStore;
+use gaveta_testkit::Mounted;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -444,32 +445,6 @@ async fn without_its_own_folder_the_server_says_so_and_loses_nothing() {
     assert_eq!(on.read("a"), b"a");
     assert!(!on.path("b").exists());
     assert_eq!(on.house.ask("GET", "/a", &[], b"").await.status, 200);
-}
-
-/// A small file system, taken away again when dropped.
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    fn at(path: &OsPath, options: &str) -> Option<Self> {
-        let done = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "gaveta-test"])
-            .arg(path)
-            .output();
-        if done.is_ok_and(|output| output.status.success()) {
-            return Some(Self(path.to_owned()));
-        }
-        eprintln!("skipped: no right to mount");
-        None
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .arg("-l")
-            .arg(&self.0)
-            .status();
-    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! in the middle of everything, gives a new version at every chance, and panics when a stream is
 //! polled after its end or a range runs backwards: mistakes that other stores may forgive.
 
+mod staged;
 mod trash;
 mod tree;
 mod upload;
@@ -25,8 +26,9 @@ use gaveta_core::{
 use tokio::sync::Notify;
 
 use crate::content::Rng;
+use staged::Staged;
 use tree::Tree;
-use upload::{MemoryUpload, Staged};
+use upload::MemoryUpload;
 
 /// The largest piece a stream gives.
 const MAX_PIECE: usize = 16 << 10;
@@ -65,7 +67,7 @@ impl State {
         capacity
             .saturating_sub(self.tree.used)
             .saturating_sub(self.tree.held.as_ref().map_or(0, |held| held.bytes))
-            .saturating_sub(upload::room(&self.staged))
+            .saturating_sub(staged::room(&self.staged))
     }
 }
 
@@ -260,7 +262,7 @@ impl Store for MemoryStore {
             }
             let staged = Staged::begin(plan, &state.tree, &state.staged)?;
             if staged.room() > free {
-                return Err(upload::about(
+                return Err(staged::about(
                     Error::new(ErrorKind::NoSpace),
                     &staged.plan.target,
                 ));
