@@ -146,8 +146,11 @@ impl Bin {
 
     fn turn(&self, clocks: &Clocks) -> Result<()> {
         let mut began = Instant::now();
+        let mut held = None;
         let mut on = || {
+            drop(held.take());
             self.signal.rest(began.elapsed().min(REST));
+            held = Some(lock(&self.yielding));
             began = Instant::now();
             !self.signal.is_stopped()
         };

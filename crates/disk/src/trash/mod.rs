@@ -122,7 +122,8 @@ pub(crate) struct Bin {
     ordered: bool,
     /// Purged folders that cannot be taken apart, and were told about.
     stuck: Mutex<HashSet<String>>,
-    /// Held by who makes room.
+    /// Held by who makes room, and by the keeper but while it rests: a name that another has just taken
+    /// away may still hold its blocks, and who finds neither would be refused.
     yielding: Mutex<()>,
     signal: keeper::Signal,
 }
